@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from tf_psgan.autocorrelation import autocorrelation, period
+
+
+def hexagons(across=24.0, side=192, shift=(0, 0), grain=6.0, seed=0, tall=1.0):
+    """uint8 picture of a hexagonal lattice, its nearest points `across` pixels apart, with grain."""
+    rows, cols = np.meshgrid(np.arange(side) + shift[0], np.arange(side) + shift[1], indexing="ij")
+    wave = 2 * np.pi / (across * np.sqrt(0.75))
+    light = sum(np.cos(wave * (np.sin(a) * rows / tall + np.cos(a) * cols)) for a in np.radians([30, 90, 150]))
+    noise = np.random.default_rng(seed).normal(0, grain, (side, side, 3))
+    return np.clip(120 + 30 * light[..., np.newaxis] + noise, 0, 255).astype(np.uint8)
+
+
+def noise(seed, side=192):
+    return np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+
+
+def blobs(seed, side=192):
+    """Random light smooth over about ten pixels: structure, but no period."""
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side), indexing="ij"))
+    field = np.fft.fft2(np.random.default_rng(seed).normal(size=(side, side))) * np.exp(-((frequency * 25) ** 2))
+    light = np.real(np.fft.ifft2(field))
+    return np.repeat(np.clip(128 + 40 * light / light.std(), 0, 255).astype(np.uint8)[..., np.newaxis], 3, axis=-1)
+
+
+def test_lag_zero_is_one_and_lags_mirror_each_other():
+    table = autocorrelation(hexagons(), reach=60, shading=24)
+    assert table.shape == (121, 121)
+    assert table[60, 60] == pytest.approx(1) and np.all(table <= 1 + 1e-9)
+    np.testing.assert_allclose(table, table[::-1, ::-1], atol=1e-9)
+
+
+def test_a_flat_picture_has_no_autocorrelation_elsewhere():
+    table = autocorrelation(np.full((80, 80, 3), 99, np.uint8), reach=20, shading=10)
+    assert np.abs(table).sum() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_hexagonal_source_has_three_lattice_vectors_of_its_period():
+    fit = period([], [hexagons(across=24.5)])
+    assert fit.periodic and fit.vectors.shape == (3, 2)
+    np.testing.assert_allclose(np.linalg.norm(fit.vectors, axis=1), 24.5, atol=0.15)
+
+
+def test_the_same_lattice_elsewhere_fits():
+    fit = period([hexagons(shift=(5, 13), seed=1), hexagons(shift=(2, 70), seed=2)], [hexagons(side=260)])
+    assert np.all(fit.offsets < 0.2)
+    np.testing.assert_allclose(fit.heights, 1, atol=0.03)
+    assert np.all(fit.distances < 0.03)
+
+
+def test_a_period_off_by_a_tenth_shows_in_the_place_not_in_the_height():
+    fit = period([hexagons(across=26.4, seed=1)], [hexagons()])
+    assert fit.offsets[0] == pytest.approx(2.4, abs=0.2)
+    assert fit.heights[0] == pytest.approx(1, abs=0.05)
+    assert fit.distances[0] > 0.1
+
+
+def test_a_lattice_stretched_one_way_is_seen():
+    assert period([hexagons(tall=1.1, seed=1)], [hexagons()]).offsets[0] > 1
+
+
+@pytest.mark.parametrize("sample", [noise(0), blobs(0)])
+def test_what_has_no_period_does_not_fit_a_lattice(sample):
+    fit = period([sample], [hexagons()])
+    assert fit.heights[0] < 0.4 and fit.distances[0] > 0.15
+
+
+@pytest.mark.parametrize("source", [noise(1), blobs(1), np.full((192, 192, 3), 7, np.uint8)])
+def test_a_source_without_period_says_so(source):
+    fit = period([blobs(2)], [source])
+    assert not fit.periodic
+    assert np.isnan(fit.offsets).all() and np.isnan(fit.heights).all() and np.isfinite(fit.distances).all()
+
+
+def test_stripes_have_the_one_period_across_them():
+    rows = np.arange(192.0)
+    light = 128 + 60 * np.cos(2 * np.pi / 21 * rows)
+    stripes = np.tile(light[:, np.newaxis, np.newaxis], (1, 192, 3)).astype(np.uint8)
+    fit = period([np.roll(stripes, 5, axis=0)], [stripes])
+    np.testing.assert_allclose(np.abs(fit.vectors), [[21, 0]], atol=0.15)
+    assert fit.offsets[0] < 0.2
+
+
+def test_slow_light_is_left_out():
+    lit = (hexagons(seed=1) * np.linspace(0.4, 1, 192)[:, np.newaxis, np.newaxis]).astype(np.uint8)
+    fit = period([lit], [hexagons()])
+    assert fit.offsets[0] < 0.3 and fit.heights[0] > 0.9

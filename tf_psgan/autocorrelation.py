@@ -1,0 +1,132 @@
+"""How well a made texture repeats what its source repeats, from autocorrelations.
+
+NumPy only. The height of the autocorrelation peak alone is fooled by a wrong period, so
+its place and the distance between the whole autocorrelations are measured too.
+"""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from tf_psgan import spectrum
+
+
+@dataclasses.dataclass(frozen=True)
+class Period:
+    """A source's lattice and how well each sample repeats it.
+
+    vectors: [n, 2], (row, col) in pixels, of the source's nearest main peaks, highest first; [0, 2] without a period.
+    offsets, heights: per sample, the distance in pixels from these places to the sample's own peaks, and the
+      autocorrelation at its own peaks over the source's, both means over the vectors; nan without a period.
+    distances: per sample, root mean square difference of both autocorrelations up to two periods (half the reach
+      without a period).
+    """
+
+    vectors: np.ndarray
+    offsets: np.ndarray
+    heights: np.ndarray
+    distances: np.ndarray
+
+    @property
+    def periodic(self) -> bool:
+        return len(self.vectors) > 0
+
+
+def period(samples: Sequence[np.ndarray], sources: Sequence[np.ndarray]) -> Period:
+    """Compares autocorrelations of luminance over all lags up to the reach, half the smallest picture's side.
+
+    A peak is a local maximum within 0.8 of the reach that is at least 0.2 and four of its standard errors high and
+    rises 0.15 above the lowest point of the straight line to lag 0: so neither chance nor the central lobe nor a ridge
+    through it counts. The error is Bartlett's (1946) for the structure nearer than half that lag. Of those that reach
+    0.8 of the highest, the source's main peaks are the nearest and all at most 1.15 times as far away (three for a
+    hexagonal lattice, each peak standing for its mirror image too). A sample's own peaks are its highest lags within a
+    quarter of the period of these, so a wrong period shows in the place, not only in the height.
+    """
+    side = min(min(picture.shape[:2]) for picture in itertools.chain(samples, sources))
+    reach, shading = side // 2, side / 8
+    source = np.mean([autocorrelation(picture, reach, shading) for picture in sources], axis=0)
+    made = [autocorrelation(picture, reach, shading) for picture in samples]
+    lags = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * 2, indexing="ij"), axis=-1).astype(np.float64)
+    overlap = sum(np.prod(np.array(picture.shape[:2]) - np.abs(lags), axis=-1) for picture in sources)
+    vectors = _main_peaks(source, lags, overlap)
+    offsets, heights = np.full((2, len(samples)), np.nan)
+    length = np.linalg.norm(lags, axis=-1)
+    near = (length > 0) & (length <= reach / 2)
+    if len(vectors):
+        near = (length > 0) & (length <= min(reach, 2 * np.linalg.norm(vectors, axis=-1).min()))
+        top = sum(_highest_near(source, vector, lags)[1] for vector in vectors)
+        for i, table in enumerate(made):
+            own = [_highest_near(table, vector, lags) for vector in vectors]
+            offsets[i] = np.mean([np.linalg.norm(place - vector)
+                                  for (place, _), vector in zip(own, vectors, strict=True)])
+            heights[i] = sum(height for _, height in own) / top
+    distances = np.array([math.sqrt(np.mean((table - source)[near] ** 2)) for table in made])
+    return Period(vectors, offsets, heights, distances)
+
+
+def autocorrelation(picture: np.ndarray, reach: int, shading: float) -> np.ndarray:
+    """Autocorrelation of a picture's luminance, each lag divided by its own overlap, 1 at lag 0.
+
+    Args:
+      picture: uint8 [h, w, 3].
+      reach: largest lag in pixels along each axis, less than h and w.
+      shading: standard deviation in pixels of the Gaussian whose blur is taken away first; slow light would otherwise
+        lift every lag.
+
+    Returns:
+      float64 [2 * reach + 1, 2 * reach + 1], lag (0, 0) in the middle; 0 everywhere else for a picture of one colour.
+    """
+    light = spectrum.luminance(picture).astype(np.float64)
+    shape = tuple(np.array(light.shape) + reach)
+    bells = [np.exp(-0.5 * (2 * np.pi * np.fft.fftfreq(n) * shading) ** 2) for n in shape]
+    blur = np.outer(bells[0], bells[1][: shape[1] // 2 + 1])
+
+    def filtered(image: np.ndarray, response: np.ndarray) -> np.ndarray:
+        return np.fft.irfft2(np.fft.rfft2(image, shape) * response, shape)
+
+    light -= light.mean()
+    inside = np.ones_like(light)
+    rows, cols = light.shape
+    light -= (filtered(light, blur) / np.maximum(filtered(inside, blur), 1e-3))[:rows, :cols]
+    light -= light.mean()
+    sums = np.fft.irfft2(np.abs(np.fft.rfft2(light, shape)) ** 2, shape)
+    lags = np.arange(-reach, reach + 1)
+    overlap = np.outer(rows - np.abs(lags), cols - np.abs(lags))
+    result = sums[np.ix_(lags, lags)] / overlap
+    return result / max(float(result[reach, reach]), 1e-12)
+
+
+def _main_peaks(table: np.ndarray, lags: np.ndarray, overlap: np.ndarray) -> np.ndarray:
+    """[n, 2] (row, col) of the nearest of a source's high autocorrelation peaks in one half plane, highest first."""
+    reach = table.shape[0] // 2
+    length = np.linalg.norm(lags, axis=-1)
+    # The slight slope finds the nearest place on a level ridge, of a texture that repeats in one direction only.
+    found = spectrum.local_maxima(table - 1e-3 / reach * length) & (table >= 0.2)
+    found &= length < 0.8 * reach                                   # beyond, too few periods to tell from chance
+    found &= (lags[..., 0] > 0) | ((lags[..., 0] == 0) & (lags[..., 1] > 0))
+    line = np.linspace(0, 1, 65)[:, np.newaxis]
+    good = []
+    for top in np.argwhere(found):
+        path = np.rint(reach + line * (top - reach)).astype(int)
+        place = int(top[0]), int(top[1])
+        error = math.sqrt(np.sum(table[length < length[place] / 2] ** 2) / overlap[place])
+        if table[place] >= 4 * error and table[place] - table[path[:, 0], path[:, 1]].min() >= 0.15:
+            good.append(place)
+    good.sort(key=lambda place: -table[place])
+    strong = [place for place in good if table[place] >= 0.8 * table[good[0]]]
+    shell = [place for place in strong if length[place] <= 1.15 * min(length[other] for other in strong)]
+    return np.array([lags[place] + spectrum.vertex(table, *place) for place in shell]).reshape(-1, 2)
+
+
+def _highest_near(table: np.ndarray, vector: np.ndarray, lags: np.ndarray) -> tuple[np.ndarray, float]:
+    """(row, col) and height of the highest lag within a quarter of the period of a lattice vector."""
+    away = np.linalg.norm(lags - vector, axis=-1) / (0.25 * np.linalg.norm(vector))
+    # The slight pull towards the vector decides along a ridge.
+    pulled = np.where(away <= 1, table - 0.02 * away**2, -np.inf)
+    row, col = (int(i) for i in np.unravel_index(np.argmax(pulled), table.shape))
+    last = table.shape[0] - 1
+    inside = 0 < row < last and 0 < col < last
+    return lags[row, col] + (spectrum.vertex(table, row, col) if inside else 0.0), float(table[row, col])

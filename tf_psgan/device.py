@@ -1,0 +1,54 @@
+"""What a run computes on: threads, compute type, and the conditions that its exact bits depend on."""
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def pin_threads(threads: int) -> int:
+    """Fixes TensorFlow's threads, 0 for one per core, before its first operation; returns their number."""
+    threads = threads or len(os.sched_getaffinity(0))
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    return threads
+
+
+def compute_type(asked: str) -> str:
+    """"mixed_bfloat16" or "float32"; "auto" takes bfloat16 where the GPU or the processor multiplies it natively."""
+    if asked != "auto":
+        return asked
+    if gpus := tf.config.list_physical_devices("GPU"):
+        major, _ = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
+        native = major >= 8
+    else:
+        native = bool({"amx_bf16", "avx512_bf16"} & set(_processor("flags").split()))
+    return "mixed_bfloat16" if native else "float32"
+
+
+def conditions(threads: int, dtype: str) -> dict[str, Any]:
+    """What must be alike for a resumed run to have exactly the bits of one that was never stopped."""
+    return {
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "processor": _processor("model name") or platform.processor(),
+        "instructions": sorted({"avx2", "avx512f", "avx512_bf16", "amx_bf16"} & set(_processor("flags").split())),
+        "one_dnn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+        "gpus": [gpu.name for gpu in tf.config.list_physical_devices("GPU")],
+        "threads": threads,
+        "dtype": dtype,
+    }
+
+
+def _processor(field: str) -> str:
+    """A field of the first processor as Linux reports it; "" elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")

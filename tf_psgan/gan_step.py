@@ -1,0 +1,182 @@
+"""One training step of SGAN and PSGAN: both networks, both optimisers, the running average and the guard.
+
+Algorithm 1 of Goodfellow et al. 2014 with the losses of `losses.py` and Adam, as in Bergmann et
+al. 2017, section 4. Everything random follows from (seed, step). A step whose gradients are not
+finite changes nothing but the counters.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tf_psgan import data, geometry, images, losses, noise, waves
+from tf_psgan.config import Config
+from tf_psgan.discriminator import PatchDiscriminator
+from tf_psgan.generator import SpatialGenerator, latent_field
+
+
+class GanStep(tf.Module):
+    """Generator, discriminator, the generator's running average, and the step that trains them.
+
+    Args:
+      config: the whole run's.
+      dtype: "float32" or "mixed_bfloat16".
+    """
+
+    def __init__(self, config: Config, dtype: str) -> None:
+        super().__init__()
+        self.config = config
+        seed = config.training.seed % 2**31
+        self.generator = SpatialGenerator(config.model, seed, dtype=dtype, name="generator")
+        self.discriminator = PatchDiscriminator(config.model, seed + 500, dtype=dtype, name="discriminator")
+        self.averaged = SpatialGenerator(config.model, seed, dtype=dtype, name="averaged")
+        self._is_wave = [v.path.split("/")[1].startswith("wave_") for v in self.generator.trainable_variables]
+        rate = config.training.learning_rate
+        self.optimisers = {
+            "generator_adam": self._adam(rate, [v for v, w in self._generator_variables if not w]),
+            "wave_adam": self._adam(rate * config.training.wave_rate, [v for v, w in self._generator_variables if w]),
+            "discriminator_adam": self._adam(rate, self.discriminator.trainable_variables),
+        }
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.skipped = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.skipped_in_a_row = tf.Variable(0, dtype=tf.int64, trainable=False)
+        # Part of the seed: after a roll-back the same steps must not draw the same numbers again.
+        self.rollbacks = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def state(self) -> dict[str, tf.Variable]:
+        """Every variable of the step under a name of its own: what a checkpoint holds."""
+        found = {}
+        for variable in (*self.generator.variables, *self.discriminator.variables, *self.averaged.variables):
+            found[variable.path] = variable.value
+        for name, optimiser in self.optimisers.items():
+            for variable in optimiser.variables:
+                found[f"{name}/{variable.path}"] = variable.value
+        for name in ("step", "skipped", "skipped_in_a_row", "rollbacks"):
+            found[f"counters/{name}"] = getattr(self, name)
+        return found
+
+    def start_waves(self, wave_numbers: Any) -> None:
+        """Sets where the wave numbers start: [waves, 2] radians per cell, shared by all textures."""
+        for network in (self.generator, self.averaged):
+            network.wave_start.assign(tf.reshape(wave_numbers, network.wave_start.shape))
+
+    @tf.function(input_signature=[data.SHELF_SPEC])
+    def __call__(self, shelf: data.Shelf) -> dict[str, tf.Tensor]:
+        """One step on crops cut from a shelf of pictures.
+
+        Returns:
+          Scalars: `generator_loss`, `discriminator_loss`, `real_score`, `fake_score` (means of D in [0, 1]).
+        """
+        key = noise.fold(self.config.training.seed, self.step, self.rollbacks)
+        side = self.config.data.crop_cells * self.generator.pixels_per_cell
+        real = images.to_unit(data.crops(shelf, noise.fold(key, 0), self.config.data.batch, side))
+        if self.config.training.updates == "together":
+            report, finite = self._turn(real, key, generator=True, discriminator=True)
+        else:
+            report, finite = tf.cond(
+                self.step % 2 == 0,
+                lambda: self._turn(real, key, generator=False, discriminator=True),
+                lambda: self._turn(real, key, generator=True, discriminator=False),
+            )
+        self.skipped.assign_add(tf.cast(~finite, tf.int64))
+        self.skipped_in_a_row.assign(tf.where(finite, tf.zeros((), tf.int64), self.skipped_in_a_row + 1))
+        self.step.assign_add(1)
+        return report
+
+    def draw(self, key: Any, cells: int) -> tf.Tensor:
+        """A training batch of fakes [batch, cells * side, cells * side, 3], spare edge pixels cut off."""
+        return _trim(self.generator(self._latents(self.generator, key, self.config.data.batch, cells), training=True))
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int64)])
+    def settle(self, key: Any) -> None:
+        """Re-estimates the averaged generator's batch statistics over many latents, before pictures are made."""
+        cells, batch = self.config.data.crop_cells, max(64, self.config.data.batch)
+        self.averaged.settle(self._latents(self.averaged, key, batch, cells))
+
+    def _latents(self, network: SpatialGenerator, key: Any, batch: int, cells: int) -> tf.Tensor:
+        extent = cells + 2 * geometry.HALO
+        z_local, z_global, phase = noise.sample(key, self.config.model, batch, extent, extent)
+        z_periodic = waves.plane_waves(network.wave_numbers(z_global), phase, extent, extent)
+        return latent_field(z_local, z_global[:, tf.newaxis, tf.newaxis], z_periodic)
+
+    @property
+    def _generator_variables(self) -> list[tuple[Any, bool]]:
+        return list(zip(self.generator.trainable_variables, self._is_wave, strict=True))
+
+    def _adam(self, rate: float, variables: list[Any]) -> keras.optimizers.Adam:
+        optimiser = keras.optimizers.Adam(rate, self.config.training.beta_1)
+        optimiser.build(variables)  # before a restore and before tracing
+        return optimiser
+
+    def _penalty(self, real: tf.Tensor) -> tf.Tensor:
+        settings = self.config.training
+        if not settings.r1:
+            return tf.zeros(())
+
+        def penalty() -> tf.Tensor:
+            with tf.GradientTape() as tape:
+                tape.watch(real)
+                scores = tf.reduce_sum(tf.reduce_mean(self.discriminator(real), axis=(1, 2, 3)))
+            return settings.r1 * settings.r1_every * losses.gradient_penalty(tape.gradient(scores, real))
+
+        return tf.cond(self.step % settings.r1_every == 0, penalty, lambda: tf.zeros(()))
+
+    def _decay(self, network: keras.Model) -> tf.Tensor:
+        if not self.config.training.weight_decay:
+            return tf.zeros(())
+        kernels = [v for v in network.trainable_variables if v.path.endswith("kernel")]
+        return self.config.training.weight_decay * tf.add_n([tf.reduce_sum(tf.square(v.value)) for v in kernels])
+
+    def _turn(
+        self, real: tf.Tensor, key: tf.Tensor, generator: bool, discriminator: bool
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """Draw, generate, score, the losses, and the updates of the networks whose turn it is, if all is finite."""
+        with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
+            fake = self.draw(noise.fold(key, 1), self.config.data.crop_cells)
+            real_logits = self.discriminator(real)
+            fake_logits = self.discriminator(fake)
+            d_loss = losses.discriminator(real_logits, fake_logits)
+            g_loss = losses.generator(fake_logits)
+            d_total = d_loss + self._penalty(real) + self._decay(self.discriminator)
+            g_total = g_loss + self._decay(self.generator)
+        g_variables = self.generator.trainable_variables if generator else []
+        d_variables = self.discriminator.trainable_variables if discriminator else []
+        g_gradients = g_tape.gradient(g_total, g_variables)
+        d_gradients = d_tape.gradient(d_total, d_variables)
+        finite = tf.math.is_finite(tf.linalg.global_norm([g_loss, d_loss, *g_gradients, *d_gradients]))
+
+        def update() -> None:
+            if generator:
+                self._update_generator(g_gradients)
+            if discriminator:
+                self.optimisers["discriminator_adam"].apply_gradients(zip(d_gradients, d_variables, strict=True))
+
+        tf.cond(finite, update, lambda: None)
+        report = {
+            "generator_loss": g_loss,
+            "discriminator_loss": d_loss,
+            "real_score": tf.reduce_mean(tf.sigmoid(real_logits)),
+            "fake_score": tf.reduce_mean(tf.sigmoid(fake_logits)),
+        }
+        return report, finite
+
+    def _update_generator(self, gradients: list[Any]) -> None:
+        for name, wanted in (("generator_adam", False), ("wave_adam", True)):
+            pairs = [
+                (gradient, variable)
+                for gradient, (variable, is_wave) in zip(gradients, self._generator_variables, strict=True)
+                if is_wave == wanted
+            ]
+            if pairs:
+                self.optimisers[name].apply_gradients(pairs)
+        # A short memory at first, so that the start is soon forgotten.
+        at = tf.cast(self.step, tf.float32)
+        decay = tf.minimum(self.config.training.average, (1.0 + at) / (10.0 + at))
+        mine = self.generator.trainable_variables
+        for average, variable in zip(self.averaged.trainable_variables, mine, strict=True):
+            average.assign(average + (1.0 - decay) * (variable - average))
+
+
+def _trim(pictures: tf.Tensor) -> tf.Tensor:
+    return pictures[:, geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO]

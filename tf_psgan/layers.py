@@ -1,0 +1,117 @@
+"""The up-convolution without padding, with its batch norm: the generator's building block.
+
+A transposed convolution of stride two is a 3x3 convolution to four times the channels, one
+set per output phase, laid out as pixels (Shi et al. 2016, arXiv:1609.05158). A 6x6 kernel
+fills all nine taps of each phase; the papers' 5x5 leaves some of them zero, so that even
+and odd pixels see different numbers of cells. Nothing is padded: a zero border would tell
+a cell that it is near an edge, and a texture has none.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+EPSILON = 1e-5
+"""Added to a variance before its root."""
+
+
+def batch_moments(x: Any) -> tuple[Any, Any]:
+    """Mean and variance of each channel over batch, rows and cols; float32 whatever the input is."""
+    x = ops.cast(x, "float32")
+    mean = ops.mean(x, axis=(0, 1, 2))
+    return mean, ops.mean(ops.square(x), axis=(0, 1, 2)) - ops.square(mean)
+
+
+def scale_and_shift(gamma: Any, beta: Any, mean: Any, variance: Any) -> tuple[Any, Any]:
+    """Batch norm as y = x * scale + shift (Ioffe and Szegedy 2015)."""
+    scale = gamma * ops.rsqrt(ops.maximum(variance, 0.0) + EPSILON)
+    return scale, beta - mean * scale
+
+
+def batch_normalise(x: Any, gamma: Any, beta: Any) -> Any:
+    """Batch norm over [batch, rows, cols] by the moments of this batch (Ioffe and Szegedy 2015)."""
+    if keras.backend.backend() == "tensorflow":
+        # One fused kernel: a quarter of the time of the formula below, forth and back, in bfloat16.
+        return tf.compat.v1.nn.fused_batch_norm(x, gamma, beta, epsilon=EPSILON, is_training=True)[0]
+    scale, shift = scale_and_shift(gamma, beta, *batch_moments(x))
+    return x * ops.cast(scale, x.dtype) + ops.cast(shift, x.dtype)
+
+
+def depth_to_space(x: Any) -> Any:
+    """[batch, rows, cols, 4 c] -> [batch, 2 rows, 2 cols, c]; phases in reading order."""
+    batch, rows, cols, channels = ops.shape(x)
+    x = ops.reshape(x, (batch, rows, cols, 2, 2, channels // 4))
+    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+    return ops.reshape(x, (batch, 2 * rows, 2 * cols, channels // 4))
+
+
+def convolve(x: Any, kernel: Any, bias: Any) -> Any:
+    """n cells -> 2 n - 4, with a kernel [3, 3, in, 4 out] and a bias [4 out]: the form used for inference."""
+    return depth_to_space(ops.conv(x, kernel, padding="valid") + bias)
+
+
+@keras.saving.register_keras_serializable("tf_psgan")
+class UpConvolution(keras.layers.Layer):
+    """Doubles resolution: [batch, rows, cols, in] -> [batch, 2 rows - 4, 2 cols - 4, filters].
+
+    With `normalise`, batch norm replaces the bias. In training it uses the moments of the
+    batch; otherwise the stored `mean` and `variance`, which only `SpatialGenerator.settle` sets.
+    """
+
+    def __init__(self, filters: int, kernel: int = 6, normalise: bool = True, seed: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.filters, self.side, self.normalise, self.seed = filters, kernel, normalise, seed
+
+    def build(self, input_shape: Any) -> None:
+        """Makes kernel [side, side, in, filters] and the batch norm's four vectors or the bias."""
+        shape = (self.side, self.side, input_shape[-1], self.filters)
+        normal = keras.initializers.RandomNormal
+        # Without autocast: bfloat16 copies are made where they are used, vectors stay float32.
+        self.kernel = self.add_weight(shape=shape, initializer=normal(0.0, 0.02, self.seed), autocast=False, name="kernel")
+        if self.normalise:
+            self.gamma = self._vector("gamma", normal(1.0, 0.02, self.seed + 1))
+            self.beta = self._vector("beta", "zeros")
+            self.mean = self._vector("mean", "zeros", trainable=False)
+            self.variance = self._vector("variance", "ones", trainable=False)
+        else:
+            self.bias = self._vector("bias", "zeros")
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """The layer's linear part; no activation."""
+        if not self.normalise or not training:
+            kernel, bias = self.folded()
+            return convolve(x, ops.cast(kernel, self.compute_dtype), ops.cast(bias, self.compute_dtype))
+        return batch_normalise(self._raw(x), self.gamma, self.beta)
+
+    def moments(self, x: Any) -> tuple[Any, Any]:
+        """What batch norm would divide this input's result by: (mean, variance) of each channel, float32."""
+        return batch_moments(self._raw(x))
+
+    def folded(self) -> tuple[Any, Any]:
+        """(kernel [3, 3, in, 4 filters], bias [4 filters]) in float32, stored batch norm folded in."""
+        if not self.normalise:
+            return self._phases(self.kernel), ops.tile(self.bias, 4)
+        scale, shift = scale_and_shift(self.gamma, self.beta, self.mean, self.variance)
+        return self._phases(self.kernel * scale), ops.tile(shift, 4)
+
+    def get_config(self) -> dict[str, Any]:
+        """Everything that the constructor takes."""
+        own = {"filters": self.filters, "kernel": self.side, "normalise": self.normalise, "seed": self.seed}
+        return super().get_config() | own
+
+    def _raw(self, x: Any) -> Any:
+        return depth_to_space(ops.conv(x, self._phases(ops.cast(self.kernel, x.dtype)), padding="valid"))
+
+    def _phases(self, kernel: Any) -> Any:
+        """[side, side, in, out] -> [3, 3, in, 4 out]: input i reaches output 2 i + u through kernel[u]."""
+        spare = 6 - self.side
+        kernel = ops.pad(kernel, ((0, spare), (0, spare), (0, 0), (0, 0)))
+        _, _, fan_in, fan_out = kernel.shape
+        kernel = ops.flip(ops.reshape(kernel, (3, 2, 3, 2, fan_in, fan_out)), axis=(0, 2))
+        return ops.reshape(ops.transpose(kernel, (0, 2, 4, 1, 3, 5)), (3, 3, fan_in, 4 * fan_out))
+
+    def _vector(self, name: str, initializer: Any, trainable: bool = True) -> Any:
+        shape = (self.filters,)
+        return self.add_weight(shape=shape, initializer=initializer, trainable=trainable, autocast=False, name=name)

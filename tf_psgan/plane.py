@@ -1,0 +1,100 @@
+"""The plane: one question, "show me this window", and the same pixels whoever asks, in any order.
+
+A texture is a function on an infinite plane: (model, seed, texture) -> a colour at every
+integer pixel, negative coordinates included. A convolution's summation order follows its
+shape, so the last bits of a pixel would depend on the window's size. The plane is therefore
+made in tiles of one fixed shape on a fixed grid, and every window is put together from them.
+"""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_psgan import geometry, images, noise, waves
+from tf_psgan.generator import SpatialGenerator, latent_field, paint
+
+MAX_PIXEL = 2**40
+"""Largest distance of a window from the origin, in pixels; far beyond any screen, safely inside int64."""
+
+
+class Plane:
+    """A trained generator's textures as infinite planes.
+
+    Args:
+      generator: with its batch statistics settled; its weights are copied.
+      tile_cells: side of a tile in cells; pixels of planes with different tiles may differ in the last bit.
+    """
+
+    def __init__(self, generator: SpatialGenerator, tile_cells: int = 16) -> None:
+        self.config = generator.config
+        self.pixels_per_cell = generator.pixels_per_cell
+        self.tile_cells = tile_cells
+        self._generator = generator
+        self._dtype = generator.compute_dtype
+        # Constants of the graph: batch norm folded in once, and faster than captured variables.
+        folded = generator.folded()
+        self._weights = [(tf.cast(k, self._dtype), tf.cast(b, self._dtype)) for k, b in folded]
+        self._turns: dict[int, tf.Tensor] = {}
+
+    def window(self, seed: int, texture: int, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """The pixels of a window.
+
+        Args:
+          seed: which plane; any int64.
+          texture: which global vector; any int64. Models without global channels have only one texture.
+          top, left: the window's first pixel; any integers within `MAX_PIXEL`.
+          height, width: extent in pixels, at least 1.
+
+        Returns:
+          uint8 [height, width, 3].
+
+        Raises:
+          ValueError: an extent below 1 or a corner out of range.
+        """
+        for name, value, low, high in (
+            ("height", height, 1, MAX_PIXEL),
+            ("width", width, 1, MAX_PIXEL),
+            ("top", top, -MAX_PIXEL, MAX_PIXEL),
+            ("left", left, -MAX_PIXEL, MAX_PIXEL),
+        ):
+            if not low <= value <= high:
+                raise ValueError(f"{name}: {value} is outside {low} .. {high}; choose a value inside.")
+        side = self.tile_cells * self.pixels_per_cell
+        picture = np.empty((height, width, 3), np.uint8)
+        for row in range(top // side, -(-(top + height) // side)):
+            for col in range(left // side, -(-(left + width) // side)):
+                tile = self.tile(seed, texture, row, col)
+                down, right = row * side - top, col * side - left  # of the tile in the picture
+                into = picture[max(down, 0) : down + side, max(right, 0) : right + side]
+                from_row, from_col = max(-down, 0), max(-right, 0)
+                into[...] = tile[from_row : from_row + into.shape[0], from_col : from_col + into.shape[1]]
+        return picture
+
+    def tile(self, seed: int, texture: int, row: int, col: int) -> np.ndarray:
+        """Tile (row, col) of the grid: uint8 [side, side, 3], side = tile_cells * pixels_per_cell."""
+        as_int64 = [tf.constant(value, tf.int64) for value in (seed, texture, row, col)]
+        return self._tile(*as_int64, self._wave_turns(texture)).numpy()
+
+    def _wave_turns(self, texture: int) -> tf.Tensor:
+        """A texture's wave numbers in fixed-point turns [waves, 2], computed once and kept."""
+        key = texture if self.config.global_channels else 0
+        if key not in self._turns:
+            z_global = noise.global_vector(key, self.config.global_channels)[tf.newaxis]
+            numbers = self._generator.wave_numbers(z_global)[0]
+            self._turns[key] = tf.constant(waves.turns(np.asarray(numbers)))
+        return self._turns[key]
+
+    @tf.function
+    def _tile(self, seed: Any, texture: Any, row: Any, col: Any, wave_turns: Any) -> tf.Tensor:
+        extent = self.tile_cells + 2 * geometry.HALO
+        first_row = row * self.tile_cells - geometry.HALO
+        first_col = col * self.tile_cells - geometry.HALO
+        z_local = noise.local(seed, first_row, first_col, extent, extent, self.config.local_channels)
+        z_global = noise.global_vector(texture, self.config.global_channels)
+        phase = waves.radians(waves.phase_at(wave_turns, noise.phases(seed, self.config.waves), first_row, first_col))
+        z_periodic = waves.plane_waves(waves.radians(wave_turns)[tf.newaxis], phase[tf.newaxis], extent, extent)
+        latents = latent_field(z_local[tf.newaxis], z_global[tf.newaxis, tf.newaxis, tf.newaxis], z_periodic)
+        picture = paint(self._weights, latents, self._dtype)[0]
+        side = self.tile_cells * self.pixels_per_cell
+        return images.to_bytes(picture[geometry.HALO :, geometry.HALO :][:side, :side])
