@@ -32,6 +32,7 @@ class Period:
 
     @property
     def periodic(self) -> bool:
+        """Whether the source has a period."""
         return len(self.vectors) > 0
 
 
@@ -47,10 +48,8 @@ def period(samples: Sequence[np.ndarray], sources: Sequence[np.ndarray]) -> Peri
     """
     side = min(min(picture.shape[:2]) for picture in itertools.chain(samples, sources))
     reach, shading = side // 2, side / 8
-    source = np.mean([autocorrelation(picture, reach, shading) for picture in sources], axis=0)
+    source, lags, overlap = _source_table(sources, reach, shading)
     made = [autocorrelation(picture, reach, shading) for picture in samples]
-    lags = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * 2, indexing="ij"), axis=-1).astype(np.float64)
-    overlap = sum(np.prod(np.array(picture.shape[:2]) - np.abs(lags), axis=-1) for picture in sources)
     vectors = _main_peaks(source, lags, overlap)
     offsets, heights = np.full((2, len(samples)), np.nan)
     length = np.linalg.norm(lags, axis=-1)
@@ -65,6 +64,35 @@ def period(samples: Sequence[np.ndarray], sources: Sequence[np.ndarray]) -> Peri
             heights[i] = sum(height for _, height in own) / top
     distances = np.array([math.sqrt(np.mean((table - source)[near] ** 2)) for table in made])
     return Period(vectors, offsets, heights, distances)
+
+
+def lattice(sources: Sequence[np.ndarray]) -> np.ndarray:
+    """The two shortest independent vectors of a source's lattice.
+
+    The nearest strong autocorrelation peak and the nearest one in another direction, fitted by least squares to all
+    peaks that are sums of them. Unlike the highest peaks of a spectrum they never miss half of a lattice: a running
+    bond's rows and joints alone do not tell which way a course is shifted.
+
+    Returns:
+      float64 [2, 2], (row, col) pixels of each vector; [0, 2] for a source that does not repeat in two directions.
+    """
+    side = min(min(picture.shape[:2]) for picture in sources)
+    table, lags, overlap = _source_table(sources, side // 2, side / 8)
+    places = _peaks(table, lags, overlap)
+    vectors = [lags[place] + spectrum.vertex(table, *place) for place in places]
+    strong = [v for v, place in zip(vectors, places, strict=True) if table[place] >= 0.75 * table[places[0]]]
+    strong.sort(key=lambda vector: float(np.linalg.norm(vector)))
+    if not strong:
+        return np.zeros((0, 2))
+    first = strong[0]
+    # A sine of 0.4, 24 degrees, apart: a lattice's two shortest vectors are 60 degrees apart or more.
+    others = [v for v in strong if abs(np.linalg.det([first, v])) > 0.4 * np.linalg.norm(first) * np.linalg.norm(v)]
+    if not others:
+        return np.zeros((0, 2))
+    basis = np.array([first, others[0]])
+    whole = np.rint(np.array(vectors) @ np.linalg.inv(basis))
+    fits = np.linalg.norm(vectors - whole @ basis, axis=-1) < 0.15 * np.linalg.norm(first)
+    return np.linalg.lstsq(whole[fits], np.array(vectors)[fits], rcond=None)[0]
 
 
 def autocorrelation(picture: np.ndarray, reach: int, shading: float) -> np.ndarray:
@@ -99,8 +127,18 @@ def autocorrelation(picture: np.ndarray, reach: int, shading: float) -> np.ndarr
     return result / max(float(result[reach, reach]), 1e-12)
 
 
-def _main_peaks(table: np.ndarray, lags: np.ndarray, overlap: np.ndarray) -> np.ndarray:
-    """[n, 2] (row, col) of the nearest of a source's high autocorrelation peaks in one half plane, highest first."""
+def _source_table(
+    sources: Sequence[np.ndarray], reach: int, shading: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The mean autocorrelation of some pictures, its lags [rows, cols, 2] and the pixels that each lag overlaps."""
+    table = np.mean([autocorrelation(picture, reach, shading) for picture in sources], axis=0)
+    lags = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * 2, indexing="ij"), axis=-1).astype(np.float64)
+    shapes = [np.array(picture.shape[:2]) for picture in sources]
+    return table, lags, np.sum([np.prod(shape - np.abs(lags), axis=-1) for shape in shapes], axis=0)
+
+
+def _peaks(table: np.ndarray, lags: np.ndarray, overlap: np.ndarray) -> list[tuple[int, int]]:
+    """Where a source's autocorrelation peaks stand in the table, in one half plane, highest first."""
     reach = table.shape[0] // 2
     length = np.linalg.norm(lags, axis=-1)
     # The slight slope finds the nearest place on a level ridge, of a texture that repeats in one direction only.
@@ -115,7 +153,13 @@ def _main_peaks(table: np.ndarray, lags: np.ndarray, overlap: np.ndarray) -> np.
         error = math.sqrt(np.sum(table[length < length[place] / 2] ** 2) / overlap[place])
         if table[place] >= 4 * error and table[place] - table[path[:, 0], path[:, 1]].min() >= 0.15:
             good.append(place)
-    good.sort(key=lambda place: -table[place])
+    return sorted(good, key=lambda place: -table[place])
+
+
+def _main_peaks(table: np.ndarray, lags: np.ndarray, overlap: np.ndarray) -> np.ndarray:
+    """[n, 2] (row, col) of the nearest of a source's high autocorrelation peaks in one half plane, highest first."""
+    good = _peaks(table, lags, overlap)
+    length = np.linalg.norm(lags, axis=-1)
     strong = [place for place in good if table[place] >= 0.8 * table[good[0]]]
     shell = [place for place in strong if length[place] <= 1.15 * min(length[other] for other in strong)]
     return np.array([lags[place] + spectrum.vertex(table, *place) for place in shell]).reshape(-1, 2)

@@ -35,16 +35,17 @@ class ModelConfig:
     global_channels: int = setting(
         0, "Channels of the global vector that says which texture it is; 0 for one texture.", low=0, high=1024
     )
-    waves: int = setting(6, "Periodic channels, one plane wave each; 0 turns them off (SGAN).", low=0, high=256)
+    waves: int = setting(2, "Plane waves; 0 turns the periodic channels off (SGAN).", low=0, high=256)
+    quadrature: bool = setting(True, "Hand each wave over as sine and cosine; without it as a sine, as in the paper.")
     wave_angles: str = setting(
         "any", "Directions that a wave may take: any, or axis (along rows and columns).", choices=("any", "axis")
     )
     wave_hidden: int = setting(60, "Hidden units of the MLP from global vector to wave numbers.", low=1, high=4096)
     filters: tuple[int, ...] = setting(
-        (256, 128, 64, 32), "Generator widths, input side first; one more layer makes the colours.", low=1, high=4096
+        (128, 64, 32), "Generator widths, input side first; one more layer makes the colours.", low=1, high=4096
     )
     critic_filters: tuple[int, ...] = setting(
-        (32, 64, 128, 256), "Discriminator widths, picture side first; one more layer makes the score.", low=1, high=4096
+        (32, 64, 128, 256), "Discriminator widths, picture side first; one more makes the score.", low=1, high=4096
     )
     kernel: int = setting(6, "Side of an up-convolution's kernel: 6, or the paper's 5.", low=5, high=6)
 
@@ -54,7 +55,7 @@ class DataConfig:
     """Which pictures are learned, and how crops are cut from them."""
 
     images: tuple[str, ...] = setting((), "Pictures and folders of pictures to learn from, separated by commas.")
-    crop_cells: int = setting(5, "Side of a training crop in cells.", low=2, high=256)
+    crop_cells: int = setting(10, "Side of a training crop in cells.", low=2, high=256)
     batch: int = setting(8, "Crops in one training step.", low=1, high=4096)
     cache_megabytes: int = setting(
         1024, "Memory for decoded pictures; more pictures than fit take turns.", low=1, high=1 << 20
@@ -74,11 +75,11 @@ class TrainingConfig:
         "Compute type: mixed_bfloat16, float32, or auto (bfloat16 where the processor has it).",
         choices=("auto", "mixed_bfloat16", "float32"),
     )
-    threads: int = setting(0, "Threads of TensorFlow; 0 for one per core. The exact bits depend on it.", low=0, high=1024)
+    threads: int = setting(0, "Threads of TensorFlow; 0 for one a core. The exact bits depend on it.", low=0, high=1024)
     first_waves: str = setting(
-        "spectrum",
-        "Where wave numbers start: spectrum (the peaks of the pictures' own power spectrum) or paper (a fixed ladder).",
-        choices=("spectrum", "paper"),
+        "source",
+        "Where wave numbers start: source (the pictures' own lattice, or their spectrum) or paper (a fixed ladder).",
+        choices=("source", "paper"),
     )
     updates: str = setting(
         "together",
@@ -87,7 +88,7 @@ class TrainingConfig:
     )
     learning_rate: float = setting(2e-4, "Adam's rate, both networks.", low=0)
     beta_1: float = setting(0.5, "Adam's decay of the first moment.", low=0, high=1)
-    wave_rate: float = setting(1.0, "Learning rate of the wave numbers, as a multiple.", low=0)
+    wave_rate: float = setting(0.25, "Learning rate of the wave numbers, as a multiple.", low=0)
     weight_decay: float = setting(1e-8, "L2 penalty on the kernels.", low=0)
     r1: float = setting(0.0, "Weight of the R1 gradient penalty on real crops; 0 turns it off.", low=0)
     r1_every: int = setting(16, "Steps between R1 penalties, each weighted by this number.", low=1)
@@ -172,12 +173,12 @@ def difference(ours: Any, theirs: Any, ignored: Container[str] = ()) -> str:
 
 
 def _check_type(field: dataclasses.Field, value: Any) -> None:
-    expected = typing.get_origin(field.type) or field.type
+    expected: Any = typing.get_origin(field.type) or field.type
     right = isinstance(value, expected) or (expected is float and isinstance(value, int))
     if right and expected is tuple:
         item_type = typing.get_args(field.type)[0]
         right = all(isinstance(item, item_type) and not isinstance(item, bool) for item in value)
-    if not right or isinstance(value, bool) and expected is not bool:
+    if not right or (isinstance(value, bool) and expected is not bool):
         raise ValueError(f"{field.name}: {value!r} is not a {getattr(field.type, '__name__', field.type)}.")
 
 
@@ -187,4 +188,5 @@ def _check_range(field: dataclasses.Field, value: Any) -> None:
         raise ValueError(f"{field.name}: {value!r} is not one of {', '.join(choices)}.")
     # A comparison with NaN is false, so this also refuses NaN.
     if (low is not None and not value >= low) or (high is not None and not value <= high):
-        raise ValueError(f"{field.name}: {value!r} is outside {low} .. {'' if high is None else high}; choose a value inside.")
+        limits = f"{low} .. {'' if high is None else high}"
+        raise ValueError(f"{field.name}: {value!r} is outside {limits}; choose a value inside.")

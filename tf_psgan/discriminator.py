@@ -26,7 +26,8 @@ class DownConvolution(keras.layers.Layer):
         """Makes kernel [5, 5, in, filters] and the batch norm's scale and shift."""
         normal = keras.initializers.RandomNormal
         shape = (5, 5, input_shape[-1], self.filters)
-        self.kernel = self.add_weight(shape=shape, initializer=normal(0.0, 0.02, self.seed), autocast=False, name="kernel")
+        start = normal(0.0, 0.02, self.seed)
+        self.kernel = self.add_weight(shape=shape, initializer=start, autocast=False, name="kernel")
         if self.normalise:
             vector, scale = (self.filters,), normal(1.0, 0.02, self.seed + 1)
             self.gamma = self.add_weight(shape=vector, initializer=scale, autocast=False, name="gamma")
@@ -44,9 +45,9 @@ class DownConvolution(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tf_psgan")
 class PatchDiscriminator(keras.Model):
-    """Images [batch, height, width, 3] in [-1, 1] -> patch logits float32 [batch, height / 2**layers, width / 2**layers, 1].
+    """Images [batch, height, width, 3] in [-1, 1] -> a logit per patch, float32 [batch, height / s, width / s, 1].
 
-    LeakyReLU 0.2; batch norm on all but the first and the last layer; no biases, as the authors have it.
+    s is two to the power of the number of layers; a patch is what one score sees. LeakyReLU 0.2; batch norm on all but the first and the last layer; no biases, as the authors have it.
     """
 
     def __init__(self, config: ModelConfig, seed: int = 0, **kwargs: Any) -> None:

@@ -115,6 +115,8 @@ def _define(values: flags.FlagValues, section: str, field: dataclasses.Field) ->
     text = f"{section}: {text}"
     if choices:
         flags.DEFINE_enum(field.name, typing.cast(str, default), choices, text, **where)
+    elif kind is bool:
+        flags.DEFINE_bool(field.name, typing.cast(bool, default), text, **where)
     elif kind is int:
         flags.DEFINE_integer(field.name, typing.cast(int, default), text, **where)
     elif kind is float:

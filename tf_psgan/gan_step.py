@@ -33,10 +33,11 @@ class GanStep(tf.Module):
         self.averaged = SpatialGenerator(config.model, seed, dtype=dtype, name="averaged")
         self._is_wave = [v.path.split("/")[1].startswith("wave_") for v in self.generator.trainable_variables]
         rate = config.training.learning_rate
+        waves_rate = rate * config.training.wave_rate
         self.optimisers = {
-            "generator_adam": self._adam(rate, [v for v, w in self._generator_variables if not w]),
-            "wave_adam": self._adam(rate * config.training.wave_rate, [v for v, w in self._generator_variables if w]),
-            "discriminator_adam": self._adam(rate, self.discriminator.trainable_variables),
+            "generator_adam": self._adam("generator_adam", rate, [v for v, w in self._generator_variables if not w]),
+            "wave_adam": self._adam("wave_adam", waves_rate, [v for v, w in self._generator_variables if w]),
+            "discriminator_adam": self._adam("discriminator_adam", rate, self.discriminator.trainable_variables),
         }
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.skipped = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -47,11 +48,9 @@ class GanStep(tf.Module):
     def state(self) -> dict[str, tf.Variable]:
         """Every variable of the step under a name of its own: what a checkpoint holds."""
         found = {}
-        for variable in (*self.generator.variables, *self.discriminator.variables, *self.averaged.variables):
-            found[variable.path] = variable.value
-        for name, optimiser in self.optimisers.items():
-            for variable in optimiser.variables:
-                found[f"{name}/{variable.path}"] = variable.value
+        for part in (self.generator, self.discriminator, self.averaged, *self.optimisers.values()):
+            for variable in part.variables:
+                found[variable.path] = variable.value
         for name in ("step", "skipped", "skipped_in_a_row", "rollbacks"):
             found[f"counters/{name}"] = getattr(self, name)
         return found
@@ -95,17 +94,18 @@ class GanStep(tf.Module):
         self.averaged.settle(self._latents(self.averaged, key, batch, cells))
 
     def _latents(self, network: SpatialGenerator, key: Any, batch: int, cells: int) -> tf.Tensor:
-        extent = cells + 2 * geometry.HALO
-        z_local, z_global, phase = noise.sample(key, self.config.model, batch, extent, extent)
-        z_periodic = waves.plane_waves(network.wave_numbers(z_global), phase, extent, extent)
+        model, extent = self.config.model, cells + 2 * geometry.HALO
+        z_local, z_global, phase = noise.sample(key, model, batch, extent, extent)
+        z_periodic = waves.plane_waves(network.wave_numbers(z_global), phase, extent, extent, model.quadrature)
         return latent_field(z_local, z_global[:, tf.newaxis, tf.newaxis], z_periodic)
 
     @property
     def _generator_variables(self) -> list[tuple[Any, bool]]:
         return list(zip(self.generator.trainable_variables, self._is_wave, strict=True))
 
-    def _adam(self, rate: float, variables: list[Any]) -> keras.optimizers.Adam:
-        optimiser = keras.optimizers.Adam(rate, self.config.training.beta_1)
+    def _adam(self, name: str, rate: float, variables: list[Any]) -> keras.optimizers.Adam:
+        # Without a name Keras counts: the second step of a process would not know the first one's checkpoints.
+        optimiser = keras.optimizers.Adam(rate, self.config.training.beta_1, name=name)
         optimiser.build(variables)  # before a restore and before tracing
         return optimiser
 
@@ -120,7 +120,8 @@ class GanStep(tf.Module):
                 scores = tf.reduce_sum(tf.reduce_mean(self.discriminator(real), axis=(1, 2, 3)))
             return settings.r1 * settings.r1_every * losses.gradient_penalty(tape.gradient(scores, real))
 
-        return tf.cond(self.step % settings.r1_every == 0, penalty, lambda: tf.zeros(()))
+        turn = self.step // 2 if settings.updates == "alternating" else self.step  # of the discriminator
+        return tf.cond(turn % settings.r1_every == 0, penalty, lambda: tf.zeros(()))
 
     def _decay(self, network: keras.Model) -> tf.Tensor:
         if not self.config.training.weight_decay:
@@ -138,7 +139,9 @@ class GanStep(tf.Module):
             fake_logits = self.discriminator(fake)
             d_loss = losses.discriminator(real_logits, fake_logits)
             g_loss = losses.generator(fake_logits)
-            d_total = d_loss + self._penalty(real) + self._decay(self.discriminator)
+            d_total = d_loss + self._decay(self.discriminator)
+            if discriminator:
+                d_total += self._penalty(real)
             g_total = g_loss + self._decay(self.generator)
         g_variables = self.generator.trainable_variables if generator else []
         d_variables = self.discriminator.trainable_variables if discriminator else []

@@ -36,7 +36,10 @@ class SpatialGenerator(keras.Model):
         if config.waves and config.global_channels:
             normal = keras.initializers.RandomNormal(0.0, 0.02, seed + 1000)
             # float32 always: a wave number in bfloat16 is wrong after two cells.
-            self.wave_hidden = keras.layers.Dense(config.wave_hidden, "relu", name="wave_hidden", dtype="float32")
+            glorot = keras.initializers.GlorotUniform(seed + 1001)
+            self.wave_hidden = keras.layers.Dense(
+                config.wave_hidden, "relu", kernel_initializer=glorot, name="wave_hidden", dtype="float32"
+            )
             self.wave_out = keras.layers.Dense(
                 2 * config.waves, kernel_initializer=normal, name="wave_out", dtype="float32"
             )
@@ -45,7 +48,8 @@ class SpatialGenerator(keras.Model):
     @property
     def channels(self) -> int:
         """Latent channels: local, global and periodic."""
-        return self.config.local_channels + self.config.global_channels + self.config.waves
+        per_wave = 2 if self.config.quadrature else 1
+        return self.config.local_channels + self.config.global_channels + per_wave * self.config.waves
 
     @property
     def pixels_per_cell(self) -> int:

@@ -69,7 +69,8 @@ class UpConvolution(keras.layers.Layer):
         shape = (self.side, self.side, input_shape[-1], self.filters)
         normal = keras.initializers.RandomNormal
         # Without autocast: bfloat16 copies are made where they are used, vectors stay float32.
-        self.kernel = self.add_weight(shape=shape, initializer=normal(0.0, 0.02, self.seed), autocast=False, name="kernel")
+        start = normal(0.0, 0.02, self.seed)
+        self.kernel = self.add_weight(shape=shape, initializer=start, autocast=False, name="kernel")
         if self.normalise:
             self.gamma = self._vector("gamma", normal(1.0, 0.02, self.seed + 1))
             self.beta = self._vector("beta", "zeros")

@@ -44,10 +44,12 @@ class Manifest:
 
     @property
     def usable(self) -> tuple[Entry, ...]:
+        """The pictures to learn from."""
         return tuple(entry for entry in self.entries if not entry.reason)
 
     @property
     def skipped(self) -> tuple[Entry, ...]:
+        """The pictures left out, each with its reason."""
         return tuple(entry for entry in self.entries if entry.reason)
 
     @property

@@ -93,7 +93,8 @@ class Plane:
         z_local = noise.local(seed, first_row, first_col, extent, extent, self.config.local_channels)
         z_global = noise.global_vector(texture, self.config.global_channels)
         phase = waves.radians(waves.phase_at(wave_turns, noise.phases(seed, self.config.waves), first_row, first_col))
-        z_periodic = waves.plane_waves(waves.radians(wave_turns)[tf.newaxis], phase[tf.newaxis], extent, extent)
+        numbers = waves.radians(wave_turns)[tf.newaxis]
+        z_periodic = waves.plane_waves(numbers, phase[tf.newaxis], extent, extent, self.config.quadrature)
         latents = latent_field(z_local[tf.newaxis], z_global[tf.newaxis, tf.newaxis, tf.newaxis], z_periodic)
         picture = paint(self._weights, latents, self._dtype)[0]
         side = self.tile_cells * self.pixels_per_cell

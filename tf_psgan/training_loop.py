@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_psgan import checkpoint, device, evaluation, geometry, manifest, noise, report, spectrum, waves
+from tf_psgan import checkpoint, device, evaluation, first_waves, geometry, manifest, noise, report
 from tf_psgan.config import Config
 from tf_psgan.data import Shelves
 from tf_psgan.gan_step import GanStep
@@ -163,10 +163,8 @@ class _Run:
         return float(found.notes["seconds"])
 
     def _first_waves(self) -> Any:
-        model, side = self.config.model, self.step.generator.pixels_per_cell
-        if self.config.training.first_waves == "paper":
-            return waves.ladder(model.waves)
-        return side * spectrum.peaks(self.sources.pictures, model.waves, model.wave_angles == "axis")
+        how, side = self.config.training.first_waves, self.step.generator.pixels_per_cell
+        return first_waves.first_waves(self.sources.pictures, self.config.model, how, side)
 
     def _is_over(self) -> bool:
         training = self.config.training

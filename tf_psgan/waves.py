@@ -18,8 +18,11 @@ RADIANS = 2.0 * math.pi / 2.0**64
 """Radians in one unit of a fixed-point phase."""
 
 
-def plane_waves(wave_numbers: Any, phase: Any, rows: int, cols: int) -> Any:
-    """Samples one sine wave per channel over a window of latent cells.
+def plane_waves(wave_numbers: Any, phase: Any, rows: int, cols: int, quadrature: bool) -> Any:
+    """Samples plane waves over a window of latent cells.
+
+    With `quadrature` a wave has a second channel, its cosine: from a sine alone a cell near
+    its crest cannot tell on which side of the crest it is.
 
     Args:
       wave_numbers: float32 [batch, waves, 2], radians per cell, (row, col) last.
@@ -27,12 +30,13 @@ def plane_waves(wave_numbers: Any, phase: Any, rows: int, cols: int) -> Any:
       rows, cols: window extent in cells; Python or scalar tensor.
 
     Returns:
-      z_periodic, float32 [batch, rows, cols, waves], in [-1, 1].
+      z_periodic, float32 [batch, rows, cols, waves or 2 waves], in [-1, 1]; sines first.
     """
     # Far smaller than a matrix product, and each term is one rounding of k times an integer.
     down = wave_numbers[:, None, None, :, 0] * ops.cast(ops.arange(rows), "float32")[:, None, None]
     right = wave_numbers[:, None, None, :, 1] * ops.cast(ops.arange(cols), "float32")[:, None]
-    return ops.sin(down + right + phase[:, None, None, :])
+    angle = down + right + phase[:, None, None, :]
+    return ops.concatenate([ops.sin(angle), ops.cos(angle)], axis=-1) if quadrature else ops.sin(angle)
 
 
 def turns(wave_numbers: np.ndarray) -> np.ndarray:

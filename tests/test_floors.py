@@ -1,0 +1,127 @@
+"""The law of the floors: a file imports only from the floors below it, or from earlier steps of its own floor."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "tf_psgan"
+
+# Floor by floor, and on each floor step by step; files of one step do not import each other.
+FLOORS = (
+    # 0: no TensorFlow. `__init__` holds the version and imports nothing.
+    ("__init__ config geometry made_noise spectrum", "autocorrelation made_aperiodic made_periodic", "made_textures"),
+    # 1: pure tensor functions, files of pictures, the machine
+    ("device images losses waves", "manifest noise"),
+    # 2: networks
+    ("layers", "discriminator generator"),
+    # 3: uses of the networks
+    ("data metrics plane", "gan_step"),
+    # 4: runs
+    ("checkpoint progress", "run_folder", "evaluation render", "report", "training_loop"),
+    # 5: the edge
+    ("flags",),
+)
+PLACE = {name: (floor, i) for floor, steps in enumerate(FLOORS) for i, step in enumerate(steps) for name in step.split()}
+MODULES = sorted((ROOT / PACKAGE).rglob("*.py"))
+SCRIPTS = sorted(path for path in ROOT.glob("*.py") if path.name != "setup.py")
+HEAVY = {"tensorflow", "keras", "tensorboard", "jax", "torch"}
+
+
+def imports(nodes):
+    """The dotted names that import statements among the nodes may load, in order.
+
+    `from package import name` counts as package.name: a module of the package or a name in `__init__`.
+    """
+    found = []
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = PACKAGE if node.level else ""
+            base = ".".join(part for part in (base, node.module) if part)
+            found += [f"{base}.{alias.name}" for alias in node.names]
+    return found
+
+
+def everywhere(source):
+    """Every import, also inside functions: a late import is a dependency too."""
+    return imports(ast.walk(ast.parse(source)))
+
+
+def roots(names):
+    return {name.split(".")[0] for name in names}
+
+
+def own(names):
+    """The package's modules among imported names; `__init__` for the package itself and what it defines."""
+    parts = [name.split(".") for name in names if name.split(".")[0] == PACKAGE]
+    return {part[1] if len(part) > 1 and part[1] in PLACE else "__init__" for part in parts}
+
+
+def wrong(name, source):
+    """The modules that this one imports and may not."""
+    return sorted(other for other in own(everywhere(source)) if PLACE[other] >= PLACE[name])
+
+
+def test_every_module_has_its_place():
+    names = {path.relative_to(ROOT / PACKAGE).with_suffix("").as_posix().replace("/", ".") for path in MODULES}
+    assert names - PLACE.keys() == set(), "put the new module into the table of floors"
+    assert PLACE.keys() - names == set(), "the table names a module that is gone"
+    assert len(PLACE) == sum(len(step.split()) for steps in FLOORS for step in steps)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_a_file_imports_only_from_below(path):
+    # Places are in order and every import goes to an earlier one, so there can be no cycle.
+    assert wrong(path.stem, path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if PLACE.get(path.stem, (1,))[0] == 0], ids=lambda path: path.stem)
+def test_the_ground_floor_knows_no_tensorflow(path):
+    assert roots(everywhere(path.read_text(encoding="utf-8"))).isdisjoint(HEAVY)
+
+
+def test_the_edge_loads_tensorflow_only_when_it_has_to():
+    # Otherwise --help and a misspelt flag would take seconds.
+    flags = ast.parse((ROOT / PACKAGE / "flags.py").read_text(encoding="utf-8"))
+    names = imports(flags.body)
+    assert roots(names).isdisjoint(HEAVY)
+    assert own(names) <= {name for name, place in PLACE.items() if place[0] == 0}
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_begins_with_the_flags_and_nothing_else_of_the_package(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert own(imports(tree.body)) == {"flags"}
+    assert roots(imports(ast.walk(tree))).isdisjoint(HEAVY)
+
+
+def test_the_law_covers_the_scripts_there_are():
+    assert {"train.py", "generate.py"} <= {path.name for path in SCRIPTS}
+
+
+def test_the_serving_side_knows_the_project_through_the_wire_only():
+    for path in sorted((ROOT / "serving").rglob("*.py")):
+        assert PACKAGE not in roots(everywhere(path.read_text(encoding="utf-8"))), path
+
+
+@pytest.mark.parametrize(
+    "name, source, expected",
+    [
+        ("noise", "from tf_psgan import plane, waves", ["plane"]),
+        ("noise", "from tf_psgan.plane import Plane as P", ["plane"]),
+        ("noise", "import tf_psgan.plane", ["plane"]),
+        ("noise", "from . import plane", ["plane"]),
+        ("noise", "from .plane import Plane", ["plane"]),
+        ("noise", "def late():\n    from tf_psgan import plane", ["plane"]),
+        ("noise", "from tf_psgan import manifest", ["manifest"]),  # the same step
+        ("images", "from tf_psgan import manifest", ["manifest"]),  # a later step of the same floor
+        ("manifest", "from tf_psgan import images", []),
+        ("render", "import tf_psgan\nfrom tf_psgan import __version__", []),
+        ("config", "import tf_psgan", ["__init__"]),
+    ],
+)
+def test_the_law_sees_every_kind_of_import(name, source, expected):
+    assert wrong(name, source) == expected

@@ -1,0 +1,41 @@
+"""Where wave numbers start: at the source's own lattice, so that it comes sooner and truer.
+
+Two plane waves say all about where a cell lies in a lattice of two vectors. More waves on the
+same lattice, with phases of their own, contradict each other: seen as bands of dislocations.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tf_psgan import autocorrelation, spectrum, waves
+from tf_psgan.config import ModelConfig
+
+
+def first_waves(pictures: Sequence[np.ndarray], model: ModelConfig, how: str, pixels_per_cell: int) -> np.ndarray:
+    """Wave numbers to start from, [waves, 2], radians per cell, (row, col).
+
+    Args:
+      pictures: uint8 [h, w, 3].
+      model: how many waves, at which angles, and whether one model holds several textures.
+      how: "source" or "paper"; the latter is the authors' fixed ladder.
+      pixels_per_cell: side of a cell.
+    """
+    if how == "paper":
+        return waves.ladder(model.waves)
+    axis_only = model.wave_angles == "axis"
+    found = [] if axis_only or model.global_channels else list(reciprocal(autocorrelation.lattice(pictures)))
+    for wave in spectrum.peaks(pictures, model.waves + len(found), axis_only):
+        if axis_only or all(min(_apart(wave, w), _apart(-wave, w)) > 0.1 for w in found):
+            found.append(wave)
+    return pixels_per_cell * np.array(found[: model.waves], np.float32).reshape(-1, 2)
+
+
+def reciprocal(lattice: np.ndarray) -> np.ndarray:
+    """The wave vectors [2, 2], radians per pixel, that advance one turn along one lattice vector and none along the
+    other; [0, 2] for no lattice."""
+    return 2.0 * np.pi * np.linalg.inv(lattice).T if len(lattice) else lattice
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
