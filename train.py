@@ -6,20 +6,24 @@ from absl import flags
 
 from tf_psgan import flags as edge
 
-USAGE = "Learns a texture from pictures.\n\n  python train.py --flagfile=flags/honeycomb.cfg\n  python train.py --images=PICTURE_OR_FOLDER --run=runs/NAME"
+USAGE = """Learns a texture from pictures.
+
+  python train.py --flagfile=flags/honeycomb.cfg
+  python train.py --images=PICTURE_OR_FOLDER --run=runs/NAME"""
 
 
 def define(values: flags.FlagValues) -> None:
     """The settings of a run, and where it lives."""
     edge.define_config(values)
     flags.DEFINE_string("run", None, "The run's folder; an existing run goes on.", flag_values=values)
-    flags.DEFINE_bool("dry_run", False, "Checks everything and trains nothing.", flag_values=values)
+    flags.DEFINE_bool("dry_run", False, "Checks everything, trains nothing and writes nothing.", flag_values=values)
 
 
 def main(values: flags.FlagValues) -> str:
     """Trains; the run's folder."""
     config, run = edge.read_config(values), edge.path(values, "run")
-    from tf_psgan import training_loop
+    with edge.quiet_start():
+        from tf_psgan import training_loop
 
     if values.dry_run:
         return training_loop.rehearse(config, run)

@@ -44,7 +44,8 @@ def main(values: flags.FlagValues) -> str:
         plain = statistics.median(times["plain Keras, float32"])
         for name, taken in times.items():
             median, low, high = statistics.median(taken), min(taken), max(taken)
-            lines.append(f"| {title}: {name} | {median:.1f} | {low:.1f} to {high:.1f} | {plain / median:.2f} x as fast |")
+            ratio = f"{plain / median:.2f} x as fast"
+            lines.append(f"| {title}: {name} | {median:.1f} | {low:.1f} to {high:.1f} | {ratio} |")
     return "\n".join(lines)
 
 
@@ -122,7 +123,8 @@ def _plain_step(config: Config, shelf: data.Shelf) -> Callable[[], object]:
             real_logits, fake_logits = discriminator(real, training=True), discriminator(fake, training=True)
             d_loss, g_loss = losses.discriminator(real_logits, fake_logits), losses.generator(fake_logits)
         for loss, tape, net, adam in ((d_loss, d_tape, discriminator, d_adam), (g_loss, g_tape, generator, g_adam)):
-            adam.apply_gradients(zip(tape.gradient(loss, net.trainable_variables), net.trainable_variables, strict=True))
+            variables = net.trainable_variables
+            adam.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return g_loss
 
     return lambda: float(step())

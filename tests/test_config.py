@@ -103,9 +103,7 @@ def test_a_value_out_of_range_is_named_with_its_range(section, name, value, word
         configs.from_json(section, changed(section, **{name: value}))
 
 
-@pytest.mark.parametrize(
-    "field", [p for p in FIELDS if p.values[0].type is float], ids=lambda field: field.name
-)
+@pytest.mark.parametrize("field", [p for p in FIELDS if p.values[0].type is float], ids=lambda field: field.name)
 def test_no_setting_may_be_nan(field):
     with pytest.raises(ValueError, match=f"^{field.name}: nan is outside"):
         configs.from_json(TrainingConfig, changed(TrainingConfig, **{field.name: float("nan")}))
@@ -123,7 +121,7 @@ def test_a_section_that_is_no_object_is_refused():
 
 
 def test_check_looks_into_every_section():
-    with pytest.raises(ValueError, match="^samples: 65 is outside 1 .. 64"):
+    with pytest.raises(ValueError, match=r"^samples: 65 is outside 1 \.\. 64"):
         configs.check(Config(training=TrainingConfig(samples=65)))
 
 

@@ -71,7 +71,8 @@ def test_scores_by_hand():
 
 def test_the_bfloat16_score_is_the_float32_one_within_its_precision():
     fine, coarse = (critic(dtype) for dtype in DTYPES)
-    tiny.restored(coarse, {coarse_v.path: v.numpy() for coarse_v, v in zip(coarse.variables, fine.variables, strict=True)})
+    for a, b in zip(coarse.variables, fine.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
     a, b = fine(images()).numpy(), coarse(images()).numpy()
     assert 0 < np.abs(a - b).mean() < 0.02 * np.abs(a).mean() + 1e-3
 

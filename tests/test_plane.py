@@ -74,8 +74,8 @@ def direct(network, seed, texture, row, col, cells):
     extent = cells + 4
     z_global = noise.global_vector(texture, network.config.global_channels)[tf.newaxis]
     numbers = network.wave_numbers(z_global)
-    phase = []
-    for turns, start in zip(waves.turns(numbers[0].numpy()), noise.phases(seed, network.config.waves).numpy(), strict=True):
+    starts, phase = noise.phases(seed, network.config.waves).numpy(), []
+    for turns, start in zip(waves.turns(numbers[0].numpy()), starts, strict=True):
         exact = int(turns[0]) * (row - 2) + int(turns[1]) * (col - 2) + int(start)
         phase.append((exact % 2**64) / 2**64 * 2 * np.pi)
     z_periodic = waves.plane_waves(numbers, tf.constant([phase], tf.float32), extent, extent, quadrature=True)

@@ -99,7 +99,7 @@ class TrainingConfig:
     keep: int = setting(3, "Checkpoints to keep.", low=1)
     evaluate_minutes: float = setting(0.5, "Minutes between previews with their metrics.", low=0)
     samples: int = setting(8, "Pictures in a preview and in its metrics.", low=1, high=64)
-    sample_pixels: int = setting(256, "Side of those pictures, in pixels.", low=16, high=4096)
+    sample_pixels: int = setting(256, "Side of those pictures, in pixels.", low=64, high=4096)
 
 
 @dataclasses.dataclass(frozen=True)

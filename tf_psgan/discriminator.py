@@ -33,10 +33,10 @@ class DownConvolution(keras.layers.Layer):
             self.gamma = self.add_weight(shape=vector, initializer=scale, autocast=False, name="gamma")
             self.beta = self.add_weight(shape=vector, initializer="zeros", autocast=False, name="beta")
 
-    def call(self, x: Any) -> Any:
-        """The layer's linear part; no activation."""
+    def call(self, x: Any, fused: bool = True) -> Any:
+        """The layer's linear part; no activation. `fused` as in `layers.batch_normalise`."""
         y = ops.conv(x, ops.cast(self.kernel, x.dtype), strides=2, padding="same")
-        return layers.batch_normalise(y, self.gamma, self.beta) if self.normalise else y
+        return layers.batch_normalise(y, self.gamma, self.beta, fused) if self.normalise else y
 
     def get_config(self) -> dict[str, Any]:
         """Everything that the constructor takes."""
@@ -47,7 +47,8 @@ class DownConvolution(keras.layers.Layer):
 class PatchDiscriminator(keras.Model):
     """Images [batch, height, width, 3] in [-1, 1] -> a logit per patch, float32 [batch, height / s, width / s, 1].
 
-    s is two to the power of the number of layers; a patch is what one score sees. LeakyReLU 0.2; batch norm on all but the first and the last layer; no biases, as the authors have it.
+    s is two to the power of the number of layers; a patch is what one score sees. LeakyReLU 0.2;
+    batch norm on all but the first and the last layer; no biases, as the authors have it.
     """
 
     def __init__(self, config: ModelConfig, seed: int = 0, **kwargs: Any) -> None:
@@ -69,12 +70,12 @@ class PatchDiscriminator(keras.Model):
             channels = block.filters
         self.built = True
 
-    def call(self, images: Any) -> Any:
-        """Scores every patch; high for real."""
+    def call(self, images: Any, fused: bool = True) -> Any:
+        """Scores every patch; high for real. `fused` as in `layers.batch_normalise`."""
         x = ops.cast(images, self.compute_dtype)
         last = len(self.config.critic_filters)
         for i in range(last):
-            x = ops.leaky_relu(getattr(self, f"down_{i}")(x), negative_slope=0.2)
+            x = ops.leaky_relu(getattr(self, f"down_{i}")(x, fused=fused), negative_slope=0.2)
         return ops.cast(getattr(self, f"down_{last}")(x), "float32")
 
     def get_config(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tf_psgan.run_folder import RunFolder
 
 MOST_SOURCES = 32
 SOURCE_PIXELS = 512
-TILE_CELLS = 8  # small tiles: samples are small
+COLUMNS, SAMPLE_GAP, SOURCE_GAP = 4, 4, 24  # of a preview
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Sources:
     def read(cls, pictures: manifest.Manifest) -> "Sources":
         """Decodes the pictures."""
         entries = pictures.usable[:MOST_SOURCES]
-        return cls(tuple(entry.path for entry in entries), tuple(_middle(manifest.read(entry)) for entry in entries))
+        read = tuple(_middle(manifest.read(entry), SOURCE_PIXELS) for entry in entries)
+        return cls(tuple(entry.path for entry in entries), read)
 
 
 class Evaluator:
@@ -42,31 +44,59 @@ class Evaluator:
         }
         self._writer = tf.summary.create_file_writer(str(folder.logs))
 
-    def evaluate(self, generator: SpatialGenerator, counters: dict[str, Any]) -> dict[str, float]:
-        """Writes a preview, a line of metrics and TensorBoard's events for a settled generator; the metrics."""
+    def evaluate(
+        self, generator: SpatialGenerator, counters: Mapping[str, Any], losses: Mapping[str, Any]
+    ) -> dict[str, float]:
+        """Writes a preview, a line of metrics and TensorBoard's events for a settled generator.
+
+        Args:
+          counters: `step`, `seconds` and what else is to stand in the line.
+          losses: of the newest step, scalars.
+
+        Returns:
+          The metrics of `measure`.
+        """
         samples = self.samples(generator)
         measured = self.measure(samples, several=bool(generator.config.global_channels))
         lengths = wave_lengths(generator)
-        step = counters["step"]
-        page = images.sheet(samples, columns=4)
+        step, page = counters["step"], self.page(samples)
         self.folder.previews.mkdir(exist_ok=True)
-        images.write_png(self.folder.previews / f"step-{step:08d}.png", page)
-        # JSON has no NaN: a figure that does not apply is null.
-        shown = {name: None if math.isnan(value) else round(value, 5) for name, value in measured.items()}
-        self.folder.add_metrics(counters | shown | {"wave_lengths_pixels": [round(v, 3) for v in lengths]})
+        images.write_png(self.folder.preview(step), page)
+        shown = _finite({name: round(float(value), 5) for name, value in {**losses, **measured}.items()})
+        sizes = {"samples": len(samples), "sample_pixels": self.training.sample_pixels}
+        self.folder.add_metrics({**counters, **sizes, **shown, "wave_lengths_pixels": [round(v, 3) for v in lengths]})
+        self.log(step, losses)
         with self._writer.as_default(step=step):
-            for name, value in (counters | measured).items():
-                tf.summary.scalar(name, value)
+            for name, value in _finite(measured).items():
+                if value is not None:
+                    tf.summary.scalar(f"pictures/{name}", value)
             for i, length in enumerate(lengths):
                 tf.summary.scalar(f"wave_length_pixels/{i}", length)
-            tf.summary.image("samples", page[np.newaxis])
+            tf.summary.image("source_and_samples", page[np.newaxis])
         self._writer.flush()
         return measured
 
+    def log(self, step: int, losses: Mapping[str, Any]) -> None:
+        """Hands the losses of a step to TensorBoard."""
+        with self._writer.as_default(step=step):
+            for name, value in losses.items():
+                tf.summary.scalar(f"training/{name}", value)
+
+    def close(self) -> None:
+        """Writes out what TensorBoard has not got yet."""
+        self._writer.close()
+
+    def page(self, samples: Sequence[np.ndarray]) -> np.ndarray:
+        """A preview: sources on the left, cut to the samples' size, and samples on the right beyond a wide gap."""
+        rows, side = math.ceil(len(samples) / COLUMNS), self.training.sample_pixels
+        shown = [_middle(picture, side) for picture in self.sources.pictures[: COLUMNS * rows]]
+        left = images.sheet(shown, columns=math.ceil(len(shown) / rows))
+        return images.sheet([left, images.sheet(samples, COLUMNS, SAMPLE_GAP)], columns=2, gap=SOURCE_GAP)
+
     def samples(self, generator: SpatialGenerator) -> list[np.ndarray]:
         """Windows of planes of other seeds and, with global channels, other textures."""
-        plane, side = Plane(generator, TILE_CELLS), self.training.sample_pixels
-        return [plane.window(seed=i, texture=i, top=0, left=0, height=side, width=side) for i in range(self.training.samples)]
+        plane, side = Plane(generator), self.training.sample_pixels
+        return [plane.window(i, i, top=0, left=0, height=side, width=side) for i in range(self.training.samples)]
 
     def measure(self, samples: list[np.ndarray], several: bool) -> dict[str, float]:
         """The metrics of `metrics.compare`; where one model holds several textures, each sample against its nearest
@@ -82,12 +112,17 @@ class Evaluator:
 
 
 def wave_lengths(generator: SpatialGenerator, texture: int = 0) -> list[float]:
-    """The learned wave lengths of a texture in pixels, longest first; infinite for a wave that stands still."""
+    """The learned wave lengths of a texture in pixels, longest first; beyond 1e9 for a wave that stands still."""
     z_global = noise.global_vector(texture, generator.config.global_channels)[tf.newaxis]
     size = np.linalg.norm(np.asarray(generator.wave_numbers(z_global)[0]), axis=-1)
     return sorted((2.0 * math.pi * generator.pixels_per_cell / np.maximum(size, 1e-9)).tolist(), reverse=True)
 
 
-def _middle(picture: np.ndarray) -> np.ndarray:
-    top, left = (max(extent - SOURCE_PIXELS, 0) // 2 for extent in picture.shape[:2])
-    return np.ascontiguousarray(picture[top : top + SOURCE_PIXELS, left : left + SOURCE_PIXELS])
+def _middle(picture: np.ndarray, pixels: int) -> np.ndarray:
+    top, left = (max(extent - pixels, 0) // 2 for extent in picture.shape[:2])
+    return np.ascontiguousarray(picture[top : top + pixels, left : left + pixels])
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    """JSON has no NaN: a figure that does not apply is null."""
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}

@@ -1,25 +1,34 @@
 """The edge: config fields -> absl flags -> config, one-line errors and exit codes.
 
 A user's mistake prints one line that names the thing, its value and the remedy, and exits
-with 2; `--help` shows every flag with its default and exits with 0.
+with 2; `--help` shows every flag with its default and exits with 0. With TF_PSGAN_DEBUG=1
+in the environment an error shows where it came from instead.
 """
 
 import dataclasses
 import os
 import sys
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
 from tf_psgan import config as configs
+from tf_psgan.quiet import quiet_start as quiet_start  # scripts import TensorFlow inside it
 
 SECTIONS = {
     "model": configs.ModelConfig,
     "data": configs.DataConfig,
     "training": configs.TrainingConfig,
+}
+LONGEST_MESSAGE = 600
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "integers": "whole numbers, as in 64,32",
 }
 
 
@@ -38,33 +47,43 @@ def run(argv: Sequence[str], usage: str, define: Callable[[flags.FlagValues], No
     values = flags.FlagValues()
     define(values)
     flags.DEFINE_bool("help", False, "Shows this text.", flag_values=values)
-    values["help"].allow_override = True
     try:
-        rest = values(list(argv))[1:]
+        rest = _parse(values, argv)
         if values.help:
             print(describe(usage, values))
             return 0
         if rest:
             raise ValueError(f"{rest[0]!r}: not a flag; write --name=value (in a flagfile too).")
-        # Before TensorFlow loads: its start-up lines are no news to a user.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         print(main(values), flush=True)
         return 0
-    except flags.Error as error:
-        return _fail(str(error), 2)
-    except ValueError as error:
-        return _fail(str(error), 2)
-    except (OSError, ArithmeticError) as error:
-        return _fail(str(error), 1)
-    except KeyboardInterrupt:
-        return _fail("stopped by the keyboard.", 130)
+    except KeyboardInterrupt as error:
+        return _fail(str(error) or "stopped by the keyboard.", 130)
+    except Exception as error:
+        if os.environ.get("TF_PSGAN_DEBUG"):
+            raise
+        if isinstance(error, flags.Error | ValueError):
+            return _fail(str(error), 2)
+        if isinstance(error, OSError) and error.filename and error.strerror:
+            return _fail(f"{error.filename}: {error.strerror}.", 1)
+        if isinstance(error, MemoryError):
+            return _fail(f"not enough memory ({error}); ask for less at a time.", 1)
+        if isinstance(error, OSError | ArithmeticError):
+            return _fail(str(error), 1)
+        return _fail(f"{type(error).__name__}: {error} (TF_PSGAN_DEBUG=1 shows where)", 1)
 
 
 def define_config(values: flags.FlagValues) -> None:
     """One flag for each setting of a run, with the setting's own default, help and range."""
-    for section, kind in SECTIONS.items():
+    for kind in SECTIONS.values():
         for field in dataclasses.fields(kind):
-            _define(values, section, field)
+            _define(values, field)
+
+
+def define_run(values: flags.FlagValues) -> None:
+    """The flags of a program that makes something from a trained run."""
+    kinds, text = ["auto", "float32", "mixed_bfloat16"], "Compute type; auto takes bfloat16 where it is native."
+    flags.DEFINE_string("run", None, "The run's folder.", flag_values=values)
+    flags.DEFINE_enum("dtype", "auto", kinds, text, flag_values=values)
 
 
 def read_config(values: flags.FlagValues) -> configs.Config:
@@ -82,57 +101,93 @@ def read_config(values: flags.FlagValues) -> configs.Config:
 
 
 def path(values: flags.FlagValues, name: str) -> Path:
-    """The path that a flag must give; ValueError where it is missing."""
-    if not values[name].value:
+    """The path that a flag must give, ~ meaning the user's home; ValueError where it is missing."""
+    value: Any = values[name].value
+    if not value:
         raise ValueError(f"{name}: missing; say --{name}=PATH.")
-    return Path(values[name].value)
+    return Path(value).expanduser()
 
 
 def describe(usage: str, values: flags.FlagValues) -> str:
-    """The text of `--help`: every flag with its default and help."""
-    lines = [usage, ""]
-    for name in values:
-        flag = values[name]
-        if name in ("flagfile", "undefok") or flag.help is None:
-            continue
-        default = "" if flag.default is None else _default(flag)
-        lines.append(f"  --{name}={default}\n      {flag.help}")
-    lines.append("  --flagfile=\n      A file with one --name=value a line; # starts a comment. Later flags override it.")
+    """The text of `--help`: the program's own flags, then each section's, with default and help."""
+    sections = {name: [field.name for field in dataclasses.fields(kind)] for name, kind in SECTIONS.items()}
+    set_up = {name for names in sections.values() for name in names}
+    own = [name for name in values if name not in set_up and name not in ("flagfile", "undefok")]
+    lines = [usage]
+    for section, names in ({"": own} | sections).items():
+        shown = [name for name in names if name in values]
+        lines += ["", f"{section.capitalize()}:"] if section and shown else [""] if shown else []
+        for name in shown:
+            lines += [f"  {_call(values[name])}", f"      {values[name].help}"]
+        if not section:
+            text = "Flags from a file, one --name=value a line; # starts a comment. Later flags win."
+            lines += ["  --flagfile=FILE", f"      {text}"]
     return "\n".join(lines)
 
 
-class _Integers(flags.ListParser):
+class _Integers(flags.ArgumentParser):
     """Whole numbers separated by commas."""
 
     def parse(self, argument: Any) -> list[int]:
         """The list of numbers; ValueError for anything else."""
-        return [int(item) for item in super().parse(argument)]
+        items = argument if isinstance(argument, list) else argument.split(",") if argument else []
+        return [int(item) for item in items]
+
+    def flag_type(self) -> str:
+        """Names the kind of value in errors."""
+        return "integers"
 
 
-def _define(values: flags.FlagValues, section: str, field: dataclasses.Field) -> None:
+def _parse(values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
+    """Reads the flags; the arguments left over. Raises ValueError or flags.Error, worded for a user."""
+    try:
+        return values(list(argv))[1:]
+    except flags.IllegalFlagValueError as error:
+        asked = str(error).partition(": ")[0].removeprefix("flag ")
+        flag = values[asked.removeprefix("--").partition("=")[0]]
+        wanted = _KINDS.get(flag.flag_type()) or str(error).partition(": ")[2]
+        raise ValueError(f"{asked}: {'give ' if flag.flag_type() in _KINDS else ''}{wanted}.") from None
+    except flags.CantOpenFlagFileError as error:
+        reason = error.__context__
+        if isinstance(reason, OSError):
+            raise ValueError(f"--flagfile={reason.filename}: {reason.strerror}; correct the name.") from None
+        raise
+    except UnicodeDecodeError:
+        raise ValueError("--flagfile: not a text file; give one with a --name=value a line.") from None
+
+
+def _define(values: flags.FlagValues, field: dataclasses.Field) -> None:
     kind, text, choices = field.type, field.metadata["help"], field.metadata["choices"]
-    default, where = field.default, {"flag_values": values}
-    text = f"{section}: {text}"
+    default: Any = field.default
+    where: Mapping[str, Any] = {"flag_values": values}
     if choices:
-        flags.DEFINE_enum(field.name, typing.cast(str, default), choices, text, **where)
+        flags.DEFINE_enum(field.name, default, choices, text, **where)
     elif kind is bool:
-        flags.DEFINE_bool(field.name, typing.cast(bool, default), text, **where)
+        flags.DEFINE_bool(field.name, default, text, **where)
     elif kind is int:
-        flags.DEFINE_integer(field.name, typing.cast(int, default), text, **where)
+        flags.DEFINE_integer(field.name, default, text, **where)
     elif kind is float:
-        flags.DEFINE_float(field.name, typing.cast(float, default), text, **where)
+        flags.DEFINE_float(field.name, default, text, **where)
     elif typing.get_args(kind)[0] is int:
-        joined = [str(item) for item in typing.cast(tuple, default)]
+        joined = [str(item) for item in default]
         flags.DEFINE(_Integers(), field.name, joined, text, serializer=flags.ListSerializer(","), **where)
     else:
-        flags.DEFINE_list(field.name, list(typing.cast(tuple, default)), text, **where)
+        flags.DEFINE_list(field.name, list(default), text, **where)
 
 
-def _default(flag: flags.Flag) -> str:
-    value = flag.default
-    return ",".join(str(item) for item in value) if isinstance(value, list) else str(value)
+def _call(flag: flags.Flag) -> str:
+    """How a flag is written, with its default."""
+    default = flag.default
+    if flag.boolean:
+        return f"--[no]{flag.name}  (default: {'yes' if default else 'no'})"
+    if isinstance(default, list):
+        return f"--{flag.name}={','.join(str(item) for item in default)}"
+    return f"--{flag.name}={'' if default is None else default}"
 
 
 def _fail(message: str, code: int) -> int:
-    print("error: " + " ".join(message.split()), file=sys.stderr, flush=True)
+    line = " ".join(message.removeprefix("ERROR::").split())
+    if len(line) > LONGEST_MESSAGE:
+        line = line[:LONGEST_MESSAGE] + " ..."
+    print(f"error: {line}", file=sys.stderr, flush=True)
     return code

@@ -117,7 +117,8 @@ class GanStep(tf.Module):
         def penalty() -> tf.Tensor:
             with tf.GradientTape() as tape:
                 tape.watch(real)
-                scores = tf.reduce_sum(tf.reduce_mean(self.discriminator(real), axis=(1, 2, 3)))
+                logits = self.discriminator(real, fused=False)
+                scores = tf.reduce_sum(tf.reduce_mean(logits, axis=(1, 2, 3)))
             return settings.r1 * settings.r1_every * losses.gradient_penalty(tape.gradient(scores, real))
 
         turn = self.step // 2 if settings.updates == "alternating" else self.step  # of the discriminator

@@ -30,9 +30,13 @@ def scale_and_shift(gamma: Any, beta: Any, mean: Any, variance: Any) -> tuple[An
     return scale, beta - mean * scale
 
 
-def batch_normalise(x: Any, gamma: Any, beta: Any) -> Any:
-    """Batch norm over [batch, rows, cols] by the moments of this batch (Ioffe and Szegedy 2015)."""
-    if keras.backend.backend() == "tensorflow":
+def batch_normalise(x: Any, gamma: Any, beta: Any, fused: bool = True) -> Any:
+    """Batch norm over [batch, rows, cols] by the moments of this batch (Ioffe and Szegedy 2015).
+
+    Without `fused` by the formula, for second derivatives: inside `tf.cond` under two gradient tapes
+    the fused kernel of TensorFlow 2.21 silently loses a part of them.
+    """
+    if fused and keras.backend.backend() == "tensorflow":
         # One fused kernel: a quarter of the time of the formula below, forth and back, in bfloat16.
         return tf.compat.v1.nn.fused_batch_norm(x, gamma, beta, epsilon=EPSILON, is_training=True)[0]
     scale, shift = scale_and_shift(gamma, beta, *batch_moments(x))

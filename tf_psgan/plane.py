@@ -17,19 +17,22 @@ from tf_psgan.generator import SpatialGenerator, latent_field, paint
 MAX_PIXEL = 2**40
 """Largest distance of a window from the origin, in pixels; far beyond any screen, safely inside int64."""
 
+TILE_PIXELS = 512
+"""Side of a tile; measured the fastest of 128, 256, 512 and 1024 for large pictures, see benchmarks/tiles.py."""
+
 
 class Plane:
     """A trained generator's textures as infinite planes.
 
     Args:
       generator: with its batch statistics settled; its weights are copied.
-      tile_cells: side of a tile in cells; pixels of planes with different tiles may differ in the last bit.
+      tile_cells: side of a tile in cells, 0 for `TILE_PIXELS`; planes of different tiles may differ in the last bit.
     """
 
-    def __init__(self, generator: SpatialGenerator, tile_cells: int = 16) -> None:
+    def __init__(self, generator: SpatialGenerator, tile_cells: int = 0) -> None:
         self.config = generator.config
         self.pixels_per_cell = generator.pixels_per_cell
-        self.tile_cells = tile_cells
+        self.tile_cells = tile_cells or max(1, TILE_PIXELS // self.pixels_per_cell)
         self._generator = generator
         self._dtype = generator.compute_dtype
         # Constants of the graph: batch norm folded in once, and faster than captured variables.

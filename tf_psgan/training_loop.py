@@ -5,58 +5,34 @@ weights of one that was not killed: everything random follows from (seed, step),
 are pinned.
 """
 
-import json
-import signal
+import contextlib
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import tensorflow as tf
 
-from tf_psgan import checkpoint, device, evaluation, first_waves, geometry, manifest, noise, report
+from tf_psgan import checkpoint, device, evaluation, first_waves, manifest, noise, preparation, report
 from tf_psgan.config import Config
 from tf_psgan.data import Shelves
 from tf_psgan.gan_step import GanStep
-from tf_psgan.progress import Progress
+from tf_psgan.progress import Progress, Schedule
 from tf_psgan.run_folder import RunFolder
+from tf_psgan.stopping import Stopping
 
 MOST_ROLLBACKS = 3
 FIRST_PREVIEW_SECONDS = 15.0
+LOG_STEPS = 25
 
 
 class DivergedError(ArithmeticError):
-    """Training met gradients that are not finite again and again."""
-
-
-def prepare(config: Config) -> manifest.Manifest:
-    """Checks everything that can be checked before training; the usable pictures.
-
-    Raises:
-      ValueError: no limit on the run's length, sizes that do not fit, or pictures that cannot be used.
-    """
-    training, layers = config.training, len(config.model.filters) + 1
-    if not training.steps and not training.minutes:
-        raise ValueError("steps and minutes are both 0: a run needs an end; set --steps or --minutes.")
-    crop = config.data.crop_cells * geometry.pixels_per_cell(layers)
-    if crop % 2 ** (len(config.model.critic_filters) + 1):
-        raise ValueError(
-            f"crop_cells: crops of {crop} pixels do not halve {len(config.model.critic_filters) + 1} times; "
-            "choose another --crop_cells or fewer --critic_filters."
-        )
-    if not config.data.images:
-        raise ValueError("images: none named; give --images=PICTURE_OR_FOLDER[,...].")
-    return manifest.check(manifest.scan(config.data.images), crop)
+    """Training met values that are not finite again and again."""
 
 
 def rehearse(config: Config, path: Path) -> str:
     """Checks everything that `train` would and trains nothing; a line that says what would be trained."""
-    pictures = prepare(config)
-    folder = RunFolder(path)
-    if (path / "config.json").exists():
-        folder.check_config(config)
-    count = len(pictures.usable)
-    return f"{path}: ready to learn from {count} picture{'s' * (count != 1)}; nothing was trained or written."
+    pictures = preparation.prepare(config, RunFolder(path))
+    return f"{path}: ready to learn from {preparation.describe(config, pictures)}; nothing was trained or written."
 
 
 def train(config: Config, path: Path) -> Path:
@@ -69,14 +45,14 @@ def train(config: Config, path: Path) -> Path:
       ValueError: a setting, a picture or the folder cannot be used.
       DivergedError: the training broke down; the last good checkpoint and a report stand.
     """
-    pictures = prepare(config)
-    threads = device.pin_threads(config.training.threads)
     folder = RunFolder(path)
+    pictures = preparation.prepare(config, folder)
+    threads = device.pin_threads(config.training.threads)
     with folder.locked():
         folder.write_config(config)
-        _keep_manifest(folder, pictures)
-        run = _Run(config, folder, pictures, threads)
-        run.go()
+        folder.write("manifest.json", manifest.to_json(pictures))
+        Progress.say(f"{path}: {preparation.describe(config, pictures)}, threads {threads}.")
+        _Run(config, folder, pictures, threads).go()
     return path
 
 
@@ -86,60 +62,81 @@ class _Run:
     def __init__(self, config: Config, folder: RunFolder, pictures: manifest.Manifest, threads: int) -> None:
         self.config, self.folder = config, folder
         dtype = device.compute_type(config.training.dtype)
-        conditions = device.conditions(threads, dtype)
         self.step = GanStep(config, dtype)
-        side = config.data.crop_cells * self.step.generator.pixels_per_cell
-        self.shelves = Shelves(
-            pictures, side, config.training.seed, config.data.cache_megabytes << 20, config.data.turn_steps
-        )
-        self.sources = evaluation.Sources.read(pictures)
         self.state = self.step.state()
-        self.evaluator = evaluation.Evaluator(self.sources, config.training, self.folder)
-        self.done_seconds = self._resume(conditions)
+        self.sources = evaluation.Sources.read(pictures)
+        self.evaluator = evaluation.Evaluator(self.sources, config.training, folder)
+        self.shelves = Shelves(
+            pictures,
+            preparation.crop_pixels(config),
+            config.training.seed,
+            config.data.cache_megabytes << 20,
+            config.data.turn_steps,
+        )
+        self.progress = Progress(config.training)
+        self.losses: dict[str, tf.Tensor] = {}
+        self.saved = -1  # the step of this process's newest checkpoint
         self.began = time.monotonic()
-        self.stop_signal = 0
+        self.began -= self._resume(device.conditions(threads, dtype))
+
+    @property
+    def at(self) -> int:
+        """Steps done."""
+        return int(self.step.step)
 
     @property
     def seconds(self) -> float:
         """Training time of the run so far, over all its processes."""
-        return self.done_seconds + time.monotonic() - self.began
+        return time.monotonic() - self.began
+
+    @property
+    def is_over(self) -> bool:
+        """Whether time or steps are up."""
+        training = self.config.training
+        over_steps = training.steps and self.at >= training.steps
+        return bool(over_steps or (training.minutes and self.seconds >= 60 * training.minutes))
 
     def go(self) -> None:
-        """The loop; ends with a checkpoint, an evaluation and the report."""
-        training = self.config.training
-        progress = Progress(training, int(self.step.step), self.seconds)
-        next_preview = max(self.seconds, FIRST_PREVIEW_SECONDS) if not self.folder.read_metrics() else self.seconds
-        next_preview += 60 * training.evaluate_minutes if self.folder.read_metrics() else 0
-        next_checkpoint = self.seconds + 60 * training.checkpoint_minutes
-        broken = ""
-        previous = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            while not self._is_over() and not self.stop_signal:
-                at = int(self.step.step)
-                losses = self.step(self.shelves.at(at))
-                progress.step(at + 1, self.seconds, losses)
-                if int(self.step.skipped_in_a_row) >= training.patience and (broken := self._roll_back()):
-                    break
-                if self.seconds >= next_checkpoint or (
-                    training.checkpoint_steps and (at + 1) % training.checkpoint_steps == 0
-                ):
-                    self._save()
-                    next_checkpoint = self.seconds + 60 * training.checkpoint_minutes
-                if self.seconds >= next_preview:
-                    progress.metrics(self._evaluate(losses))
-                    next_preview = self.seconds + 60 * training.evaluate_minutes
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-        progress.end()
-        if not broken:
-            self._evaluate(progress.losses)
-            self._save()
-        report.write(self.folder, self.config, self.sources, broken)
-        if broken:
-            raise DivergedError(f"{self.folder.path}: {broken} See report.md; lower --learning_rate.")
-        if self.stop_signal:
-            progress.say(f"stopped at step {int(self.step.step)}; the same command goes on from here.")
+        """The whole of it; ends with a checkpoint, an evaluation and the report."""
+        if self.is_over and self.folder.read_metrics():
+            Progress.say(f"finished before, at step {self.at}; only the report is written anew.")
+        with Stopping() as stopping, contextlib.closing(self.shelves), contextlib.closing(self.evaluator):
+            try:
+                self._train(stopping)
+                while not self._save():  # what was to be saved was not finite: the run is back at an earlier step
+                    self._train(stopping)
+                unfinished = not self.is_over
+                self._evaluate()
+            except DivergedError as error:
+                report.write(self.folder, self.config, self.sources, str(error))
+                raise
+            finally:
+                self.progress.end()
+            report.write(self.folder, self.config, self.sources)
+        if unfinished:
+            Progress.say(f"stopped at step {self.at}; the same command goes on from here.")
+
+    def _train(self, stopping: Stopping) -> None:
+        training, now = self.config.training, self.seconds
+        previews = Schedule(training.evaluate_minutes, 0, now, FIRST_PREVIEW_SECONDS)
+        checkpoints = Schedule(training.checkpoint_minutes, training.checkpoint_steps, now)
+        while not self.is_over and not stopping.asked:
+            began = time.monotonic()
+            self.losses = self.step(self.shelves.at(self.at))
+            skipped_in_a_row = int(self.step.skipped_in_a_row)  # waits until the step is done
+            self.progress.speed.add(time.monotonic() - began)
+            self.progress.step(self.at, self.seconds, self.losses)
+            if self.at % LOG_STEPS == 0:
+                self.evaluator.log(self.at, self.losses)
+            if skipped_in_a_row >= training.patience:
+                self._roll_back("gradients were not finite")
+            # Not while steps are skipped: a roll-back is to land before the trouble.
+            if not skipped_in_a_row and checkpoints.is_due(self.seconds, self.at):
+                self._save()
+                checkpoints.done(self.seconds)
+            if previews.is_due(self.seconds, self.at):
+                self._evaluate()
+                previews.done(self.seconds)
 
     def _resume(self, conditions: dict[str, Any]) -> float:
         """Restores the newest good checkpoint, or starts the waves; the seconds trained before."""
@@ -149,67 +146,60 @@ class _Run:
             Progress.say(f"checkpoint passed over: {reason}")
         self.folder.forget_after(found.step)
         if found.path is None:
-            self.folder.write("conditions.json", json.dumps(conditions, indent=2) + "\n")
+            self.folder.write_conditions(conditions)
             if self.config.model.waves:
                 self.step.start_waves(self._first_waves())
-            self._settle()
             self._save_at(0.0)
             return 0.0
         Progress.say(f"resumed from {found.path.name}.")
-        before = json.loads((self.folder.path / "conditions.json").read_text(encoding="utf-8"))
-        for name in conditions:
-            if before.get(name) != conditions[name]:
-                Progress.say(f"{name} was {before.get(name)} and is {conditions[name]}: the last bits will differ.")
+        for change in self.folder.note_conditions(conditions, found.step):
+            Progress.say(f"{change}: the last bits will differ from an unbroken run's.")
+        self.saved = found.step
         return float(found.notes["seconds"])
 
     def _first_waves(self) -> Any:
         how, side = self.config.training.first_waves, self.step.generator.pixels_per_cell
         return first_waves.first_waves(self.sources.pictures, self.config.model, how, side)
 
-    def _is_over(self) -> bool:
-        training = self.config.training
-        over_steps = training.steps and int(self.step.step) >= training.steps
-        return bool(over_steps or (training.minutes and self.seconds >= 60 * training.minutes))
-
     def _settle(self) -> None:
         self.step.settle(noise.fold(self.config.training.seed, -1, self.step.step))
 
-    def _save(self) -> None:
-        self._settle()
-        self._save_at(self.seconds)
+    def _save(self) -> bool:
+        """Saves a checkpoint; if its values are not all finite, goes back to an earlier one and returns False."""
+        if self.saved == self.at:
+            return True
+        try:
+            self._save_at(self.seconds)
+        except ValueError as error:
+            self._roll_back(str(error).partition(" at step")[0])
+            return False
+        return True
 
     def _save_at(self, seconds: float) -> None:
-        keep = self.config.training.keep
-        checkpoint.save(self.folder.checkpoints, int(self.step.step), self.state, {"seconds": seconds}, keep)
+        self._settle()
+        checkpoint.save(self.folder.checkpoints, self.at, self.state, {"seconds": seconds}, self.config.training.keep)
+        self.saved = self.at
 
-    def _roll_back(self) -> str:
-        """Goes back to the last good checkpoint on another path of random numbers; a reason where that is no use."""
-        rollbacks, at = int(self.step.rollbacks) + 1, int(self.step.step)
+    def _roll_back(self, reason: str) -> None:
+        """Goes back to the last good checkpoint and on by other random numbers; DivergedError when it is no use."""
+        rollbacks, at = int(self.step.rollbacks) + 1, self.at
         found = checkpoint.restore(self.folder.checkpoints, self.state)
         if rollbacks > MOST_ROLLBACKS:
-            return f"gradients were not finite again after {MOST_ROLLBACKS} roll-backs, at step {at}."
+            raise DivergedError(
+                f"{self.folder.path}: {reason} at step {at}, after {MOST_ROLLBACKS} roll-backs; "
+                f"step {found.step} stands. Lower --learning_rate in another --run folder."
+            )
         self.step.rollbacks.assign(rollbacks)
+        self.step.skipped_in_a_row.assign(0)
         self.folder.forget_after(found.step)
-        Progress.say(f"gradients not finite at step {at}: back to step {found.step}.")
-        return ""
+        Progress.say(f"{reason} at step {at}: back to step {found.step}, roll-back {rollbacks} of {MOST_ROLLBACKS}.")
+        self._save_at(self.seconds)  # so that a kill does not forget the roll-back
 
-    def _evaluate(self, losses: dict[str, tf.Tensor]) -> dict[str, float]:
+    def _evaluate(self) -> None:
+        """Previews and metrics of this step, unless the run has them already."""
+        if any(row["step"] == self.at for row in self.folder.read_metrics()):
+            return
         self._settle()
-        numbers = {name: float(value) for name, value in losses.items()}
-        counters = {"step": int(self.step.step), "seconds": round(self.seconds, 2), "skipped": int(self.step.skipped)}
-        return self.evaluator.evaluate(self.step.averaged, counters | numbers)
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.stop_signal == signal.SIGINT == number:
-            raise KeyboardInterrupt  # asked twice: do not wait for the save
-        self.stop_signal = number
-
-
-def _keep_manifest(folder: RunFolder, pictures: manifest.Manifest) -> None:
-    """Writes the manifest of a new run; a resumed run must have the same pictures."""
-    file = folder.path / "manifest.json"
-    if file.exists() and (folder.checkpoints).exists():
-        before = manifest.from_json(file.read_text(encoding="utf-8"))
-        if different := manifest.difference(before, pictures):
-            raise ValueError(f"{folder.path}: {different}; put the pictures back or choose another --run.")
-    folder.write("manifest.json", manifest.to_json(pictures))
+        counters: dict[str, Any] = {name: int(getattr(self.step, name)) for name in ("step", "skipped", "rollbacks")}
+        counters |= {"seconds": round(self.seconds, 2), "steps_per_second": self.progress.speed.since((0, 0.0))}
+        self.progress.metrics(self.evaluator.evaluate(self.step.averaged, counters, self.losses))

@@ -1,0 +1,57 @@
+"""What can be checked before a run trains: its settings, its pictures and its folder. Writes nothing."""
+
+from tf_psgan import device, geometry, manifest
+from tf_psgan.config import Config
+from tf_psgan.progress import Progress
+from tf_psgan.run_folder import RunFolder
+
+LEAST_PIXELS = 64
+"""Side of the smallest picture that the metrics can judge."""
+
+
+def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
+    """Checks everything that can be checked before training; the pictures, the usable ones and the skipped.
+
+    Raises:
+      ValueError: no limit on the run's length, sizes that do not fit, pictures that cannot be used, or a
+        folder that cannot be this run's.
+    """
+    training = config.training
+    if not training.steps and not training.minutes:
+        raise ValueError("steps and minutes are both 0: a run needs an end; set --steps or --minutes.")
+    if training.sample_pixels < LEAST_PIXELS:
+        raise ValueError(f"sample_pixels: {training.sample_pixels} are too few to judge; give {LEAST_PIXELS} or more.")
+    crop = crop_pixels(config)
+    if crop % 2 ** (len(config.model.critic_filters) + 1):
+        raise ValueError(
+            f"crop_cells: crops of {crop} pixels do not halve {len(config.model.critic_filters) + 1} times; "
+            "choose another --crop_cells or fewer --critic_filters."
+        )
+    if not config.data.images:
+        raise ValueError("images: none named; give --images=PICTURE_OR_FOLDER[,...].")
+    folder.check_place()
+    if folder.exists:
+        folder.check_config(config)
+    pictures = manifest.check(manifest.scan(config.data.images), crop)
+    for entry in pictures.usable:
+        if min(entry.height, entry.width) < LEAST_PIXELS:
+            raise ValueError(
+                f"{entry.path}: {entry.height}x{entry.width} pixels are too few to judge samples by; "
+                f"use pictures of {LEAST_PIXELS}x{LEAST_PIXELS} or more."
+            )
+    folder.check_manifest(pictures)
+    for entry in pictures.skipped:
+        Progress.say(f"skipped: {entry.reason}")
+    return pictures
+
+
+def describe(config: Config, pictures: manifest.Manifest) -> str:
+    """A line on what is learned and how."""
+    count, crop = len(pictures.usable), crop_pixels(config)
+    dtype = device.compute_type(config.training.dtype)
+    return f"{count} picture{'s' * (count != 1)}, crops of {crop}x{crop} pixels, {config.data.batch} a step, {dtype}"
+
+
+def crop_pixels(config: Config) -> int:
+    """Side of a training crop."""
+    return config.data.crop_cells * geometry.pixels_per_cell(len(config.model.filters) + 1)
