@@ -2,11 +2,12 @@
 
 The absl flags (`flags.py`), a run's `config.json` and the description inside an
 export are all made from these fields, so a default can never differ between
-them. Values are checked when a config is made; JSON goes both ways.
+them. `check` refuses values out of range; JSON goes both ways.
 """
 
 import dataclasses
 import json
+import math
 import typing
 from collections.abc import Container
 from typing import Any, TypeVar
@@ -34,6 +35,9 @@ class ModelConfig:
     local_channels: int = setting(30, "Noise channels, drawn anew in every cell.", low=1, high=1024)
     global_channels: int = setting(
         0, "Channels of the global vector that says which texture it is; 0 for one texture.", low=0, high=1024
+    )
+    global_hidden: int = setting(
+        64, "Hidden units of the MLP that bends the global vector before use; 0 leaves it as in the paper.", low=0, high=4096
     )
     waves: int = setting(2, "Plane waves; 0 turns the periodic channels off (SGAN).", low=0, high=256)
     quadrature: bool = setting(True, "Hand each wave over as sine and cosine; without it as a sine, as in the paper.")
@@ -174,6 +178,8 @@ def difference(ours: Any, theirs: Any, ignored: Container[str] = ()) -> str:
 
 def _check_type(field: dataclasses.Field, value: Any) -> None:
     expected: Any = typing.get_origin(field.type) or field.type
+    if isinstance(value, float) and math.isinf(value):
+        raise ValueError(f"{field.name}: {value!r} is not a finite number.")
     right = isinstance(value, expected) or (expected is float and isinstance(value, int))
     if right and expected is tuple:
         item_type = typing.get_args(field.type)[0]

@@ -87,11 +87,12 @@ class Evaluator:
         self._writer.close()
 
     def page(self, samples: Sequence[np.ndarray]) -> np.ndarray:
-        """A preview: sources on the left, cut to the samples' size, and samples on the right beyond a wide gap."""
-        rows, side = math.ceil(len(samples) / COLUMNS), self.training.sample_pixels
-        shown = [_middle(picture, side) for picture in self.sources.pictures[: COLUMNS * rows]]
-        left = images.sheet(shown, columns=math.ceil(len(shown) / rows))
-        return images.sheet([left, images.sheet(samples, COLUMNS, SAMPLE_GAP)], columns=2, gap=SOURCE_GAP)
+        """A preview at one scale: the middles of the sources on the left, samples on the right beyond a wide gap."""
+        rows, right = math.ceil(len(samples) / COLUMNS), images.sheet(samples, COLUMNS, SAMPLE_GAP)
+        sources = self.sources.pictures[: COLUMNS * rows]
+        pixels = right.shape[0] if len(sources) == 1 else self.training.sample_pixels
+        left = images.sheet([_middle(source, pixels) for source in sources], math.ceil(len(sources) / rows), SAMPLE_GAP)
+        return images.sheet([left, right], columns=2, gap=SOURCE_GAP)
 
     def samples(self, generator: SpatialGenerator) -> list[np.ndarray]:
         """Windows of planes of other seeds and, with global channels, other textures."""
@@ -114,7 +115,7 @@ class Evaluator:
 def wave_lengths(generator: SpatialGenerator, texture: int = 0) -> list[float]:
     """The learned wave lengths of a texture in pixels, longest first; beyond 1e9 for a wave that stands still."""
     z_global = noise.global_vector(texture, generator.config.global_channels)[tf.newaxis]
-    size = np.linalg.norm(np.asarray(generator.wave_numbers(z_global)[0]), axis=-1)
+    size = np.linalg.norm(np.asarray(generator.wave_numbers(generator.bend(z_global))[0]), axis=-1)
     return sorted((2.0 * math.pi * generator.pixels_per_cell / np.maximum(size, 1e-9)).tolist(), reverse=True)
 
 

@@ -17,7 +17,7 @@ from tf_psgan import waves
 from tf_psgan.config import ModelConfig
 
 _GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15, the odd number nearest 2**64 / golden ratio
-_GLOBAL, _PHASE = 1, 2  # streams apart from each other
+_GLOBAL, _PHASE, _LOCAL = 1, 2, 3  # streams apart from each other
 _MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
 _MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
 
@@ -56,7 +56,8 @@ def local(seed: Any, row: Any, col: Any, rows: Any, cols: Any, channels: int) ->
     """
     at_row = _int64(row)[..., tf.newaxis] + tf.range(_int64(rows))
     at_col = _int64(col)[..., tf.newaxis] + tf.range(_int64(cols))
-    cell = fold(seed, at_row[..., :, tf.newaxis], at_col[..., tf.newaxis, :])
+    # The stream comes first: without its mixing, two seeds could show one plane shifted by rows.
+    cell = fold(seed, _LOCAL, at_row[..., :, tf.newaxis], at_col[..., tf.newaxis, :])
     return uniform(fold(cell[..., tf.newaxis], tf.range(channels, dtype=tf.int64)))
 
 

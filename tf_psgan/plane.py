@@ -25,7 +25,7 @@ class Plane:
     """A trained generator's textures as infinite planes.
 
     Args:
-      generator: with its batch statistics settled; its weights are copied.
+      generator: with its batch statistics settled, and not trained on while the plane is in use.
       tile_cells: side of a tile in cells, 0 for `TILE_PIXELS`; planes of different tiles may differ in the last bit.
     """
 
@@ -38,7 +38,7 @@ class Plane:
         # Constants of the graph: batch norm folded in once, and faster than captured variables.
         folded = generator.folded()
         self._weights = [(tf.cast(k, self._dtype), tf.cast(b, self._dtype)) for k, b in folded]
-        self._turns: dict[int, tf.Tensor] = {}
+        self._textures: dict[int, tuple[tf.Tensor, tf.Tensor]] = {}
 
     def window(self, seed: int, texture: int, top: int, left: int, height: int, width: int) -> np.ndarray:
         """The pixels of a window.
@@ -53,13 +53,15 @@ class Plane:
           uint8 [height, width, 3].
 
         Raises:
-          ValueError: an extent below 1 or a corner out of range.
+          ValueError: an extent below 1, or another value out of range.
         """
         for name, value, low, high in (
             ("height", height, 1, MAX_PIXEL),
             ("width", width, 1, MAX_PIXEL),
             ("top", top, -MAX_PIXEL, MAX_PIXEL),
             ("left", left, -MAX_PIXEL, MAX_PIXEL),
+            ("seed", seed, -(2**63), 2**63 - 1),
+            ("texture", texture, -(2**63), 2**63 - 1),
         ):
             if not low <= value <= high:
                 raise ValueError(f"{name}: {value} is outside {low} .. {high}; choose a value inside.")
@@ -76,25 +78,27 @@ class Plane:
 
     def tile(self, seed: int, texture: int, row: int, col: int) -> np.ndarray:
         """Tile (row, col) of the grid: uint8 [side, side, 3], side = tile_cells * pixels_per_cell."""
-        as_int64 = [tf.constant(value, tf.int64) for value in (seed, texture, row, col)]
-        return self._tile(*as_int64, self._wave_turns(texture)).numpy()
+        as_int64 = [tf.constant(value, tf.int64) for value in (seed, row, col)]
+        return self._tile(*as_int64, *self._texture(texture)).numpy()
 
-    def _wave_turns(self, texture: int) -> tf.Tensor:
-        """A texture's wave numbers in fixed-point turns [waves, 2], computed once and kept."""
+    def _texture(self, texture: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """A texture's bent global vector [channels] and wave numbers in fixed-point turns [waves, 2].
+
+        Computed once and kept: far from the origin the slightest other wave number is another phase.
+        """
         key = texture if self.config.global_channels else 0
-        if key not in self._turns:
-            z_global = noise.global_vector(key, self.config.global_channels)[tf.newaxis]
-            numbers = self._generator.wave_numbers(z_global)[0]
-            self._turns[key] = tf.constant(waves.turns(np.asarray(numbers)))
-        return self._turns[key]
+        if key not in self._textures:
+            z_global = self._generator.bend(noise.global_vector(key, self.config.global_channels)[tf.newaxis])
+            numbers = np.asarray(self._generator.wave_numbers(z_global)[0])
+            self._textures[key] = z_global[0], tf.constant(waves.turns(numbers))
+        return self._textures[key]
 
     @tf.function
-    def _tile(self, seed: Any, texture: Any, row: Any, col: Any, wave_turns: Any) -> tf.Tensor:
+    def _tile(self, seed: Any, row: Any, col: Any, z_global: Any, wave_turns: Any) -> tf.Tensor:
         extent = self.tile_cells + 2 * geometry.HALO
         first_row = row * self.tile_cells - geometry.HALO
         first_col = col * self.tile_cells - geometry.HALO
         z_local = noise.local(seed, first_row, first_col, extent, extent, self.config.local_channels)
-        z_global = noise.global_vector(texture, self.config.global_channels)
         phase = waves.radians(waves.phase_at(wave_turns, noise.phases(seed, self.config.waves), first_row, first_col))
         numbers = waves.radians(wave_turns)[tf.newaxis]
         z_periodic = waves.plane_waves(numbers, phase[tf.newaxis], extent, extent, self.config.quadrature)
