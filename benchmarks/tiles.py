@@ -41,7 +41,8 @@ def main(values: flags.FlagValues) -> str:
             began = time.perf_counter()
             plane.window(0, 0, 0, 0, PIXELS, PIXELS)
             times[pixels].append(1e3 * (time.perf_counter() - began))
-    lines = [f"{threads} threads, {generator.compute_dtype}", "", "| tile, px | median ms | least ms |", "|---|---|---|"]
+    lines = [f"{threads} threads, {generator.compute_dtype}", ""]
+    lines += ["| tile, px | median ms | least ms |", "|---|---|---|"]
     lines += [f"| {pixels} | {statistics.median(t):.1f} | {min(t):.1f} |" for pixels, t in times.items()]
     return "\n".join(lines)
 
