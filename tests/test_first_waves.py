@@ -59,3 +59,13 @@ def test_a_picture_without_a_lattice_starts_at_its_spectrum_and_axis_waves_stay_
 def test_the_papers_start_is_its_ladder() -> None:
     found = first_waves([], ModelConfig(waves=6), "paper", SIDE)
     np.testing.assert_allclose(found, waves.ladder(6))
+
+
+def test_a_model_of_several_textures_starts_with_the_waves_of_each_lattice_once() -> None:
+    lattices = [[(24, 0), (0, 30)], [(20, 14), (20, -14)], [(24, 0), (0, 30)]]
+    pictures = [_dots(vectors) for vectors in lattices]
+    found = first_waves(pictures, ModelConfig(waves=4, global_channels=2), "source", SIDE)
+    for waves_of, vectors in ((found[:2], lattices[0]), (found[2:], lattices[1])):
+        turns = waves_of @ np.array(vectors).T / SIDE / (2 * np.pi)
+        np.testing.assert_allclose(turns, np.rint(turns), atol=0.02)
+        assert abs(round(float(np.linalg.det(np.rint(turns))))) == 1

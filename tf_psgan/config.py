@@ -98,10 +98,10 @@ class TrainingConfig:
     r1_every: int = setting(16, "Steps between R1 penalties, each weighted by this number.", low=1)
     average: float = setting(0.99, "Decay of the running average of the generator's weights.", low=0, high=1)
     patience: int = setting(20, "Steps in a row with gradients that are not finite before a roll-back.", low=1)
-    checkpoint_minutes: float = setting(2.0, "Minutes between checkpoints.", low=0)
+    checkpoint_minutes: float = setting(2.0, "Minutes between checkpoints; 0 for none by time.", low=0)
     checkpoint_steps: int = setting(0, "Steps between checkpoints, besides those by time; 0 for none.", low=0)
     keep: int = setting(3, "Checkpoints to keep.", low=1)
-    evaluate_minutes: float = setting(0.5, "Minutes between previews with their metrics.", low=0)
+    evaluate_minutes: float = setting(0.5, "Minutes between previews with their metrics; 0 for one at the end only.", low=0)
     samples: int = setting(8, "Pictures in a preview and in its metrics.", low=1, high=64)
     sample_pixels: int = setting(256, "Side of those pictures, in pixels.", low=64, high=4096)
 

@@ -11,10 +11,20 @@ import tensorflow as tf
 
 
 def pin_threads(threads: int) -> int:
-    """Fixes TensorFlow's threads, 0 for one per core, before its first operation; returns their number."""
+    """Fixes TensorFlow's threads, 0 for one per core; returns their number.
+
+    Raises:
+      ValueError: TensorFlow has started in this process with another number.
+    """
     threads = threads or len(os.sched_getaffinity(0))
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError:
+        raise ValueError(
+            f"threads: TensorFlow has started and can no longer be set to {threads}; "
+            "train in a process of its own, or call pin_threads first."
+        ) from None
     return threads
 
 

@@ -2,6 +2,7 @@
 
 Two plane waves say all about where a cell lies in a lattice of two vectors. More waves on the
 same lattice, with phases of their own, contradict each other: seen as bands of dislocations.
+A model of several textures starts with the waves of all their lattices, for each to choose from.
 """
 
 from collections.abc import Sequence
@@ -23,10 +24,13 @@ def first_waves(pictures: Sequence[np.ndarray], model: ModelConfig, how: str, pi
     """
     if how == "paper":
         return waves.ladder(model.waves)
-    axis_only = model.wave_angles == "axis"
-    found = [] if axis_only or model.global_channels else list(reciprocal(autocorrelation.lattice(pictures)))
-    for wave in spectrum.peaks(pictures, model.waves + len(found), axis_only):
-        if axis_only or all(min(_apart(wave, w), _apart(-wave, w)) > 0.1 for w in found):
+    if model.wave_angles == "axis":
+        return (pixels_per_cell * spectrum.peaks(pictures, model.waves, axis_only=True)).astype(np.float32)
+    textures = [[picture] for picture in pictures] if model.global_channels else [pictures]
+    wanted = [wave for texture in textures for wave in reciprocal(autocorrelation.lattice(texture))]
+    found: list[np.ndarray] = []
+    for wave in [*wanted, *spectrum.peaks(pictures, model.waves + len(wanted))]:
+        if all(min(_apart(wave, other), _apart(-wave, other)) > 0.1 for other in found):
             found.append(wave)
     return pixels_per_cell * np.array(found[: model.waves], np.float32).reshape(-1, 2)
 
