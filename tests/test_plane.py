@@ -72,7 +72,7 @@ def test_without_global_channels_there_is_one_texture(one_texture):
 def direct(network, seed, texture, row, col, cells):
     """The pixels of cells x cells cells from the bare network; wave phases in Python's integers."""
     extent = cells + 4
-    z_global = network.bend(noise.global_vector(texture, network.config.global_channels)[tf.newaxis])
+    z_global = noise.global_vector(texture, network.config.global_channels)[tf.newaxis]
     numbers = network.wave_numbers(z_global)
     starts, phase = noise.phases(seed, network.config.waves).numpy(), []
     for turns, start in zip(waves.turns(numbers[0].numpy()), starts, strict=True):

@@ -36,9 +36,6 @@ class ModelConfig:
     global_channels: int = setting(
         0, "Channels of the global vector that says which texture it is; 0 for one texture.", low=0, high=1024
     )
-    global_hidden: int = setting(
-        64, "Hidden units of the MLP that bends the global vector; 0 leaves it as in the paper.", low=0, high=4096
-    )
     waves: int = setting(2, "Plane waves; 0 turns the periodic channels off (SGAN).", low=0, high=256)
     quadrature: bool = setting(True, "Hand each wave over as sine and cosine; without it as a sine, as in the paper.")
     wave_angles: str = setting(

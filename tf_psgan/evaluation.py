@@ -115,7 +115,7 @@ class Evaluator:
 def wave_lengths(generator: SpatialGenerator, texture: int = 0) -> list[float]:
     """The learned wave lengths of a texture in pixels, longest first; beyond 1e9 for a wave that stands still."""
     z_global = noise.global_vector(texture, generator.config.global_channels)[tf.newaxis]
-    size = np.linalg.norm(np.asarray(generator.wave_numbers(generator.bend(z_global))[0]), axis=-1)
+    size = np.linalg.norm(np.asarray(generator.wave_numbers(z_global)[0]), axis=-1)
     return sorted((2.0 * math.pi * generator.pixels_per_cell / np.maximum(size, 1e-9)).tolist(), reverse=True)
 
 

@@ -96,7 +96,6 @@ class GanStep(tf.Module):
     def _latents(self, network: SpatialGenerator, key: Any, batch: int, cells: int) -> tf.Tensor:
         model, extent = self.config.model, cells + 2 * geometry.HALO
         z_local, z_global, phase = noise.sample(key, model, batch, extent, extent)
-        z_global = network.bend(z_global)
         z_periodic = waves.plane_waves(network.wave_numbers(z_global), phase, extent, extent, model.quadrature)
         return latent_field(z_local, z_global[:, tf.newaxis, tf.newaxis], z_periodic)
 

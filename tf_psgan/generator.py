@@ -34,10 +34,6 @@ class SpatialGenerator(keras.Model):
             )
             setattr(self, f"up_{i}", layer)  # named attributes: a list would escape tf.train.Checkpoint
         glorot, normal = keras.initializers.GlorotUniform, keras.initializers.RandomNormal
-        if config.global_channels and config.global_hidden:
-            self.global_1 = _dense("global_1", config.global_hidden, "relu", glorot(seed + 2000))
-            self.global_2 = _dense("global_2", config.global_hidden, "relu", glorot(seed + 2001))
-            self.global_out = _dense("global_out", config.global_channels, "tanh", glorot(seed + 2002))
         if config.waves and config.global_channels:
             self.wave_hidden = _dense("wave_hidden", config.wave_hidden, "relu", glorot(seed + 1001))
             self.wave_out = _dense("wave_out", 2 * config.waves, None, normal(0.0, 0.02, seed + 1000))
@@ -65,10 +61,6 @@ class SpatialGenerator(keras.Model):
         for block in self.blocks:
             block.build((None, None, None, channels))
             channels = block.filters
-        if self.config.global_channels and self.config.global_hidden:
-            self.global_1.build((None, self.config.global_channels))
-            self.global_2.build((None, self.config.global_hidden))
-            self.global_out.build((None, self.config.global_hidden))
         if self.config.waves and self.config.global_channels:
             self.wave_hidden.build((None, self.config.global_channels))
             self.wave_out.build((None, self.config.wave_hidden))
@@ -85,18 +77,8 @@ class SpatialGenerator(keras.Model):
             x = ops.relu(block(x, training=training))
         return ops.tanh(ops.cast(last(x, training=training), "float32"))
 
-    def bend(self, z_global: Any) -> Any:
-        """The global vector as the network takes it, [batch, global channels] -> the same, float32.
-
-        Uniform vectors leave no gaps between textures, and a network that is continuous in them mixes their
-        neighbours; an MLP (the mapping network of Karras et al. 2019, arXiv:1812.04948) can draw them together.
-        """
-        if not (self.config.global_channels and self.config.global_hidden):
-            return z_global
-        return self.global_out(self.global_2(self.global_1(z_global)))
-
     def wave_numbers(self, z_global: Any) -> Any:
-        """The learned wave numbers of each texture: bent z_global [batch, channels] -> float32 [batch, waves, 2].
+        """The learned wave numbers of each texture: z_global [batch, channels] -> float32 [batch, waves, 2].
 
         Radians per cell, (row, col) last (Bergmann et al. 2017, equation 4). With `wave_angles`
         "axis" even waves run along rows only and odd ones along columns only.

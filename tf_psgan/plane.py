@@ -82,13 +82,13 @@ class Plane:
         return self._tile(*as_int64, *self._texture(texture)).numpy()
 
     def _texture(self, texture: int) -> tuple[tf.Tensor, tf.Tensor]:
-        """A texture's bent global vector [channels] and wave numbers in fixed-point turns [waves, 2].
+        """A texture's global vector [channels] and wave numbers in fixed-point turns [waves, 2].
 
         Computed once and kept: far from the origin the slightest other wave number is another phase.
         """
         key = texture if self.config.global_channels else 0
         if key not in self._textures:
-            z_global = self._generator.bend(noise.global_vector(key, self.config.global_channels)[tf.newaxis])
+            z_global = noise.global_vector(key, self.config.global_channels)[tf.newaxis]
             numbers = np.asarray(self._generator.wave_numbers(z_global)[0])
             self._textures[key] = z_global[0], tf.constant(waves.turns(numbers))
         return self._textures[key]
