@@ -133,3 +133,9 @@ def test_the_serving_side_knows_the_project_through_the_wire_only():
 )
 def test_the_law_sees_every_kind_of_import(name, source, expected):
     assert wrong(name, source) == expected
+
+
+@pytest.mark.parametrize("name", ["layers", "generator", "discriminator", "losses", "config", "geometry"])
+def test_the_networks_load_without_tensorflow_for_other_backends_of_keras(name):
+    tree = ast.parse((ROOT / PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
+    assert "tensorflow" not in roots(imports(tree.body))

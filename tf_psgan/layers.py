@@ -10,7 +10,6 @@ a cell that it is near an edge, and a texture has none.
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 EPSILON = 1e-5
@@ -37,6 +36,8 @@ def batch_normalise(x: Any, gamma: Any, beta: Any, fused: bool = True) -> Any:
     the fused kernel of TensorFlow 2.21 silently loses a part of them.
     """
     if fused and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf  # only here: with another backend of Keras the networks run without it
+
         # One fused kernel: a quarter of the time of the formula below, forth and back, in bfloat16.
         return tf.compat.v1.nn.fused_batch_norm(x, gamma, beta, epsilon=EPSILON, is_training=True)[0]
     scale, shift = scale_and_shift(gamma, beta, *batch_moments(x))
