@@ -110,10 +110,12 @@ def test_a_run_killed_at_random_moments_ends_with_the_bits_of_one_that_was_not(u
 
 
 @pytest.mark.long
-def test_twenty_kills_change_no_bit(tmp_path):
-    call(*SMOKE, *LONG, f"--run={tmp_path / 'unbroken'}")
+@pytest.mark.parametrize("how", [(), ("--dtype=mixed_bfloat16", "--threads=2")])
+def test_twenty_kills_change_no_bit(tmp_path, how):
+    steps = (*LONG, *how)
+    call(*SMOKE, *steps, f"--run={tmp_path / 'unbroken'}")
     unbroken, folder = RunFolder(tmp_path / "unbroken"), RunFolder(tmp_path / "killed")
-    hit = train_killed(folder, kills=20, steps=LONG, wait=0.5, seed=time.time_ns())
+    hit = train_killed(folder, kills=20, steps=steps, wait=0.5, seed=time.time_ns())
     same = tensors(folder) == tensors(unbroken)
     print(f"\n{hit} of 20 kills hit the run; every tensor the same: {same}")
     assert hit == 20 and same

@@ -10,6 +10,10 @@ SECTIONS = (ModelConfig, DataConfig, TrainingConfig)
 FIELDS = [pytest.param(field, id=field.name) for section in SECTIONS for field in dataclasses.fields(section)]
 
 
+def from_json(section, text):
+    return configs.from_dict(section, json.loads(text))
+
+
 def changed(section, **values):
     """The JSON of a default section with some values replaced."""
     return json.dumps(json.loads(configs.to_json(section())) | values)
@@ -21,7 +25,7 @@ def test_json_brings_every_setting_back():
         DataConfig(images=("a.png", "späne/ö"), batch=3),
         TrainingConfig(seed=2**62, minutes=0.1, learning_rate=1e-300, updates="alternating"),
     )
-    assert configs.from_json(Config, configs.to_json(config)) == config
+    assert from_json(Config, configs.to_json(config)) == config
 
 
 def test_json_is_sorted_and_holds_all_sections():
@@ -47,7 +51,7 @@ def test_names_of_settings_are_unique_across_sections():
 
 def test_an_unknown_setting_is_named_and_the_known_ones_listed():
     with pytest.raises(ValueError, match=r"DataConfig: unknown setting 'bach'; it has images, crop_cells, batch"):
-        configs.from_json(DataConfig, changed(DataConfig, bach=3))
+        from_json(DataConfig, changed(DataConfig, bach=3))
 
 
 def test_a_missing_setting_is_named():
@@ -78,11 +82,11 @@ def test_a_missing_setting_is_named():
 )
 def test_a_wrong_type_is_named_with_its_value(section, name, value):
     with pytest.raises(ValueError, match=rf"^{name}: .* is not a "):
-        configs.from_json(section, changed(section, **{name: value}))
+        from_json(section, changed(section, **{name: value}))
 
 
 def test_a_whole_number_serves_as_a_fraction():
-    assert configs.from_json(TrainingConfig, changed(TrainingConfig, minutes=3)).minutes == 3.0
+    assert from_json(TrainingConfig, changed(TrainingConfig, minutes=3)).minutes == 3.0
 
 
 @pytest.mark.parametrize(
@@ -94,30 +98,29 @@ def test_a_whole_number_serves_as_a_fraction():
         (ModelConfig, "wave_angles", "round", "'round' is not one of any, axis"),
         (DataConfig, "batch", 0, "0 is outside 1 .. 4096"),
         (TrainingConfig, "seed", 2**62 + 1, f"{2**62 + 1} is outside 0 .. {2**62}"),
-        (TrainingConfig, "average", 1.5, "1.5 is outside 0 .. 1"),
+        (TrainingConfig, "average", 1.0, "1.0 is outside 0 .. 0.99999"),
         (TrainingConfig, "steps", -1, "-1 is outside 0 .. ;"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_its_range(section, name, value, words):
     with pytest.raises(ValueError, match=f"^{name}: {words}"):
-        configs.from_json(section, changed(section, **{name: value}))
+        from_json(section, changed(section, **{name: value}))
 
 
 @pytest.mark.parametrize("field", [p for p in FIELDS if p.values[0].type is float], ids=lambda field: field.name)
 def test_no_setting_may_be_nan(field):
     with pytest.raises(ValueError, match=f"^{field.name}: nan is outside"):
-        configs.from_json(TrainingConfig, changed(TrainingConfig, **{field.name: float("nan")}))
+        from_json(TrainingConfig, changed(TrainingConfig, **{field.name: float("nan")}))
 
 
-@pytest.mark.parametrize("text, words", [("{", "not JSON"), ("", "not JSON"), ("[1]", r"\[1\] is not an object")])
-def test_what_is_no_config_is_refused(text, words):
-    with pytest.raises(ValueError, match=words):
-        configs.from_json(Config, text)
+def test_what_is_no_config_is_refused():
+    with pytest.raises(ValueError, match=r"\[1\] is not an object"):
+        from_json(Config, "[1]")
 
 
 def test_a_section_that_is_no_object_is_refused():
     with pytest.raises(ValueError, match="ModelConfig: 3 is not an object of settings"):
-        configs.from_json(Config, json.dumps(json.loads(configs.to_json(Config())) | {"model": 3}))
+        from_json(Config, json.dumps(json.loads(configs.to_json(Config())) | {"model": 3}))
 
 
 def test_check_looks_into_every_section():

@@ -89,6 +89,8 @@ def test_help_of_a_program_names_its_own_flags_and_flagfile(call, name):
     code, out, _ = call("--help", define=program.define, main=program.main)
     assert code == 0
     assert all(f"--{flag}=" in out for flag in ("run", "dtype", "flagfile"))
+    assert ("Training:" in out) == (name == "train")
+    assert call("-h", define=program.define, main=program.main) == (0, out, "")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "flags").glob("*.cfg")), ids=lambda path: path.stem)

@@ -37,6 +37,15 @@ def test_windows_agree_bit_for_bit_where_they_overlap(plane, top, left):
         np.testing.assert_array_equal(part, whole[down : down + height, right : right + width])
 
 
+@pytest.mark.parametrize("top, left", [(-1000, 300), (10**9, -(10**9))])
+def test_a_large_window_holds_small_ones_bit_for_bit_with_tiles_of_the_usual_size(top, left):
+    usual = Plane(tiny.generator("mixed_bfloat16"))
+    whole = usual.window(SEED, 0, top, left, 2048, 1024)
+    for down, right, height, width in ((2047, 1023, 1, 1), (500, 480, 100, 333)):
+        part = usual.window(SEED, 0, top + down, left + right, height, width)
+        np.testing.assert_array_equal(part, whole[down : down + height, right : right + width])
+
+
 def test_windows_reach_across_the_origin(plane):
     whole = plane.window(SEED, 0, -40, -40, 80, 80)
     quarters = [[plane.window(SEED, 0, top, left, 40, 40) for left in (-40, 0)] for top in (-40, 0)]

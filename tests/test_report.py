@@ -96,6 +96,7 @@ def test_learned_periods_stand_beside_the_sources_own(folder):
     assert found[1] == "none (it stands still), 11.3" and found[2] == "12.2, 11.8"
     assert float(found[3]) == pytest.approx(16 / np.sqrt(2), rel=0.03)
     assert "Learned periods" not in written(folder, changed(waves=0))
+    assert "spectrum: not so many." in written(folder, changed(waves=256, first_waves="paper"))
 
 
 def test_speed_trouble_pictures_settings_and_conditions_are_told(folder):

@@ -41,9 +41,22 @@ def test_no_run_is_said_to_be_none(tmp_path):
 @pytest.mark.parametrize("setting", [{"waves": 5}, {"batch": 3}, {"learning_rate": 1e-3}, {"threads": 2}, {"seed": 9}])
 def test_a_resume_with_another_setting_is_refused_and_the_setting_named(folder, setting):
     ((name, value),) = setting.items()
+    save_generator(folder)
     with pytest.raises(ValueError, match=rf"other settings \({name}: {value} here, .* there\); choose another --run"):
         folder.write_config(changed(**setting))
     assert folder.read_config() == CONFIG
+
+
+def test_a_run_that_failed_before_its_first_checkpoint_may_start_with_other_settings(folder):
+    folder.write_config(changed(waves=5))
+    assert folder.read_config() == changed(waves=5)
+
+
+def test_a_run_whose_checkpoints_are_gone_does_not_start_over_in_silence(folder):
+    folder.add_metrics({"step": 40, "seconds": 9.0})
+    for refused in (lambda: folder.check_config(CONFIG), lambda: folder.check_manifest(PICTURES)):
+        with pytest.raises(ValueError, match=r"no checkpoint is left of this run's 40 steps; put one back or choose"):
+            refused()
 
 
 def test_how_long_and_how_often_may_change_and_the_pictures_may_move(folder):

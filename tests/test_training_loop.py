@@ -279,7 +279,7 @@ def test_a_rehearsal_says_what_would_be_done_and_writes_nothing(tmp_path, image)
         ({"images": ()}, "images: none named; give --images="),
         ({"images": ("nowhere",)}, "'nowhere': no such file or folder; correct --images"),
         ({"sample_pixels": 32}, "sample_pixels: 32 are too few to judge; give 64 or more"),
-        ({"critic_filters": (4, 6, 8, 10, 12)}, "crops of 32 pixels do not halve 6 times"),
+        ({"critic_filters": (4, 6, 8, 10, 12)}, "crops of 32 pixels do not halve 6 times; let .* a multiple of 8 or"),
         ({"crop_cells": 16}, "lower --crop_cells"),
     ],
 )
@@ -288,6 +288,13 @@ def test_what_cannot_work_is_refused_before_anything_is_written(tmp_path, image,
         with pytest.raises(ValueError, match=words):
             attempt(changed(**({"images": (image,)} | settings)), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rehearsal_refuses_a_folder_and_waves_that_training_would(tmp_path, image):
+    with pytest.raises(ValueError, match="choose a --run folder without them"):
+        rehearse(changed(images=(image,)), tmp_path / "run[1]")
+    with pytest.raises(ValueError, match=r"waves do not fit into pictures of 96x96 pixels; lower --waves"):
+        rehearse(changed(images=(image,), waves=256), tmp_path / "run")
 
 
 def test_pictures_too_small_to_judge_by_are_refused(tmp_path):

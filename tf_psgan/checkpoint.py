@@ -63,7 +63,7 @@ def save(folder: Path, step: int, variables: Mapping[str, tf.Variable], notes: M
       ValueError: a variable or a note is not finite, or the folder's name cannot be used. Nothing was written.
       OSError: it could not be written, on a full disk for example. Earlier checkpoints stand as they were.
     """
-    _check_name(folder)
+    check_name(folder)
     if keep < 1 or step < 0:
         raise ValueError(f"{folder}: keep is {keep} and step {step}, but keep must be at least 1 and step at least 0.")
     values = {name: variable.numpy() for name, variable in variables.items()}
@@ -108,7 +108,7 @@ def restore(folder: Path, variables: Mapping[str, tf.Variable], only: bool = Fal
     Raises:
       NoGoodCheckpoint: there are checkpoints, and each was rejected: damaged, not finite, or of another model.
     """
-    _check_name(folder)
+    check_name(folder)
     rejected = []
     candidates = _newest_first(folder)
     for path in candidates:
@@ -143,8 +143,9 @@ def clean(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _check_name(folder: Path) -> None:
-    if {"[", "\\"} & set(str(folder)):  # TensorFlow would write such a checkpoint and not find it again.
+def check_name(folder: Path) -> None:
+    """Raises ValueError for a path that TensorFlow would write a checkpoint to and not find it again."""
+    if {"[", "\\"} & set(str(folder)):
         raise ValueError(
             f"{folder}: TensorFlow reads [ and \\ in a path as a pattern; choose a --run folder without them."
         )

@@ -56,7 +56,9 @@ class DataConfig:
     """Which pictures are learned, and how crops are cut from them."""
 
     images: tuple[str, ...] = setting((), "Pictures and folders of pictures to learn from, separated by commas.")
-    crop_cells: int = setting(10, "Side of a training crop in cells.", low=2, high=256)
+    crop_cells: int = setting(
+        10, "Side of a training crop in cells of 2 pixels, doubled by each of --filters: 16.", low=2, high=256
+    )
     batch: int = setting(8, "Crops in one training step.", low=1, high=4096)
     cache_megabytes: int = setting(
         1024, "Memory for decoded pictures; more pictures than fit take turns.", low=1, high=1 << 20
@@ -73,7 +75,7 @@ class TrainingConfig:
     minutes: float = setting(4.0, "Stop after this many minutes of training; 0 for no limit.", low=0)
     dtype: str = setting(
         "auto",
-        "Compute type: mixed_bfloat16, float32, or auto (bfloat16 where the processor has it).",
+        "Compute type: mixed_bfloat16, float32, or auto (bfloat16 where the GPU or the processor has it).",
         choices=("auto", "mixed_bfloat16", "float32"),
     )
     threads: int = setting(0, "Threads of TensorFlow; 0 for one a core. The exact bits depend on it.", low=0, high=1024)
@@ -88,17 +90,17 @@ class TrainingConfig:
         choices=("together", "alternating"),
     )
     learning_rate: float = setting(2e-4, "Adam's rate, both networks.", low=0)
-    beta_1: float = setting(0.5, "Adam's decay of the first moment.", low=0, high=1)
-    wave_rate: float = setting(0.25, "Learning rate of the wave numbers, as a multiple.", low=0)
+    beta_1: float = setting(0.5, "Adam's decay of the first moment.", low=0, high=0.999)
+    wave_rate: float = setting(0.25, "Learning rate of the wave numbers, as a multiple of --learning_rate.", low=0)
     weight_decay: float = setting(1e-8, "L2 penalty on the kernels.", low=0)
     r1: float = setting(0.0, "Weight of the R1 gradient penalty on real crops; 0 turns it off.", low=0)
     r1_every: int = setting(16, "Steps between R1 penalties, each weighted by this number.", low=1)
-    average: float = setting(0.99, "Decay of the running average of the generator's weights.", low=0, high=1)
+    average: float = setting(0.99, "Decay of the running average of the generator's weights.", low=0, high=0.99999)
     patience: int = setting(20, "Steps in a row with gradients that are not finite before a roll-back.", low=1)
     checkpoint_minutes: float = setting(2.0, "Minutes between checkpoints; 0 for none by time.", low=0)
     checkpoint_steps: int = setting(0, "Steps between checkpoints, besides those by time; 0 for none.", low=0)
     keep: int = setting(3, "Checkpoints to keep.", low=1)
-    evaluate_minutes: float = setting(0.5, "Minutes between previews with their metrics; 0 for one at the end only.", low=0)
+    evaluate_minutes: float = setting(0.5, "Minutes between previews with metrics; 0 for one at the end only.", low=0)
     samples: int = setting(8, "Pictures in a preview and in its metrics.", low=1, high=64)
     sample_pixels: int = setting(256, "Side of those pictures, in pixels.", low=64, high=4096)
 
@@ -125,25 +127,16 @@ def check(config: Any) -> None:
 
 
 def to_json(config: Any) -> str:
-    """A config as indented JSON; `from_json` is its inverse."""
+    """A config as indented JSON; `from_dict` reads it back once it is parsed."""
     return json.dumps(dataclasses.asdict(config), indent=2, sort_keys=True) + "\n"
 
 
-def from_json(kind: type[T], text: str) -> T:
-    """Reads what `to_json` wrote.
+def from_dict(kind: type[T], values: Any) -> T:
+    """A checked config from nested dicts, as parsed from what `to_json` wrote.
 
     Raises:
-      ValueError: not JSON, an unknown or a missing field, a wrong type or a value out of range.
+      ValueError: an unknown or a missing field, a wrong type or a value out of range.
     """
-    try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error}; restore the file or start a new run.") from None
-    return from_dict(kind, values)
-
-
-def from_dict(kind: type[T], values: Any) -> T:
-    """A checked config from nested dicts; every field must be there and no other."""
     if not isinstance(values, dict):
         raise ValueError(f"{kind.__name__}: {values!r} is not an object of settings.")
     fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, kind))}

@@ -13,6 +13,8 @@ import tensorflow as tf
 def pin_threads(threads: int) -> int:
     """Fixes TensorFlow's threads, 0 for one per core; returns their number.
 
+    Also lets a GPU's memory grow as needed, so that pictures can be made while a training runs.
+
     Raises:
       ValueError: TensorFlow has started in this process with another number.
     """
@@ -20,6 +22,8 @@ def pin_threads(threads: int) -> int:
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
     except RuntimeError:
         raise ValueError(
             f"threads: TensorFlow has started and can no longer be set to {threads}; "
@@ -41,7 +45,10 @@ def compute_type(asked: str) -> str:
 
 
 def conditions(threads: int, dtype: str) -> dict[str, Any]:
-    """What must be alike for a resumed run to have exactly the bits of one that was never stopped."""
+    """What must be alike for a resumed run to have exactly the bits of one that was never stopped.
+
+    That holds on processors; on a GPU some of TensorFlow's kernels sum in no fixed order.
+    """
     return {
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
@@ -49,7 +56,10 @@ def conditions(threads: int, dtype: str) -> dict[str, Any]:
         "processor": _processor("model name") or platform.processor(),
         "instructions": sorted({"avx2", "avx512f", "avx512_bf16", "amx_bf16"} & set(_processor("flags").split())),
         "one_dnn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
-        "gpus": [gpu.name for gpu in tf.config.list_physical_devices("GPU")],
+        "gpus": [
+            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+            for gpu in tf.config.list_physical_devices("GPU")
+        ],
         "threads": threads,
         "dtype": dtype,
     }

@@ -21,6 +21,9 @@ def first_waves(pictures: Sequence[np.ndarray], model: ModelConfig, how: str, pi
       model: how many waves, at which angles, and whether one model holds several textures.
       how: "source" or "paper"; the latter is the authors' fixed ladder.
       pixels_per_cell: side of a cell.
+
+    Raises:
+      ValueError: so many waves do not fit into the pictures.
     """
     if how == "paper":
         return waves.ladder(model.waves)
@@ -28,10 +31,9 @@ def first_waves(pictures: Sequence[np.ndarray], model: ModelConfig, how: str, pi
         return (pixels_per_cell * spectrum.peaks(pictures, model.waves, axis_only=True)).astype(np.float32)
     textures = [[picture] for picture in pictures] if model.global_channels else [pictures]
     wanted = [wave for texture in textures for wave in reciprocal(autocorrelation.lattice(texture))]
-    found: list[np.ndarray] = []
-    for wave in [*wanted, *spectrum.peaks(pictures, model.waves + len(wanted))]:
-        if all(min(_apart(wave, other), _apart(-wave, other)) > 0.1 for other in found):
-            found.append(wave)
+    found = _distinct(wanted)
+    if len(found) < model.waves:
+        found = _distinct([*wanted, *spectrum.peaks(pictures, model.waves + len(wanted))])
     return pixels_per_cell * np.array(found[: model.waves], np.float32).reshape(-1, 2)
 
 
@@ -39,6 +41,15 @@ def reciprocal(lattice: np.ndarray) -> np.ndarray:
     """The wave vectors [2, 2], radians per pixel, that advance one turn along one lattice vector and none along the
     other; [0, 2] for no lattice."""
     return 2.0 * np.pi * np.linalg.inv(lattice).T if len(lattice) else lattice
+
+
+def _distinct(vectors: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The wave vectors without those within a tenth of an earlier one or of its negative."""
+    found: list[np.ndarray] = []
+    for wave in vectors:
+        if all(min(_apart(wave, other), _apart(-wave, other)) > 0.1 for other in found):
+            found.append(wave)
+    return found
 
 
 def _apart(a: np.ndarray, b: np.ndarray) -> float:

@@ -46,7 +46,7 @@ def run(argv: Sequence[str], usage: str, define: Callable[[flags.FlagValues], No
     """
     values = flags.FlagValues()
     define(values)
-    flags.DEFINE_bool("help", False, "Shows this text.", flag_values=values)
+    flags.DEFINE_bool("help", False, "Shows this text.", short_name="h", flag_values=values)
     try:
         rest = _parse(values, argv)
         if values.help:
@@ -65,8 +65,9 @@ def run(argv: Sequence[str], usage: str, define: Callable[[flags.FlagValues], No
             return _fail(str(error), 2)
         if isinstance(error, OSError) and error.filename and error.strerror:
             return _fail(f"{error.filename}: {error.strerror}.", 1)
-        if isinstance(error, MemoryError):
-            return _fail(f"not enough memory ({error}); ask for less at a time.", 1)
+        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
+            reason = str(error).partition("\n")[0][:200]
+            return _fail(f"not enough memory ({reason}); ask for less at a time.", 1)
         if isinstance(error, OSError | ArithmeticError):
             return _fail(str(error), 1)
         return _fail(f"{type(error).__name__}: {error} (TF_PSGAN_DEBUG=1 shows where)", 1)
@@ -109,10 +110,11 @@ def path(values: flags.FlagValues, name: str) -> Path:
 
 
 def describe(usage: str, values: flags.FlagValues) -> str:
-    """The text of `--help`: the program's own flags, then each section's, with default and help."""
-    sections = {name: [field.name for field in dataclasses.fields(kind)] for name, kind in SECTIONS.items()}
+    """The text of `--help`: the program's own flags, then, if it has all settings of a run, each section's."""
+    every = {name: [field.name for field in dataclasses.fields(kind)] for name, kind in SECTIONS.items()}
+    sections = {name: names for name, names in every.items() if all(field in values for field in names)}
     set_up = {name for names in sections.values() for name in names}
-    own = [name for name in values if name not in set_up and name not in ("flagfile", "undefok")]
+    own = [name for name in values if name not in set_up and name not in ("flagfile", "undefok", "h")]
     lines = [usage]
     for section, names in ({"": own} | sections).items():
         shown = [name for name in names if name in values]
@@ -147,6 +149,8 @@ def _parse(values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
         flag = values[asked.removeprefix("--").partition("=")[0]]
         wanted = _KINDS.get(flag.flag_type()) or str(error).partition(": ")[2]
         raise ValueError(f"{asked}: {'give ' if flag.flag_type() in _KINDS else ''}{wanted}.") from None
+    except flags.UnrecognizedFlagError as error:
+        raise ValueError(f"{str(error).replace(' ?', '?')} (--help lists all flags)") from None
     except flags.CantOpenFlagFileError as error:
         reason = error.__context__
         if isinstance(reason, OSError):

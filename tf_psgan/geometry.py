@@ -14,9 +14,3 @@ HALO = 2
 def pixels_per_cell(layers: int) -> int:
     """Side of the block of pixels that one cell becomes after `layers` up-convolutions of stride two."""
     return 2**layers
-
-
-def cells_covering(start: int, pixels: int, side: int) -> tuple[int, int]:
-    """The (first, count) of the cells that cover pixels start .. start + pixels - 1; start may be negative."""
-    first = start // side
-    return first, -((-start - pixels) // side) - first

@@ -72,7 +72,8 @@ def scan(sources: Sequence[str]) -> Manifest:
     seen: set[str] = set()
     for source in sources:
         if not os.path.exists(source):
-            raise ValueError(f"{source!r}: no such file or folder; correct --images.")
+            hint = " (name the folder instead of a pattern)" if "*" in source else ""
+            raise ValueError(f"{source!r}: no such file or folder; correct --images{hint}.")
         for path in _walk(source, seen) if os.path.isdir(source) else [source]:
             paths.setdefault(os.path.realpath(path), path)
     large = threading.Lock()

@@ -22,16 +22,17 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
     if training.sample_pixels < LEAST_PIXELS:
         raise ValueError(f"sample_pixels: {training.sample_pixels} are too few to judge; give {LEAST_PIXELS} or more.")
     crop = crop_pixels(config)
-    if crop % 2 ** (len(config.model.critic_filters) + 1):
+    halvings = len(config.model.critic_filters) + 1
+    if crop % 2**halvings:
+        cells = config.data.crop_cells * 2**halvings // crop
         raise ValueError(
-            f"crop_cells: crops of {crop} pixels do not halve {len(config.model.critic_filters) + 1} times; "
-            "choose another --crop_cells or fewer --critic_filters."
+            f"crop_cells: crops of {crop} pixels do not halve {halvings} times; "
+            f"let --crop_cells be a multiple of {cells} or give fewer --critic_filters."
         )
     if not config.data.images:
         raise ValueError("images: none named; give --images=PICTURE_OR_FOLDER[,...].")
     folder.check_place()
-    if folder.exists:
-        folder.check_config(config)
+    folder.check_config(config)
     pictures = manifest.check(manifest.scan(config.data.images), crop)
     for entry in pictures.usable:
         if min(entry.height, entry.width) < LEAST_PIXELS:

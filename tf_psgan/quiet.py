@@ -1,6 +1,7 @@
 """Keeps TensorFlow's start-up chatter off standard error, so that a user sees the program's own lines."""
 
 import contextlib
+import logging
 import os
 import re
 import sys
@@ -29,6 +30,8 @@ def quiet_start() -> Iterator[None]:
             yield
             if "tensorflow" in sys.modules:  # looks for a GPU now, while it is quiet
                 sys.modules["tensorflow"].config.list_physical_devices()
+            # A plane a preview is meant; TensorFlow warns of a graph traced too often.
+            logging.getLogger("tensorflow").setLevel(logging.ERROR)
         finally:
             sys.stderr.flush()
             os.dup2(kept, 2)

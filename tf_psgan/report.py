@@ -1,6 +1,7 @@
 """The report of a run: Markdown with pictures, made from what the run's folder holds."""
 
 import dataclasses
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,8 +51,8 @@ def write(folder: RunFolder, config: Config, sources: Sources, broken: str = "")
     else:
         images.write_png(folder.path / "report-source.png", images.sheet(sources.pictures[:8], columns=4))
         lines += ["![the source](report-source.png)", "", "There are no samples yet.", ""]
-    call = f"python generate.py --run={folder.path} --out={name}.png --height=1024 --width=1024"
-    lines += ["## Use it", "", "```", call, "```", "", *_making(folder, config, rows)]
+    call = shlex.join(["python", "generate.py", f"--run={folder.path}", f"--out={name}.png"])
+    lines += ["## Use it", "", "```", f"{call} --height=1024 --width=1024", "```", "", *_making(folder, config, rows)]
     folder.write("report.md", "\n".join(lines) + "\n")
 
 
@@ -115,15 +116,18 @@ def _waves(config: Config, sources: Sources, rows: Sequence[dict[str, Any]]) -> 
         return []
     lengths = [[_length(v) for v in row["wave_lengths_pixels"]] for row in (rows[0], rows[-1])]
     which = " of texture 0" if config.model.global_channels else ""
-    found = first_waves.first_waves(sources.pictures, config.model, "source", pixels_per_cell=1)
-    own = sorted((2 * np.pi / np.linalg.norm(found, axis=1)).tolist(), reverse=True)
+    try:
+        found = first_waves.first_waves(sources.pictures, config.model, "source", pixels_per_cell=1)
+        own = ", ".join(map(_length, sorted((2 * np.pi / np.linalg.norm(found, axis=1)).tolist(), reverse=True)))
+    except ValueError:  # more waves than its spectrum has room for; the paper's start asks for none of it
+        own = "not so many"
     start = " The waves started there." if config.training.first_waves == "source" else ""
     return [
         "## Learned periods",
         "",
         f"Wave lengths{which} in pixels, longest first: **{', '.join(lengths[1])}**. "
         f"At the first evaluation: {', '.join(lengths[0])}. Found in the source itself, from its lattice and its "
-        f"spectrum: {', '.join(map(_length, own))}.{start}",
+        f"spectrum: {own}.{start}",
         "",
     ]
 

@@ -58,8 +58,19 @@ class RunFolder:
 
     @property
     def exists(self) -> bool:
-        """Whether a run has begun here."""
+        """Whether a run was set up here."""
         return (self.path / "config.json").exists()
+
+    def has_begun(self) -> bool:
+        """Whether there is a checkpoint to go on from; ValueError where there was one and it is gone."""
+        if any(True for name in ("step-*", ".replaced-step-*") for _ in self.checkpoints.glob(name)):
+            return True
+        if rows := self.read_metrics():
+            raise ValueError(
+                f"{self.checkpoints}: no checkpoint is left of this run's {rows[-1]['step']} steps; "
+                "put one back or choose another --run folder."
+            )
+        return False
 
     def preview(self, step: int) -> Path:
         """The contact sheet of a step."""
@@ -73,7 +84,9 @@ class RunFolder:
             return configs.from_dict(configs.Config, json.loads(text))
 
     def check_config(self, config: configs.Config) -> None:
-        """Raises ValueError naming a setting, other than the `FREE` ones, that differs from the run's own."""
+        """Raises ValueError naming a setting, other than the `FREE` ones, that differs from the begun run's own."""
+        if not self.has_begun():
+            return  # it failed before its first checkpoint, perhaps because of a setting
         before = self.read_config()
         for part in ("model", "data", "training"):
             if different := configs.difference(getattr(config, part), getattr(before, part), FREE):
@@ -84,8 +97,7 @@ class RunFolder:
 
     def write_config(self, config: configs.Config) -> None:
         """Writes the settings of a new run, or of a resumed one after `check_config`."""
-        if self.exists:
-            self.check_config(config)
+        self.check_config(config)
         self.write("config.json", configs.to_json(config))
 
     def read_manifest(self) -> manifest.Manifest:
@@ -94,9 +106,8 @@ class RunFolder:
             return manifest.from_json(text)
 
     def check_manifest(self, pictures: manifest.Manifest) -> None:
-        """Raises ValueError where a run that has checkpoints learned from other pictures."""
-        begun = any(True for name in ("step-*", ".replaced-step-*") for _ in self.checkpoints.glob(name))
-        if begun and (different := manifest.difference(self.read_manifest(), pictures)):
+        """Raises ValueError where the run begun here learned from other pictures."""
+        if self.has_begun() and (different := manifest.difference(self.read_manifest(), pictures)):
             raise ValueError(f"{self.path}: {different}; put the pictures back or choose another --run folder.")
 
     def read_conditions(self) -> dict[str, Any]:
@@ -156,6 +167,7 @@ class RunFolder:
 
     def check_place(self) -> None:
         """Raises ValueError where this cannot be a run's folder. Writes nothing."""
+        checkpoint.check_name(self.path)
         there = next(place for place in (self.path, *self.path.absolute().parents) if place.exists())
         if not there.is_dir():
             raise ValueError(f"{self.path}: {there} is a file; choose another --run folder.")

@@ -92,7 +92,7 @@ def peaks(pictures: Sequence[np.ndarray], count: int, axis_only: bool = False) -
         if sum(map(len, taken)) >= count:
             return np.array([taken[i % len(taken)][i // len(taken)] for i in range(count)]).reshape(count, 2)
     raise ValueError(f"{count} waves do not fit into pictures of {rows}x{cols} pixels; "
-                     "ask for fewer waves or use larger pictures.")
+                     "lower --waves or use larger pictures.")
 
 
 def common_extent(pictures: Sequence[np.ndarray] | np.ndarray) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_psgan import checkpoint, device, evaluation, first_waves, manifest, noise, preparation, report
+from tf_psgan import checkpoint, device, evaluation, first_waves, geometry, manifest, noise, preparation, report
 from tf_psgan.config import Config
 from tf_psgan.data import Shelves
 from tf_psgan.gan_step import GanStep
@@ -32,6 +32,8 @@ class DivergedError(ArithmeticError):
 def rehearse(config: Config, path: Path) -> str:
     """Checks everything that `train` would and trains nothing; a line that says what would be trained."""
     pictures = preparation.prepare(config, RunFolder(path))
+    if config.model.waves:
+        _first_waves(config, evaluation.Sources.read(pictures))
     return f"{path}: ready to learn from {preparation.describe(config, pictures)}; nothing was trained or written."
 
 
@@ -148,7 +150,7 @@ class _Run:
         if found.path is None:
             self.folder.write_conditions(conditions)
             if self.config.model.waves:
-                self.step.start_waves(self._first_waves())
+                self.step.start_waves(_first_waves(self.config, self.sources))
             self._save_at(0.0)
             return 0.0
         Progress.say(f"resumed from {found.path.name}.")
@@ -156,10 +158,6 @@ class _Run:
             Progress.say(f"{change}: the last bits will differ from an unbroken run's.")
         self.saved = found.step
         return float(found.notes["seconds"])
-
-    def _first_waves(self) -> Any:
-        how, side = self.config.training.first_waves, self.step.generator.pixels_per_cell
-        return first_waves.first_waves(self.sources.pictures, self.config.model, how, side)
 
     def _settle(self) -> None:
         self.step.settle(noise.fold(self.config.training.seed, -1, self.step.step))
@@ -203,3 +201,9 @@ class _Run:
         counters: dict[str, Any] = {name: int(getattr(self.step, name)) for name in ("step", "skipped", "rollbacks")}
         counters |= {"seconds": round(self.seconds, 2), "steps_per_second": self.progress.speed.since((0, 0.0))}
         self.progress.metrics(self.evaluator.evaluate(self.step.averaged, counters, self.losses))
+
+
+def _first_waves(config: Config, sources: evaluation.Sources) -> Any:
+    """Where the wave numbers start; ValueError where so many do not fit into the pictures."""
+    side = geometry.pixels_per_cell(len(config.model.filters) + 1)
+    return first_waves.first_waves(sources.pictures, config.model, config.training.first_waves, side)
