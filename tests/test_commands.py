@@ -110,7 +110,7 @@ def test_a_run_killed_at_random_moments_ends_with_the_bits_of_one_that_was_not(u
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("how", [(), ("--dtype=mixed_bfloat16", "--threads=2")])
+@pytest.mark.parametrize("how", [(), ("--dtype=mixed_bfloat16", "--threads=2")], ids=["float32", "bfloat16, 2 threads"])
 def test_twenty_kills_change_no_bit(tmp_path, how):
     steps = (*LONG, *how)
     call(*SMOKE, *steps, f"--run={tmp_path / 'unbroken'}")

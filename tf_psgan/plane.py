@@ -35,10 +35,8 @@ class Plane:
         self.tile_cells = tile_cells or max(1, TILE_PIXELS // self.pixels_per_cell)
         self._generator = generator
         self._dtype = generator.compute_dtype
-        # Tensors of their own: batch norm folded in and cast once, not for every tile as with variables.
-        folded = generator.folded()
-        # NumPy arrays become constants of the graph, 6 % faster than captured tensors.
-        self._weights = [(np.asarray(kernel), np.asarray(bias)) for kernel, bias in folded]
+        # NumPy arrays become constants of the graph, 6 % faster than captured tensors; batch norm is folded in.
+        self._weights = [(np.asarray(kernel), np.asarray(bias)) for kernel, bias in generator.folded()]
         self._textures: dict[int, tuple[tf.Tensor, tf.Tensor]] = {}
 
     def window(self, seed: int, texture: int, top: int, left: int, height: int, width: int) -> np.ndarray:
