@@ -154,3 +154,12 @@ def test_a_layer_comes_back_from_its_config(normalise):
         twin.build((None, None, None, 2))
     for a, b in zip(up.variables, again.variables, strict=True):
         np.testing.assert_array_equal(a, b)  # the seed came back too
+
+
+def test_a_full_kernel_starts_as_the_same_picture_at_twice_the_size():
+    layer = layers.UpConvolution(2, kernel=6, normalise=False, seed=3)
+    x = tf.constant(np.random.default_rng(0).normal(size=(1, 5, 6, 4)), tf.float32)
+    y = layer(x).numpy()
+    np.testing.assert_allclose(y[:, ::2, ::2], y[:, 1::2, 1::2], atol=1e-6)
+    np.testing.assert_allclose(y[:, ::2, ::2], y[:, ::2, 1::2], atol=1e-6)
+    assert np.std(y) > 0.01

@@ -74,7 +74,7 @@ class UpConvolution(keras.layers.Layer):
         shape = (self.side, self.side, input_shape[-1], self.filters)
         normal = keras.initializers.RandomNormal
         # Without autocast: bfloat16 copies are made where they are used, vectors stay float32.
-        start = normal(0.0, 0.02, self.seed)
+        start = normal(0.0, 0.02, self.seed) if self.side < 6 else self._alike
         self.kernel = self.add_weight(shape=shape, initializer=start, autocast=False, name="kernel")
         if self.normalise:
             self.gamma = self._vector("gamma", normal(1.0, 0.02, self.seed + 1))
@@ -106,6 +106,14 @@ class UpConvolution(keras.layers.Layer):
         """Everything that the constructor takes."""
         own = {"filters": self.filters, "kernel": self.side, "normalise": self.normalise, "seed": self.seed}
         return super().get_config() | own
+
+    def _alike(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """A start N(0, 0.02) that is the same for the four output phases (Aitken et al. 2017, arXiv:1707.02937).
+
+        Phases that start apart draw a grid of single pixels, which has to be unlearned first.
+        """
+        taps = keras.initializers.RandomNormal(0.0, 0.02, self.seed)((3, 3, *shape[2:]), dtype)
+        return ops.repeat(ops.repeat(taps, 2, axis=0), 2, axis=1)
 
     def _raw(self, x: Any) -> Any:
         return depth_to_space(ops.conv(x, self._phases(ops.cast(self.kernel, x.dtype)), padding="valid"))
