@@ -11,13 +11,17 @@ PACKAGE = "tf_psgan"
 # Floor by floor, and on each floor step by step; files of one step do not import each other.
 FLOORS = (
     # 0: no TensorFlow
-    ("config geometry made_noise quiet spectrum", "autocorrelation made_aperiodic made_periodic", "made_textures"),
+    (
+        "config fields geometry made_noise quiet spectrum torus",
+        "autocorrelation made_aperiodic made_periodic request scene",
+        "made_textures",
+    ),
     # 1: pure tensor functions, files of pictures, the machine
     ("device images losses waves", "first_waves manifest noise"),
     # 2: networks
-    ("layers", "discriminator generator"),
+    ("layers", "discriminator generator", "frozen"),
     # 3: uses of the networks
-    ("data metrics plane", "gan_step"),
+    ("data metrics plane", "composition gan_step"),
     # 4: runs
     ("checkpoint progress stopping", "run_folder", "evaluation preparation render", "report", "training_loop"),
     # 5: the edge; of the package itself the files below know the version only

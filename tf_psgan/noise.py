@@ -9,6 +9,7 @@ coordinates may be any int64, negative ones included.
 Seeds and counters are Python integers or int64 tensors.
 """
 
+import math
 from typing import Any
 
 import tensorflow as tf
@@ -17,7 +18,7 @@ from tf_psgan import waves
 from tf_psgan.config import ModelConfig
 
 _GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15, the odd number nearest 2**64 / golden ratio
-_GLOBAL, _PHASE, _LOCAL = 1, 2, 3  # streams apart from each other
+_GLOBAL, _PHASE, _LOCAL, _EDGE, _CHANGE = 1, 2, 3, 4, 5  # streams apart from each other
 _MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
 _MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
 
@@ -56,21 +57,40 @@ def local(seed: Any, row: Any, col: Any, rows: Any, cols: Any, channels: int) ->
     """
     at_row = _int64(row)[..., tf.newaxis] + tf.range(_int64(rows))
     at_col = _int64(col)[..., tf.newaxis] + tf.range(_int64(cols))
-    # The stream comes first: without its mixing, two seeds could show one plane shifted by rows.
-    cell = fold(seed, _LOCAL, at_row[..., :, tf.newaxis], at_col[..., tf.newaxis, :])
-    return uniform(fold(cell[..., tf.newaxis], tf.range(channels, dtype=tf.int64)))
+    return cells(seed, at_row[..., :, tf.newaxis], at_col[..., tf.newaxis, :], channels)
+
+
+def cells(seed: Any, row: Any, col: Any, channels: int) -> tf.Tensor:
+    """The local channels of any cells: seed, row and col of any shapes that broadcast -> float32 [..., channels]."""
+    return uniform(_channels(_cell(seed, row, col), channels))
+
+
+def changed(z_local: Any, seed: Any, row: Any, col: Any, time: Any, amount: Any) -> tf.Tensor:
+    """The local channels of cells at a time of a loop; as uniform at every time as they were.
+
+    A value in [-1, 1] is a place on a circle, folded flat; there each goes to and fro by `amount` of the circle, in a
+    phase of its own: amount * (sin(2 pi time + own) - sin(own)). So time 0 and time 1 are the plane itself.
+
+    Args:
+      z_local: float32 [..., channels], from `cells` with the same seed, row and col.
+      time: in [0, 1), scalar; amount: in [0, 1], scalar.
+    """
+    own = fold(_channels(_cell(seed, row, col), z_local.shape[-1]), _CHANGE)
+    side, begin = uniform(own), math.pi * uniform(fold(own, 0))
+    quarter = (1.0 + z_local) / 4.0                                 # [0, 1/2): rising; falling beyond
+    place = tf.where(side < 0.0, quarter, 1.0 - quarter)
+    moved = place + amount * (tf.sin(2.0 * math.pi * time + begin) - tf.sin(begin))
+    return 1.0 - tf.abs(4.0 * (moved - tf.floor(moved)) - 2.0)
 
 
 def global_vector(texture: Any, channels: int) -> tf.Tensor:
     """The global vector that an integer names: float32 [..., channels], uniform in [-1, 1)."""
-    key = fold(_GLOBAL, texture)
-    return uniform(fold(key[..., tf.newaxis], tf.range(channels, dtype=tf.int64)))
+    return uniform(_channels(fold(_GLOBAL, texture), channels))
 
 
 def phases(seed: Any, waves: int) -> tf.Tensor:
     """The phase of each wave at cell (0, 0): int64 [..., waves], in units of 2**-64 turns."""
-    key = fold(seed, _PHASE)
-    return fold(key[..., tf.newaxis], tf.range(waves, dtype=tf.int64))
+    return _channels(fold(seed, _PHASE), waves)
 
 
 def sample(
@@ -86,6 +106,20 @@ def sample(
     z_local = local(keys[:, tf.newaxis, tf.newaxis], 0, 0, rows, cols, model.local_channels)
     z_global = global_vector(keys, model.global_channels)
     return z_local, z_global, waves.radians(phases(keys, model.waves))
+
+
+def edge(zone: int, colour: int) -> tf.Tensor:
+    """The seed of a strip of noise that tiles share along an edge: the same whatever the tiles' own seeds."""
+    return fold(_EDGE, zone, colour)
+
+
+def _cell(seed: Any, row: Any, col: Any) -> tf.Tensor:
+    # The stream comes first: without its mixing, two seeds could show one plane shifted by rows.
+    return fold(seed, _LOCAL, row, col)
+
+
+def _channels(key: tf.Tensor, channels: int) -> tf.Tensor:
+    return fold(key[..., tf.newaxis], tf.range(channels, dtype=tf.int64))
 
 
 def _int64(value: Any) -> tf.Tensor:

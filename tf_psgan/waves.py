@@ -39,6 +39,21 @@ def plane_waves(wave_numbers: Any, phase: Any, rows: int, cols: int, quadrature:
     return ops.concatenate([ops.sin(angle), ops.cos(angle)], axis=-1) if quadrature else ops.sin(angle)
 
 
+def at_cells(wave_turns: Any, phase: Any, rows: Any, cols: Any, quadrature: bool) -> tf.Tensor:
+    """Plane waves at any cells of the plane, each cell's angle exact however far from the origin.
+
+    Args:
+      wave_turns: int64 [waves, 2], from `turns`.
+      phase: int64 [waves], at cell (0, 0).
+      rows, cols: int64 [rows] and [cols], cells in any order.
+
+    Returns:
+      z_periodic, float32 [rows, cols, waves or 2 waves], as `plane_waves`.
+    """
+    angle = radians(phase_at(wave_turns, phase, rows[:, tf.newaxis, tf.newaxis], cols[:, tf.newaxis]))
+    return tf.concat([tf.sin(angle), tf.cos(angle)], axis=-1) if quadrature else tf.sin(angle)
+
+
 def turns(wave_numbers: np.ndarray) -> np.ndarray:
     """Wave numbers in radians per cell as int64 fixed-point turns per cell (whole turns do not show at cells)."""
     cycles = np.asarray(wave_numbers, np.float64) / (2.0 * math.pi)
