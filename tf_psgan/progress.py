@@ -92,6 +92,17 @@ class Progress:
         """A line of its own."""
         _write(f"\r\x1b[K{message}\n" if sys.stderr.isatty() else f"{message}\n")
 
+    @staticmethod
+    def show(message: str) -> None:
+        """A line that the next one replaces on a terminal; a line of its own in a log."""
+        _write(f"\r\x1b[K{message}" if sys.stderr.isatty() else f"{message}\n")
+
+    @staticmethod
+    def clear() -> None:
+        """Takes the line that `show` left off the terminal."""
+        if sys.stderr.isatty():
+            _write("\r\x1b[K")
+
     def _left(self, step: int, seconds: float, rate: float) -> str:
         limits = []
         if self.training.steps and rate:
