@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from tf_psgan import evaluation, images, manifest, metrics
+from tf_psgan import images, judge, manifest, metrics
 from tf_psgan import flags as edge
 from tf_psgan.run_folder import load_plane
 
@@ -34,7 +34,7 @@ def main(values: flags.FlagValues) -> str:
     """Makes and judges the pictures; Markdown."""
     run, side = edge.path(values, "run"), values["pixels"].value
     pictures = manifest.from_json((run / "manifest.json").read_text(encoding="utf-8"))
-    sources = evaluation.Sources.read(pictures)
+    sources = judge.Sources.read(pictures)
     by_name = dict(zip(sources.names, sources.pictures, strict=True))
     known = {name: metrics.features([picture]) for name, picture in by_name.items()}
     plane = load_plane(run)

@@ -8,7 +8,7 @@ from PIL import Image
 from small_run import CONFIG, changed
 
 from tf_psgan import images, manifest, report
-from tf_psgan.evaluation import SOURCE_GAP, Sources
+from tf_psgan.judge import SOURCE_GAP, Sources
 from tf_psgan.manifest import Entry, Manifest
 from tf_psgan.run_folder import RunFolder
 

@@ -58,12 +58,13 @@ class Manifest:
         return hashlib.sha256("\n".join(entry.sha256 for entry in self.usable).encode()).hexdigest()
 
 
-def scan(sources: Sequence[str]) -> Manifest:
+def scan(sources: Sequence[str], flag: str = "images") -> Manifest:
     """Decodes every picture once, for its verdict.
 
     Args:
       sources: a file is always looked at; a folder is searched for picture suffixes, sorted, with its
         subfolders and links, without hidden names. A file met twice counts once.
+      flag: named where a source is not there.
 
     Raises:
       ValueError: a source does not exist, or a folder cannot be read.
@@ -73,7 +74,7 @@ def scan(sources: Sequence[str]) -> Manifest:
     for source in sources:
         if not os.path.exists(source):
             hint = " (name the folder instead of a pattern)" if "*" in source else ""
-            raise ValueError(f"{source!r}: no such file or folder; correct --images{hint}.")
+            raise ValueError(f"{source!r}: no such file or folder; correct --{flag}{hint}.")
         for path in _walk(source, seen) if os.path.isdir(source) else [source]:
             paths.setdefault(os.path.realpath(path), path)
     large = threading.Lock()

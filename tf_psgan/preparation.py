@@ -2,11 +2,9 @@
 
 from tf_psgan import device, geometry, manifest
 from tf_psgan.config import Config
+from tf_psgan.judge import LEAST_PIXELS
 from tf_psgan.progress import Progress
 from tf_psgan.run_folder import RunFolder
-
-LEAST_PIXELS = 64
-"""Side of the smallest picture that the metrics can judge."""
 
 
 def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:

@@ -9,26 +9,9 @@ import numpy as np
 
 from tf_psgan import first_waves, images
 from tf_psgan.config import Config
-from tf_psgan.evaluation import COLUMNS, SAMPLE_GAP, Sources
+from tf_psgan.judge import COLUMNS, MEASURES, SAMPLE_GAP, SHORT, Sources
 from tf_psgan.run_folder import RunFolder
 
-# Name, what it says, and what it is for other windows of the very same texture.
-MEASURES = {
-    "peak_offset_pixels": ("how far the autocorrelation's peak lies from the source's, in pixels", "0"),
-    "peak_height": ("how high that peak is, as a share of the source's: how regular the lattice is", "1"),
-    "autocorrelation_distance": ("distance between the autocorrelations: the arrangement as a whole", "0"),
-    "log_spectrum": ("distance between the log power spectra: from light and shade down to the grain", "0"),
-    "sliced_wasserstein": ("distance between small patches at four scales: the local look", "0"),
-    "colour": ("distance between the colours; 1 would be black against white", "0"),
-    "diversity": ("how much samples differ from each other, over how much parts of the source do", "1"),
-    "covered": ("sources that are the nearest one of some sample", "all"),
-}
-ON_THE_WAY = {
-    "peak_offset_pixels": "peak off, px",
-    "peak_height": "peak height",
-    "log_spectrum": "spectrum",
-    "sliced_wasserstein": "patches",
-}
 STRIP = 6
 STILL_PIXELS = 1e6
 
@@ -94,10 +77,10 @@ def _on_the_way(folder: RunFolder, rows: Sequence[dict[str, Any]]) -> list[str]:
         images.write_png(folder.path / "report-progress.png", images.sheet(list(samples.values()), STRIP))
         steps = ", ".join(map(str, samples))
         lines += [f"The first sample after {steps} steps:", "", "![the sample at those steps](report-progress.png)", ""]
-    lines += [f"| step | time | {' | '.join(ON_THE_WAY.values())} |", "|---" * (2 + len(ON_THE_WAY)) + "|"]
+    lines += [f"| step | time | {' | '.join(SHORT.values())} |", "|---" * (2 + len(SHORT)) + "|"]
     for row in chosen:
         link = f"[{row['step']}]({folder.preview(row['step']).relative_to(folder.path)})"
-        lines.append(f"| {link} | {_time(row['seconds'])} | {' | '.join(_figure(row.get(k)) for k in ON_THE_WAY)} |")
+        lines.append(f"| {link} | {_time(row['seconds'])} | {' | '.join(_figure(row.get(k)) for k in SHORT)} |")
     return [*lines, "", "All of them: [metrics.jsonl](metrics.jsonl), and `tensorboard --logdir` of [logs](logs).", ""]
 
 

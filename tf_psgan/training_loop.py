@@ -16,6 +16,7 @@ from tf_psgan import checkpoint, device, evaluation, first_waves, geometry, mani
 from tf_psgan.config import Config
 from tf_psgan.data import Shelves
 from tf_psgan.gan_step import GanStep
+from tf_psgan.judge import Sources
 from tf_psgan.progress import Progress, Schedule
 from tf_psgan.run_folder import RunFolder
 from tf_psgan.stopping import Stopping
@@ -33,7 +34,7 @@ def rehearse(config: Config, path: Path) -> str:
     """Checks everything that `train` would and trains nothing; a line that says what would be trained."""
     pictures = preparation.prepare(config, RunFolder(path))
     if config.model.waves:
-        _first_waves(config, evaluation.Sources.read(pictures))
+        _first_waves(config, Sources.read(pictures))
     return f"{path}: ready to learn from {preparation.describe(config, pictures)}; nothing was trained or written."
 
 
@@ -66,7 +67,7 @@ class _Run:
         dtype = device.compute_type(config.training.dtype)
         self.step = GanStep(config, dtype)
         self.state = self.step.state()
-        self.sources = evaluation.Sources.read(pictures)
+        self.sources = Sources.read(pictures)
         self.evaluator = evaluation.Evaluator(self.sources, config.training, folder)
         self.shelves = Shelves(
             pictures,
@@ -203,7 +204,7 @@ class _Run:
         self.progress.metrics(self.evaluator.evaluate(self.step.averaged, counters, self.losses))
 
 
-def _first_waves(config: Config, sources: evaluation.Sources) -> Any:
+def _first_waves(config: Config, sources: Sources) -> Any:
     """Where the wave numbers start; ValueError where so many do not fit into the pictures."""
     side = geometry.pixels_per_cell(len(config.model.filters) + 1)
     return first_waves.first_waves(sources.pictures, config.model, config.training.first_waves, side)
