@@ -5,6 +5,7 @@
   conditions.json  what the exact bits depend on, and what of it changed on the way
   checkpoints/   previews/   logs/ (TensorBoard)
   metrics.jsonl  a line per evaluation
+  textures/      global vectors found for pictures, one file a name
   report.md      and its pictures, at the end
 """
 
@@ -13,11 +14,11 @@ import dataclasses
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tf_psgan import checkpoint, device, manifest
+from tf_psgan import checkpoint, device, manifest, saved_model
 from tf_psgan import config as configs
 from tf_psgan.generator import SpatialGenerator
 from tf_psgan.plane import Plane
@@ -28,6 +29,14 @@ FREE = frozenset({
     "images", "steps", "minutes", "checkpoint_minutes", "checkpoint_steps", "keep", "evaluate_minutes", "samples",
     "sample_pixels",
 })
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredTexture:
+    """A global vector that was found for a picture, and the step of the model in which it means that texture."""
+
+    vector: tuple[float, ...]
+    step: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +147,7 @@ class RunFolder:
     def write(self, name: str, text: str) -> None:
         """Writes a text file of the run whole or not at all."""
         file = self.path / name
-        partial = file.with_name(f".{name}.partial")
+        partial = file.with_name(f".{file.name}.partial")
         with partial.open("w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
@@ -151,6 +160,23 @@ class RunFolder:
             return []
         with self._reading("metrics.jsonl", "delete that line, or the file, to go on") as text:
             return [_row(number, line) for number, line in enumerate(text.split("\n")[:-1], start=1)]
+
+    def read_textures(self, channels: int) -> dict[str, "StoredTexture"]:
+        """The stored textures by name; a file that holds none of so many channels is a ValueError."""
+        found = {}
+        for file in sorted((self.path / "textures").glob("[!.]*.json")):
+            with self._reading(f"textures/{file.name}", "delete it and find the texture again") as text:
+                values = json.loads(text)
+                stored = StoredTexture(tuple(values["vector"]), int(values["step"]))
+                if len(stored.vector) != channels or not all(abs(value) <= 1.0 for value in stored.vector):
+                    raise ValueError(f"not {channels} numbers from -1 to 1")
+                found[file.stem] = stored
+        return found
+
+    def write_texture(self, name: str, vector: Sequence[float], about: Mapping[str, Any]) -> None:
+        """Stores a global vector under a name, with what is known about it."""
+        (self.path / "textures").mkdir(exist_ok=True)
+        self.write(f"textures/{name}.json", json.dumps({"vector": list(vector), **about}, indent=2) + "\n")
 
     def add_metrics(self, row: dict[str, Any]) -> None:
         """Adds one evaluation."""
@@ -201,7 +227,7 @@ class RunFolder:
             yield file.read_text(encoding="utf-8")
         except OSError as error:
             raise ValueError(f"{file}: cannot be read ({error.strerror}); {remedy}.") from None
-        except (ValueError, RecursionError) as error:
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
             reason = str(error).partition("; restore")[0].rstrip(".")
             raise ValueError(f"{file}: cannot be used ({reason}); {remedy}.") from None
 
@@ -226,9 +252,38 @@ def load_generator(path: str | Path, dtype: str = "auto") -> SpatialGenerator:
     return load(path, dtype)[0]
 
 
+def plane_of(path: str | Path, generator: SpatialGenerator) -> Plane:
+    """The plane of a run's generator, which knows the run's stored textures by name."""
+    stored = RunFolder(Path(path)).read_textures(generator.config.global_channels)
+    return Plane(generator, names={name: texture.vector for name, texture in stored.items()})
+
+
 def load_plane(path: str | Path, dtype: str = "auto") -> Plane:
-    """The plane of a run's newest good checkpoint; ValueError as `load`."""
-    return Plane(load_generator(path, dtype))
+    """The plane of a run's newest good checkpoint, or of a SavedModel that `export.py` wrote.
+
+    Args:
+      path: a run's folder; a SavedModel's; or a model's, for its newest version.
+      dtype: compute type of a run's plane, "float32", "mixed_bfloat16" or "auto"; a SavedModel has its own.
+
+    Raises:
+      ValueError: as `load`, or for a damaged stored texture or SavedModel.
+    """
+    if saved_model.is_here(Path(path)):
+        frozen, names = saved_model.read(Path(path))
+        return Plane(frozen, names=names)
+    return plane_of(path, load_generator(path, dtype))
+
+
+def export(path: Path, out: Path, dtype: str = "auto", version: int = 0) -> Path:
+    """Writes a run's newest good generator as the next version of a SavedModel; its folder.
+
+    Raises:
+      ValueError: as `load` and `saved_model.write`.
+    """
+    generator, found = load(path, dtype)
+    plane = plane_of(path, generator)
+    about = {"run": path.resolve().name, "step": found.step}
+    return saved_model.write(plane.frozen, out, plane.names, about, version)
 
 
 def _row(number: int, line: str) -> dict[str, Any]:

@@ -1,0 +1,147 @@
+"""A generator as a SavedModel: versioned folders that TensorFlow Serving and any TensorFlow program can load.
+
+Each weight is stored once, batch norm folded in. A version is written under a temporary name,
+read back the way a server reads it, and only then renamed.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_psgan.config import ModelConfig, from_dict, to_json
+from tf_psgan.frozen import Frozen
+from tf_psgan.generator import paint
+
+DESCRIPTION = Path("assets.extra") / "description.json"
+"""What the arrays are: not a part of TensorFlow's format, which leaves this folder to others."""
+
+_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+class _Module(tf.Module):
+    """The weights as variables, and the signatures over them."""
+
+    def __init__(self, frozen: Frozen, description: str) -> None:
+        super().__init__()
+        self._dtype, self._description = frozen.dtype, description
+        self.blocks = [[tf.Variable(part, trainable=False) for part in block] for block in frozen.blocks]
+        self.waves = [tf.Variable(part, trainable=False) for part in frozen.waves]
+        self.channels = frozen.blocks[0][0].shape[2]
+
+    def signatures(self) -> dict[str, Any]:
+        """The signatures as concrete functions."""
+        latents = tf.TensorSpec((None, None, None, self.channels), tf.float32, "latents")
+        return {
+            "serving_default": tf.function(self._paint).get_concrete_function(latents),
+            "describe": tf.function(self._describe).get_concrete_function(),
+        }
+
+    def _paint(self, latents: Any) -> dict[str, Any]:
+        weights = [tuple(tf.cast(part, self._dtype) for part in block) for block in self.blocks]
+        return {"images": paint(weights, latents, self._dtype)}
+
+    def _describe(self) -> dict[str, Any]:
+        return {"description": tf.constant(self._description)}
+
+
+def write(
+    frozen: Frozen, folder: Path, names: Mapping[str, Sequence[float]], about: Mapping[str, Any], version: int = 0
+) -> Path:
+    """Writes the next version of a model.
+
+    Args:
+      folder: of the model; made where it is missing. Versions are its folders 1, 2, ...
+      names: stored textures, global vectors by name.
+      about: what else the description is to say, as JSON values.
+      version: 0 for the one after the newest.
+
+    Returns:
+      The version's folder.
+
+    Raises:
+      ValueError: that version is there already, or the folder is none.
+      OSError: it cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: is a file; choose another --out.")
+    versions = _versions(folder)
+    target = folder / str(version or max(versions, default=0) + 1)
+    if target.exists():
+        raise ValueError(f"{target}: is there already; leave --version out for the next one, or choose another.")
+    description = json.dumps(
+        {**about, "dtype": frozen.dtype, "model": json.loads(to_json(frozen.config)),
+         "textures": {name: list(vector) for name, vector in names.items()}},
+        indent=2,
+    )  # fmt: skip
+    partial = folder / f".{target.name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        module = _Module(frozen, description)
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(module, str(partial), module.signatures(), options)
+        (partial / DESCRIPTION).parent.mkdir()
+        (partial / DESCRIPTION).write_text(description, encoding="utf-8")
+        _read_back(partial, frozen)
+        os.rename(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return target
+
+
+def read(path: Path) -> tuple[Frozen, dict[str, tuple[float, ...]]]:
+    """The generator of a SavedModel that `write` made, and its stored textures.
+
+    Args:
+      path: a version's folder, or a model's, for its newest version.
+
+    Raises:
+      ValueError: none of this project's SavedModels is there, or it is damaged.
+    """
+    folder = path if (path / "saved_model.pb").exists() else path / str(max(_versions(path), default=0))
+    try:
+        values = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        config = from_dict(ModelConfig, values["model"])
+        reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
+        stored = reader.get_variable_to_shape_map()
+
+        def arrays(prefix: str) -> tuple[np.ndarray, ...]:
+            count = sum(name.startswith(prefix) and name.endswith(_VALUE) for name in stored)
+            return tuple(reader.get_tensor(f"{prefix}{i}{_VALUE}") for i in range(count))
+
+        pairs = [arrays(f"blocks/{i}/") for i in range(len(config.filters) + 1)]
+        blocks = tuple((kernel, bias) for kernel, bias in pairs)
+        names = {name: tuple(vector) for name, vector in values["textures"].items()}
+        return Frozen(config, values["dtype"], blocks, arrays("waves/")), names
+    except OSError as error:
+        raise ValueError(f"{folder}: cannot be read ({error.strerror}); give a folder that export.py wrote.") from None
+    except (ValueError, LookupError, TypeError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"{folder}: no SavedModel of this project ({reason}); export it again.") from None
+
+
+def is_here(path: Path) -> bool:
+    """Whether a folder is a SavedModel, or holds versions of one."""
+    return (path / "saved_model.pb").exists() or bool(_versions(path))
+
+
+def _versions(folder: Path) -> list[int]:
+    return [int(entry.name) for entry in folder.glob("[1-9]*") if entry.name.isdecimal() and entry.is_dir()]
+
+
+def _read_back(folder: Path, frozen: Frozen) -> None:
+    """Runs the default signature through the session loader, as a server does, and compares."""
+    latents = np.linspace(-1, 1, 6 * 7 * frozen.blocks[0][0].shape[2], dtype=np.float32).reshape(1, 6, 7, -1)
+    expected = paint([tuple(tf.cast(part, frozen.dtype) for part in block) for block in frozen.blocks], latents,
+                     frozen.dtype)  # fmt: skip
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        loaded = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(folder))
+        signature = loaded.signature_def["serving_default"]
+        found = session.run(signature.outputs["images"].name, {signature.inputs["latents"].name: latents})
+    if not np.allclose(found, expected, atol=2e-2):
+        raise OSError(f"{folder}: read back, it makes another picture; the disk or the memory may be broken.")
