@@ -6,31 +6,29 @@ from absl import flags
 
 from tf_psgan import flags as edge
 
-USAGE = "Makes a picture of any size from a trained run.\n\n  python generate.py --run=runs/NAME --out=picture.png"
-WINDOW = {
-    "height": (512, "Height in pixels."),
-    "width": (512, "Width in pixels."),
-    "top": (0, "The window's first row on the plane; any integer."),
-    "left": (0, "The window's first column on the plane; any integer."),
-    "seed": (0, "Which plane: the same seed shows the same pixels."),
-    "texture": (0, "Which texture of a model that holds many; any integer."),
-}
+USAGE = """Makes pictures of any size from a trained run.
+
+  python generate.py --run=runs/NAME --out=picture.png --height=1000 --width=3000"""
+OUT = (
+    "The file to write. A picture: .png, .jpg or .webp; of any extent, tile by tile: .tif, .zarr or .dzi; "
+    "with --animate: .webp, .gif or .mp4."
+)
 
 
 def define(values: flags.FlagValues) -> None:
-    """The run, the file, and the window of its plane."""
+    """The run, the file, and what is asked for."""
     edge.define_run(values)
-    flags.DEFINE_string("out", None, "The picture to write: .png, .jpg or .webp.", flag_values=values)
-    for name, (default, text) in WINDOW.items():
-        flags.DEFINE_integer(name, default, text, flag_values=values)
+    flags.DEFINE_string("out", None, OUT, flag_values=values)
+    edge.define_request(values)
 
 
 def main(values: flags.FlagValues) -> str:
     """Makes the picture; its path."""
-    run, out, given = edge.path(values, "run"), edge.path(values, "out"), values.flag_values_dict()
+    run, asked = edge.path(values, "run"), edge.read_request(values)
+    out = None if asked.like and not values.out else edge.path(values, "out")
     with edge.quiet_start():
         from tf_psgan import render
-    return str(render.render(run, out, given["dtype"], **{name: given[name] for name in WINDOW}))
+    return render.render(run, out, values.flag_values_dict()["dtype"], asked)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ setup(
     extras_require={
         "cuda": ["tensorflow[and-cuda]>=2.21,<2.22"],
         "serving": ["tensorflow-serving-api>=2.21,<2.22"],
+        "large": ["tifffile>=2026.1", "zarr>=3.1,<4"],
+        "video": ["av>=18.1,<19"],
         "test": ["pytest>=8,<10", "mypy>=1.15,<3", "ruff>=0.12,<1"],
         "bench": ["torch>=2.13,<2.15"],
     },

@@ -1,49 +1,146 @@
-"""The time of a 1024 x 1024 picture by the side of the plane's tiles, interleaved in one run.
+"""Ways to make a large picture: side of the tiles, tiles at a time, callers, and forms of the up-convolution.
 
-  python benchmarks/tiles.py [--flagfile=flags/honeycomb.cfg] [--sides=128,256,512,1024] [--rounds=9]
+All ways make the same 2048 x 2048 pixels (4096 x 4096 with --side) of the same network, interleaved in one run.
+
+  python benchmarks/tiles.py [--flagfile=flags/honeycomb.cfg] [--rounds=7] [--side=2048]
 """
 
+import concurrent.futures
 import statistics
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
+import keras
+import numpy as np
+import tensorflow as tf
 from absl import flags
 
-from tf_psgan import device
+from tf_psgan import device, geometry, images, layers
 from tf_psgan import flags as edge
+from tf_psgan.frozen import Frozen, freeze
 from tf_psgan.generator import SpatialGenerator
-from tf_psgan.plane import Plane
 
-USAGE = "Times a picture by the side of the plane's tiles."
-PIXELS = 1024
+USAGE = "Times a large picture by the way its tiles are made."
+WAYS = [  # side of a tile in pixels, tiles at a time, callers, form
+    (128, 1, 1, "one convolution"),
+    (256, 1, 1, "one convolution"),
+    (256, 4, 1, "one convolution"),
+    (512, 1, 1, "one convolution"),
+    (512, 2, 1, "one convolution"),
+    (512, 4, 1, "one convolution"),
+    (1024, 1, 1, "one convolution"),
+    (512, 1, 2, "one convolution"),
+    (512, 1, 1, "four convolutions"),
+    (512, 1, 1, "transposed"),
+    (512, 1, 1, "patches times matrix"),
+]
 
 
 def define(values: flags.FlagValues) -> None:
-    """The settings of the generator, the sides to try, and how often."""
+    """The settings of the generator, and how often."""
     edge.define_config(values)
-    flags.DEFINE_list("sides", ["128", "256", "512", "1024"], "Sides in pixels.", flag_values=values)
-    flags.DEFINE_integer("rounds", 9, "Timings of each side; the median is shown.", lower_bound=3, flag_values=values)
+    flags.DEFINE_integer("rounds", 7, "Timings of each way; the median is shown.", lower_bound=3, flag_values=values)
+    flags.DEFINE_integer("side", 2048, "Side of the picture in pixels.", lower_bound=1024, flag_values=values)
     flags.DEFINE_string("run", None, "Not used; here so that presets can be read.", flag_values=values)
 
 
+def one_convolution(x: Any, kernel: Any, bias: Any) -> Any:
+    """The project's own form: 3x3 to four times the channels, then depth to space."""
+    return layers.convolve(x, kernel, bias)
+
+
+def four_convolutions(x: Any, kernel: Any, bias: Any) -> Any:
+    """A 3x3 convolution for each output phase, then the phases laid between each other."""
+    parts = zip(tf.split(kernel, 4, axis=-1), tf.split(bias, 4), strict=True)
+    a, b, c, d = (tf.nn.conv2d(x, k, 1, "VALID") + v for k, v in parts)
+    batch, rows, cols, channels = a.shape
+    together = tf.stack([tf.stack([a, b], axis=3), tf.stack([c, d], axis=3)], axis=2)
+    return tf.reshape(together, (batch, 2 * rows, 2 * cols, channels))
+
+
+def transposed(x: Any, kernel: Any, bias: Any) -> Any:
+    """TensorFlow's transposed convolution, 6x6 with stride two, cropped to what all inputs determine."""
+    channels = kernel.shape[-1] // 4
+    taps = tf.reshape(kernel, (3, 3, kernel.shape[2], 2, 2, channels))[::-1, ::-1]
+    taps = tf.reshape(tf.transpose(taps, (0, 3, 1, 4, 5, 2)), (6, 6, channels, kernel.shape[2]))
+    batch, rows, cols, _ = x.shape
+    full = tf.nn.conv2d_transpose(x, taps, (batch, 2 * rows + 4, 2 * cols + 4, channels), 2, "VALID")
+    return full[:, 4:-4, 4:-4] + bias[:channels]
+
+
+def patches_times_matrix(x: Any, kernel: Any, bias: Any) -> Any:
+    """All 3x3 patches as rows of one matrix, times the kernel."""
+    patches = tf.image.extract_patches(x, (1, 3, 3, 1), (1, 1, 1, 1), (1, 1, 1, 1), "VALID")
+    return layers.depth_to_space(patches @ tf.reshape(kernel, (-1, kernel.shape[-1])) + bias)
+
+
+FORMS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "one convolution": one_convolution,
+    "four convolutions": four_convolutions,
+    "transposed": transposed,
+    "patches times matrix": patches_times_matrix,
+}
+
+
+def maker(frozen: Frozen, form: str) -> Callable[[Any], Any]:
+    """The network as a function of latents, its up-convolutions in another form: uint8 pictures without the halo."""
+
+    @tf.function
+    def make(latents: Any) -> Any:
+        x = tf.cast(latents, frozen.dtype)
+        for i, block in enumerate(frozen.blocks):
+            x = FORMS[form](x, *(tf.cast(part, frozen.dtype) for part in block))
+            x = tf.nn.relu(x) if i + 1 < len(frozen.blocks) else tf.tanh(tf.cast(x, tf.float32))
+        return images.to_bytes(x[:, geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO])
+
+    return make
+
+
 def main(values: flags.FlagValues) -> str:
-    """Times all sides in turn; a Markdown table."""
+    """Times all ways in turn; a Markdown table."""
     config = edge.read_config(values)
     threads = device.pin_threads(config.training.threads)
-    generator = SpatialGenerator(config.model, dtype=device.compute_type(config.training.dtype))
-    side = generator.pixels_per_cell
-    planes = {pixels: Plane(generator, pixels // side) for pixels in map(int, values.sides)}
-    for plane in planes.values():
-        plane.window(0, 0, 0, 0, PIXELS, PIXELS)
-    times: dict[int, list[float]] = {pixels: [] for pixels in planes}
+    frozen = freeze(SpatialGenerator(config.model, dtype=device.compute_type(config.training.dtype)))
+    channels = frozen.blocks[0][0].shape[2]
+    makers, side = {form: maker(frozen, form) for form in FORMS}, values["side"].value
+    random = np.random.default_rng(0)
+    trial = tf.constant(random.uniform(-1, 1, (1, 12, 12, channels)), tf.float32)
+    expected = keras.ops.convert_to_numpy(makers["one convolution"](trial)).astype(int)
+    for form, make in makers.items():
+        assert np.abs(make(trial).numpy() - expected).max() <= 2, f"{form} makes another picture"
+
+    def work(way: tuple[int, int, int, str]) -> Callable[[], None]:
+        pixels, batch, callers, form = way
+        extent = pixels // frozen.pixels_per_cell + 2 * geometry.HALO
+        latents = tf.constant(random.uniform(-1, 1, (batch, extent, extent, channels)), tf.float32)
+        calls = (side // pixels) ** 2 // batch
+
+        def once(_: int) -> None:
+            makers[form](latents).numpy()
+
+        def run() -> None:
+            with concurrent.futures.ThreadPoolExecutor(callers) as pool:
+                list(pool.map(once, range(calls)))
+
+        return run
+
+    works = {way: work(way) for way in WAYS}
+    for run in works.values():
+        run()
+    times: dict[Any, list[float]] = {way: [] for way in WAYS}
     for _ in range(values["rounds"].value):
-        for pixels, plane in planes.items():
+        for way, run in works.items():
             began = time.perf_counter()
-            plane.window(0, 0, 0, 0, PIXELS, PIXELS)
-            times[pixels].append(1e3 * (time.perf_counter() - began))
-    lines = [f"{threads} threads, {generator.compute_dtype}", ""]
-    lines += ["| tile, px | median ms | least ms |", "|---|---|---|"]
-    lines += [f"| {pixels} | {statistics.median(t):.1f} | {min(t):.1f} |" for pixels, t in times.items()]
+            run()
+            times[way].append(time.perf_counter() - began)
+    rounds = values["rounds"].value
+    lines = [f"{threads} threads, {frozen.dtype}, {side} x {side} pixels, median (least time) of {rounds}", ""]
+    lines += ["| tile, px | tiles at a time | callers | form | megapixels/s |", "|---|---|---|---|---|"]
+    for (pixels, batch, callers, form), found in times.items():
+        fast, best = (side**2 / 1e6 / seconds for seconds in (statistics.median(found), min(found)))
+        lines.append(f"| {pixels} | {batch} | {callers} | {form} | {fast:.1f} ({best:.1f}) |")
     return "\n".join(lines)
 
 

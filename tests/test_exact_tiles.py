@@ -40,7 +40,8 @@ def test_a_rolled_tile_is_the_tile_made_from_its_middle_on(case):
     whole = plane.show(scene, 0, 0, height, width)
     assert whole.std() > 10
     down, right = height // 2, width // 2
-    np.testing.assert_array_equal(plane.show(scene, down, right, height, width), np.roll(whole, (-down, -right), (0, 1)))
+    rolled = np.roll(whole, (-down, -right), (0, 1))
+    np.testing.assert_array_equal(plane.show(scene, down, right, height, width), rolled)
     # Made in one piece by tiles on another grid, the first over the wrap: the same but for the order of sums.
     other = Plane(plane.frozen, tile_cells=max(rows, cols) + 3)
     assert np.abs(other.show(scene, -5, -9, height, width).astype(int) - np.roll(whole, (5, 9), (0, 1))).max() <= 2
@@ -167,6 +168,14 @@ def test_edges_of_other_colours_and_inner_noise_of_other_seeds_differ(wang):
     first = wang(0, 0, 0, 0, seed=1).astype(int)
     for other in (wang(0, 0, 0, 0, seed=2), wang(0, 0, 0, 1, seed=1), wang(1, 0, 0, 0, seed=1)):
         assert np.abs(first - other).mean() > 1
+
+
+def test_a_plane_shows_scenes_of_every_kind_in_any_order(wang):
+    plane, rows, cols = wang.plane, wang.rows, wang.cols
+    scenes = [Scene(), Scene(1, rows=rows, cols=cols, edges=(0, 1, 2, 3)), Scene(2, time=0.5, amount=0.1), Scene(4)]
+    found = [plane.show(scene, 0, 0, 20, 30) for scene in scenes]
+    for scene, picture in zip(scenes[::-1], found[::-1], strict=True):
+        np.testing.assert_array_equal(Plane(plane.frozen, TILE).show(scene, 0, 0, 20, 30), picture)
 
 
 def test_a_scene_says_what_it_cannot_be(wang):

@@ -70,7 +70,8 @@ def test_a_morph_is_its_corners_at_and_beyond_them():
 
 
 def test_away_from_a_border_a_painting_has_exactly_one_texture():
-    # The border of 16 pixels lies over pixel 40, cells 4 and 5: cell 3's square ends at pixel 36, cell 6's begins at 44.
+    # The border of 16 pixels lies over pixel 40, cells 4 and 5: cell 3's square ends at pixel 36, cell 6's begins at
+    # 44.
     found = weights(painting([[0, 1]]), [0, 9], range(10))
     np.testing.assert_array_equal(found["a"], [[1, 1, 1, 1, 0.75, 0.25, 0, 0, 0, 0]] * 2)
     np.testing.assert_array_equal(found["b"], [[0, 0, 0, 0, 0.25, 0.75, 1, 1, 1, 1]] * 2)

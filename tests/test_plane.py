@@ -88,7 +88,8 @@ def direct(network, seed, texture, row, col, cells):
     for turns, start in zip(waves.turns(numbers), starts, strict=True):
         exact = int(turns[0]) * (row - 2) + int(turns[1]) * (col - 2) + int(start)
         phase.append((exact % 2**64) / 2**64 * 2 * np.pi)
-    z_periodic = waves.plane_waves(tf.constant(numbers[np.newaxis], tf.float32), tf.constant([phase], tf.float32), extent, extent, quadrature=True)
+    in_radians = tf.constant(numbers[np.newaxis], tf.float32), tf.constant([phase], tf.float32)
+    z_periodic = waves.plane_waves(*in_radians, extent, extent, quadrature=True)
     z_local = noise.local(seed, row - 2, col - 2, extent, extent, network.config.local_channels)[tf.newaxis]
     picture = network(latent_field(z_local, z_global[:, tf.newaxis, tf.newaxis], z_periodic), training=False)
     return images.to_bytes(picture[0, 2:-2, 2:-2]).numpy()

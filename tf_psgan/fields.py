@@ -56,7 +56,7 @@ class Mix:
         return [(texture, np.full(extent, weight, np.float32)) for texture, weight in self.parts if weight]
 
 
-def Uniform(texture: Texture = 0) -> Mix:  # noqa: N802 - reads as the kind of field that it is
+def Uniform(texture: Texture = 0) -> Mix:
     """One texture everywhere."""
     return Mix(((texture, 1.0),))
 

@@ -17,8 +17,11 @@ from absl import flags
 
 from tf_psgan import config as configs
 from tf_psgan.quiet import quiet_start as quiet_start  # scripts import TensorFlow inside it
+from tf_psgan.request import Request
 
-SECTIONS = {
+T = typing.TypeVar("T")
+
+SECTIONS: dict[str, type] = {
     "model": configs.ModelConfig,
     "data": configs.DataConfig,
     "training": configs.TrainingConfig,
@@ -74,10 +77,18 @@ def run(argv: Sequence[str], usage: str, define: Callable[[flags.FlagValues], No
 
 
 def define_config(values: flags.FlagValues) -> None:
-    """One flag for each setting of a run, with the setting's own default, help and range."""
-    for kind in SECTIONS.values():
-        for field in dataclasses.fields(kind):
-            _define(values, field)
+    """One flag for each setting of a run."""
+    _define_settings(values, *SECTIONS.values())
+
+
+def define_request(values: flags.FlagValues) -> None:
+    """One flag for each setting of a picture."""
+    _define_settings(values, Request)
+
+
+def read_request(values: flags.FlagValues) -> Request:
+    """What picture the flags ask for; ValueError for a value out of range."""
+    return _read_settings(values, Request)
 
 
 def define_run(values: flags.FlagValues) -> None:
@@ -89,16 +100,7 @@ def define_run(values: flags.FlagValues) -> None:
 
 def read_config(values: flags.FlagValues) -> configs.Config:
     """The config that the flags say; ValueError for a value out of range."""
-    read = {}
-    for section, kind in SECTIONS.items():
-        items = {}
-        for field in dataclasses.fields(kind):
-            value = values[field.name].value
-            items[field.name] = tuple(value) if isinstance(value, list) else value
-        read[section] = kind(**items)
-    config = configs.Config(**read)
-    configs.check(config)
-    return config
+    return configs.Config(**{section: _read_settings(values, kind) for section, kind in SECTIONS.items()})
 
 
 def path(values: flags.FlagValues, name: str) -> Path:
@@ -125,6 +127,24 @@ def describe(usage: str, values: flags.FlagValues) -> str:
             text = "Flags from a file, one --name=value a line; # starts a comment. Later flags win."
             lines += ["  --flagfile=FILE", f"      {text}"]
     return "\n".join(lines)
+
+
+def _define_settings(values: flags.FlagValues, *kinds: type) -> None:
+    """One flag for each setting, with the setting's own default, help and range."""
+    for kind in kinds:
+        for field in dataclasses.fields(kind):
+            _define(values, field)
+
+
+def _read_settings(values: flags.FlagValues, kind: type[T]) -> T:
+    """The settings that the flags say; ValueError for a value out of range."""
+    items = {}
+    for field in dataclasses.fields(typing.cast(Any, kind)):
+        value = values[field.name].value
+        items[field.name] = tuple(value) if isinstance(value, list) else value
+    settings = kind(**items)
+    configs.check(settings)
+    return settings
 
 
 class _Integers(flags.ArgumentParser):
@@ -172,6 +192,8 @@ def _define(values: flags.FlagValues, field: dataclasses.Field) -> None:
         flags.DEFINE_integer(field.name, default, text, **where)
     elif kind is float:
         flags.DEFINE_float(field.name, default, text, **where)
+    elif kind is str:
+        flags.DEFINE_string(field.name, default, text, **where)
     elif typing.get_args(kind)[0] is int:
         joined = [str(item) for item in default]
         flags.DEFINE(_Integers(), field.name, joined, text, serializer=flags.ListSerializer(","), **where)

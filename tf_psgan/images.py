@@ -29,6 +29,9 @@ _WRITERS: dict[str, dict[str, Any]] = {
     ".jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
     ".webp": {"format": "WEBP", "quality": 95},
 }
+WRITTEN = tuple(_WRITERS)
+"""Suffixes that `write` can write."""
+
 _OPENING = threading.Lock()
 
 

@@ -129,6 +129,13 @@ class Plane:
                 self._recent.popitem(last=False)
         return made
 
+    def latents(self, scene: Scene, row: int, col: int) -> np.ndarray:
+        """What the network sees of tile (row, col): float32 [cells, cells, channels], with two cells more on each side.
+
+        Local noise, the blended global vectors and the blended waves, in this order.
+        """
+        return self._latents(scene, row, col).numpy()[0]
+
     def vector(self, texture: fields.Texture) -> np.ndarray:
         """A texture's global vector, float32 [global channels].
 
@@ -197,13 +204,13 @@ class Plane:
         extent = self.tile_cells + 2 * geometry.HALO
         first = row * self.tile_cells - geometry.HALO, col * self.tile_cells - geometry.HALO
         rows, cols = scene.wrapped(*first, extent)
-        seeds = tf.constant(scene.seed, tf.int64)
-        phases = noise.phases(seeds, self.config.waves)
+        seeds = tf.constant([[scene.seed]], tf.int64)                   # [1, 1]: of all cells; or [extent, extent]
+        phases = noise.phases(seeds[0, 0], self.config.waves)
         if scene.edges is not None:
             corner = noise.edge(CORNER, 0)
             # Edges across from each other are one edge of two tiles: top and bottom share, left and right share.
             own = [noise.edge(CORNER + 1 + i % 2, colour) for i, colour in enumerate(scene.edges)]
-            seeds = tf.gather(tf.stack([seeds, corner, *own]), scene.zones(*first, extent))
+            seeds = tf.gather(tf.stack([seeds[0, 0], corner, *own]), scene.zones(*first, extent))
             phases = noise.phases(corner, self.config.waves)
         shares = scene.field.shares(rows, cols, self.pixels_per_cell)
         anchors = [self._anchor(texture, scene.rows, scene.cols) for texture, _ in shares]

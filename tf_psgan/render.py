@@ -1,49 +1,182 @@
-"""From a run to a picture file: the window of its plane, with what it shows in the file's metadata."""
+"""From a run and a request to files: a picture, a picture of any extent, a moving picture, a stored texture."""
 
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 import tf_psgan
-from tf_psgan import images
+from tf_psgan import composition, fields, images, moves, movie, raster, request, search, torus
+from tf_psgan.composition import Composition
 from tf_psgan.plane import Plane
 from tf_psgan.progress import Progress
-from tf_psgan.run_folder import load
+from tf_psgan.request import Request
+from tf_psgan.run_folder import RunFolder, load, plane_of
 
-INT64 = range(-(2**63), 2**63)
+ALWAYS = ("seed", "texture", "top", "left", "height", "width")
+"""Settings that a file's metadata holds even at their defaults."""
 
 
-def render(run: Path, out: Path, dtype: str, **window: int) -> Path:
-    """Writes a window of a run's plane as a picture.
+def render(run: Path, out: Path | None, dtype: str, asked: Request) -> str:
+    """Makes what is asked for.
 
     Args:
       run: a run's folder.
-      out: .png, .jpg or .webp.
+      out: the file; its suffix says what kind. May be None where a texture is only to be found and stored.
       dtype: compute type, or "auto".
-      window: seed, texture, top, left, height and width, as for `Plane.window`.
+
+    Returns:
+      What was made: the path of the file, or the texture that was found.
 
     Raises:
-      ValueError: no usable run, a window out of range, or a file that cannot be made there.
-      OSError: the picture cannot be written.
+      ValueError: no usable run, settings out of range, or a file that cannot be made there.
+      OSError: a picture cannot be read or written.
     """
-    images.check_suffix(out)
-    if not out.absolute().parent.is_dir():
-        raise ValueError(f"{out}: the folder {out.parent} is missing; make it or correct --out.")
-    for name in ("seed", "texture"):
-        if window[name] not in INT64:
-            raise ValueError(f"{name}: {window[name]} has more than 64 bits; choose a smaller one.")
-    if window["height"] * window["width"] > images.LIMIT_PIXELS:
-        raise ValueError(
-            f"height, width: {window['height']}x{window['width']} pixels are more than {images.LIMIT_PIXELS}; "
-            "make the picture in parts, with --top and --left: they fit together."
-        )
+    asked.check()
+    if out is not None:
+        _check_out(out, asked)
+    name = _name(asked) if asked.like else None
     generator, found = load(run, dtype)
     for reason in found.rejected:
         Progress.say(f"checkpoint passed over: {reason}")
-    picture = Plane(generator).window(**window)
-    text = {name: str(value) for name, value in window.items()}
-    text |= {
+    plane, texture, said = plane_of(run, generator), None, ""
+    if name is not None:
+        liked = search.search(generator, images.decode(Path(asked.like).expanduser()), asked.seed, Progress.say)
+        about = {"like": str(asked.like), "step": found.step, "distance": liked.distance, **liked.distances}
+        RunFolder(run).write_texture(name, liked.vector, about)
+        plane, texture = plane_of(run, generator), name
+        figures = ", ".join(f"{key} {value:.3f}" for key, value in liked.distances.items())
+        said = f"texture {name}: distance {liked.distance:.2f}, of the texture to itself {liked.floor:.2f} ({figures})"
+        if out is None:
+            return said
+        Progress.say(said)
+    assert out is not None
+    picture = composition.compose(asked, plane, texture)
+    _tell(run, plane, picture, found.step)
+    identity = {
+        **_settings(asked, picture),
+        **({"texture": texture} if isinstance(texture, str) else {}),
         "model": f"{run.resolve().name} at step {found.step}",
         "dtype": generator.compute_dtype,
+        "pixels": _digest(plane, picture.scene.field),
         "Software": f"tf_psgan {tf_psgan.__version__}",
     }
-    images.write(out, picture, text)
-    return out
+    _write(out, plane, picture, asked, identity)
+    return str(out)
+
+
+def _check_out(out: Path, asked: Request) -> None:
+    """Raises ValueError for a file that cannot be made there, before any work."""
+    suffix = out.suffix.lower()
+    if not out.absolute().parent.is_dir():
+        raise ValueError(f"{out}: the folder {out.parent} is missing; make it or correct --out.")
+    if not asked.animate and suffix not in raster.SUFFIXES:
+        if suffix in movie.SUFFIXES and suffix != ".webp":
+            raise ValueError(f"{out}: holds moving pictures; add --animate, or choose .png, .jpg or .webp.")
+        if suffix not in images.WRITTEN:
+            kinds = f"{', '.join(images.WRITTEN)}; of any extent: {', '.join(raster.SUFFIXES)}"
+            raise ValueError(f"{out}: cannot write the suffix {suffix!r}; use one of {kinds}; moving: "
+                             f"{', '.join(movie.SUFFIXES)}.")
+    if (asked.shared_edge == "all" or asked.repeat) and suffix not in images.WRITTEN:
+        raise ValueError(f"{out}: --repeat and --shared_edge=all make a picture; use {', '.join(images.WRITTEN)}.")
+    if asked.repeat:
+        request.grid("repeat", asked.repeat)
+
+
+def _write(out: Path, plane: Plane, picture: Composition, asked: Request, identity: Mapping[str, str]) -> None:
+    scene, extent = picture.scene, (picture.height, picture.width)
+    if asked.animate:
+        movie.check(out, asked.frames, *extent, asked.frames_per_second)
+        frames = _frames(plane, picture, asked)
+        movie.write(out, frames, asked.frames, asked.frames_per_second, identity, Progress.show)
+        Progress.clear()
+        return
+    if out.suffix.lower() in raster.SUFFIXES:
+        raster.check(out, *extent)
+
+        def view(top: int, left: int, height: int, width: int) -> np.ndarray:
+            return plane.show(scene, picture.top + top, picture.left + left, height, width)
+
+        raster.write(out, view, *extent, identity, Progress.show)
+        Progress.clear()
+        return
+    tiles = composition.wang_tiles(picture) if asked.shared_edge == "all" else [[picture]]
+    rows, cols = request.grid("repeat", asked.repeat) if asked.repeat else (1, 1)
+    if extent[0] * extent[1] * max(len(tiles) ** 2, rows * cols) > images.LIMIT_PIXELS:
+        kinds = ", ".join(raster.SUFFIXES)
+        raise ValueError(f"height, width: more than {images.LIMIT_PIXELS} pixels in one file; use {kinds}.")
+    shown = [[plane.show(tile.scene, tile.top, tile.left, *extent) for tile in row] for row in tiles]
+    whole = np.concatenate([np.concatenate(row, axis=1) for row in shown])
+    images.write(out, whole, identity)
+    if asked.repeat:
+        preview = out.with_name(f"{out.stem}-{rows}x{cols}{out.suffix}")
+        images.write(preview, np.tile(whole, (rows, cols, 1)), identity)
+        Progress.say(f"repeated: {preview}")
+
+
+def _frames(plane: Plane, picture: Composition, asked: Request) -> Iterator[np.ndarray]:
+    if asked.animate == "drift":
+        side = plane.pixels_per_cell
+        drift = asked.drift or (picture.scene.rows * side, picture.scene.cols * side)
+        if len(drift) != 2 or not any(drift):
+            raise ValueError(f"drift: {','.join(map(str, asked.drift)) or 'missing'}; give pixels down and right, "
+                             "as in 0,512, or --tile.")
+        if not (picture.scene.rows or picture.scene.cols):
+            Progress.say("drift: the plane is endless, so the last frame jumps back to the first; --tile closes it")
+        plan = moves.drift(picture.scene, asked.frames, *drift)
+    elif asked.animate == "walk":
+        if not plane.config.global_channels:
+            raise ValueError("animate: the model has one texture only, nowhere to walk; use drift or change.")
+        plan = moves.walk(picture.scene, asked.frames, tuple(request.texture(item) for item in asked.textures))
+    else:
+        plan = moves.change(picture.scene, asked.frames, asked.amount)
+    for scene, top, left in plan:
+        yield plane.show(scene, picture.top + top, picture.left + left, picture.height, picture.width)
+
+
+def _name(asked: Request) -> str:
+    """What the texture found is to be called."""
+    name = asked.name or re.sub(r"[^A-Za-z0-9_.-]+", "_", Path(asked.like).stem)[:64]
+    if not request.NAME.fullmatch(name):
+        raise ValueError(f"name: {name!r} is no name; start it with a letter, go on with letters, digits and _ . -.")
+    return name
+
+
+def _tell(run: Path, plane: Plane, picture: Composition, step: int) -> None:
+    """Says what a user should know before the picture is there."""
+    stored = RunFolder(run).read_textures(plane.config.global_channels)
+    for texture in picture.scene.field.textures:
+        if isinstance(texture, str) and stored[texture].step != step:
+            Progress.say(f"texture {texture}: found at step {stored[texture].step}, the run is at step {step}; "
+                         "it may look otherwise now.")
+    if not (picture.scene.rows or picture.scene.cols):
+        return
+    for texture in dict.fromkeys(picture.scene.field.textures):
+        found = torus.moves(plane.wave_numbers(texture), picture.scene.rows, picture.scene.cols)
+        side = plane.pixels_per_cell
+        each = ", ".join(f"{b * side:.2f} -> {a * side:.2f} px ({100 * m:.1f} %)" for b, a, m in found) or "none"
+        Progress.say(f"wave lengths, moved to close the tile (texture {texture}): {each}")
+
+
+def _settings(asked: Request, picture: Composition) -> dict[str, str]:
+    """The request's settings that are not at their defaults, and the window as it came out."""
+    shown = {}
+    for field in dataclasses.fields(asked):
+        value: Any = getattr(picture, field.name, getattr(asked, field.name))
+        if value != field.default or field.name in ALWAYS:
+            shown[field.name] = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return shown
+
+
+def _digest(plane: Plane, field: fields.Field) -> str:
+    """Differs where the model, a stored texture or a painting's map differs; sixteen hexadecimal digits."""
+    digest = hashlib.sha256(plane.frozen.fingerprint().encode())
+    for texture in dict.fromkeys(field.textures):
+        digest.update(plane.vector(texture).tobytes())
+    if isinstance(field, fields.Painting):
+        digest.update(np.ascontiguousarray(field.labels).tobytes())
+    return digest.hexdigest()[:16]

@@ -6,6 +6,7 @@ The settings become flags as those of a run do (`config.py`). Texts are read her
 import dataclasses
 import re
 
+from tf_psgan import config
 from tf_psgan.config import setting
 from tf_psgan.fields import Texture
 
@@ -54,10 +55,13 @@ class Request:
     drift: tuple[int, ...] = setting(
         (), "Pixels down and right that a drift goes in all, as in 0,512; else a --tile once around."
     )
-    amount: float = setting(0.1, "How far a change of the local noise goes: 1 is once through all values.", low=0, high=1)
+    amount: float = setting(
+        0.1, "How far a change of the local noise goes: 1 is once through all values.", low=0.001, high=1
+    )
 
     def check(self) -> None:
-        """Raises ValueError naming settings that do not go together."""
+        """Raises ValueError naming a setting out of range, or settings that do not go together."""
+        config.check(self)
         fields = [name for name in ("quilt", "morph", "paint") if getattr(self, name)]
         if len(fields) > 1:
             raise ValueError(f"{fields[0]}, {fields[1]}: a picture is one of them; leave one out.")
@@ -81,7 +85,7 @@ class Request:
         if self.tile and self.morph:
             raise ValueError("morph: its edges differ, so it cannot close to a --tile; leave one out, or --paint it.")
         if self.shared_edge and (fields or self.animate):
-            raise ValueError(f"shared_edge: such a tile is one still texture; leave --{(fields + ['animate'])[0]} out.")
+            raise ValueError(f"shared_edge: such a tile is one still texture; leave --{[*fields, 'animate'][0]} out.")
 
 
 def texture(text: str) -> Texture:
@@ -128,7 +132,8 @@ def colours(palette: tuple[str, ...]) -> dict[int, Texture]:
 def edges(text: str) -> tuple[int, int, int, int]:
     """The colours of a tile's top, right, bottom and left edge."""
     if not re.fullmatch(r"\s*\d{1,9}(\s*,\s*\d{1,9}){3}\s*", text):
-        raise ValueError(f"shared_edge: {text!r} is not four colours; write top,right,bottom,left as in 0,1,1,0, or all.")
+        wanted = "write top,right,bottom,left as in 0,1,1,0, or all"
+        raise ValueError(f"shared_edge: {text!r} is not four colours; {wanted}.")
     top, right, bottom, left = map(int, text.split(","))
     return top, right, bottom, left
 

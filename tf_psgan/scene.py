@@ -47,7 +47,8 @@ class Scene:
             return
         least = 2 * geometry.HALO + 1
         if min(self.rows, self.cols) < least:
-            raise ValueError(f"edges: a tile of {self.rows}x{self.cols} cells has no room for them; give {least}x{least}.")
+            extent = f"{self.rows}x{self.cols}"
+            raise ValueError(f"edges: a tile of {extent} cells has no room for them; give {least}x{least} at least.")
         if len(self.edges) != 4 or min(self.edges) < 0:
             raise ValueError(f"edges: {self.edges} are not four colours; give top, right, bottom and left, from 0 on.")
 

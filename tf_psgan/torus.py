@@ -45,7 +45,7 @@ def strain(wave_numbers: np.ndarray, rows: int, cols: int) -> float:
 
 
 def moves(wave_numbers: np.ndarray, rows: int, cols: int) -> list[tuple[float, float, float]]:
-    """What a torus does to each wave: its length before and after, in cells, and the move's share of its wave number."""
+    """What a torus does to each wave: its length before and after, in cells, and its move over its wave number."""
     numbers = np.asarray(wave_numbers, np.float64)
     fitted = snap(numbers, rows, cols)
     before, after, moved = (np.maximum(np.linalg.norm(k, axis=1), 1e-9) for k in (numbers, fitted, fitted - numbers))
