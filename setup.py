@@ -9,6 +9,9 @@ HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "tf_psgan" / "__init__.py").read_text(encoding="utf-8"))
 assert VERSION
 
+LARGE = ["tifffile>=2026.1,<2027", "zarr>=3.1,<4"]
+VIDEO = ["av>=18.1,<19"]
+
 setup(
     name="tf_psgan",
     version=VERSION.group(1),
@@ -31,9 +34,9 @@ setup(
     extras_require={
         "cuda": ["tensorflow[and-cuda]>=2.21,<2.22"],
         "serving": ["tensorflow-serving-api>=2.21,<2.22"],
-        "large": ["tifffile>=2026.1", "zarr>=3.1,<4"],
-        "video": ["av>=18.1,<19"],
-        "test": ["pytest>=8,<10", "mypy>=1.15,<3", "ruff>=0.12,<1"],
+        "large": LARGE,
+        "video": VIDEO,
+        "test": ["pytest>=8,<10", "mypy>=1.15,<3", "ruff>=0.12,<1", *LARGE, *VIDEO],
         "bench": ["torch>=2.13,<2.15"],
     },
 )

@@ -12,21 +12,21 @@ PACKAGE = "tf_psgan"
 FLOORS = (
     # 0: no TensorFlow
     (
-        "config fields geometry made_noise quiet spectrum torus",
+        "config fields geometry made_noise pyramid quiet spectrum torus",
         "autocorrelation made_aperiodic made_periodic request scene",
-        "made_textures moves pyramid",
+        "made_textures moves",
     ),
     # 1: pure tensor functions, files of pictures, the machine
-    ("device images losses reels waves", "first_waves manifest noise"),
+    ("device images losses raster_files reels waves", "first_waves manifest noise"),
     # 2: networks
     ("layers", "discriminator generator", "frozen"),
     # 3: uses of the networks
     ("data metrics plane", "composition gan_step judge likeness", "search verdict"),
     # 4: runs
     (
-        "checkpoint progress raster_files saved_model stopping",
-        "raster_partial run_folder tally",
-        "movie raster",
+        "checkpoint progress raster_partial saved_model stopping",
+        "raster run_folder tally",
+        "movie",
         "assessment evaluation preparation render",
         "report",
         "training_loop",

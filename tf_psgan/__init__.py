@@ -3,7 +3,7 @@
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Plane", "__version__", "load_plane"]
+__all__ = ["Plane", "Scene", "__version__", "load_plane"]
 
 
 def __getattr__(name: str) -> Any:
@@ -12,6 +12,10 @@ def __getattr__(name: str) -> Any:
         from tf_psgan.plane import Plane
 
         return Plane
+    if name == "Scene":
+        from tf_psgan.scene import Scene
+
+        return Scene
     if name == "load_plane":
         from tf_psgan.run_folder import load_plane
 

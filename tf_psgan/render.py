@@ -85,6 +85,8 @@ def _check_out(out: Path, asked: Request) -> None:
         raise ValueError(f"{out}: --repeat and --shared_edge=all make a picture; use {', '.join(images.WRITTEN)}.")
     if asked.repeat:
         request.grid("repeat", asked.repeat)
+    if not asked.animate and suffix in raster.SUFFIXES:
+        raster.check(out, *(extent or composition.DEFAULT_PIXELS for extent in (asked.height, asked.width)))
 
 
 def _write(out: Path, plane: Plane, picture: Composition, asked: Request, identity: Mapping[str, str]) -> None:
@@ -96,7 +98,6 @@ def _write(out: Path, plane: Plane, picture: Composition, asked: Request, identi
         Progress.clear()
         return
     if out.suffix.lower() in raster.SUFFIXES:
-        raster.check(out, *extent)
 
         def view(top: int, left: int, height: int, width: int) -> np.ndarray:
             return plane.show(scene, picture.top + top, picture.left + left, height, width)

@@ -28,5 +28,5 @@ class Stopping:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.asked and number == signal.SIGINT:
-            raise KeyboardInterrupt("stopped at once; the same command goes on from the newest checkpoint.")
+            raise KeyboardInterrupt("stopped at once; the same command goes on from what was saved last.")
         self.asked = True

@@ -1,0 +1,145 @@
+"""Speed and memory of very large pictures by their side; or a picture killed on its way, beside an unbroken one.
+
+  python benchmarks/raster.py --run=runs/NAME [--sides=1024,4096,16384,32768] [--suffix=.tif] [--out_folder=FOLDER]
+  python benchmarks/raster.py --run=runs/NAME --kills=10 [--side=8192] [--suffix=.tif] [--out_folder=FOLDER]
+
+Each picture is made in a process of its own, deleted afterwards, and timed without the loading of the model. Peak
+memory is the most that the whole process had resident.
+"""
+
+import hashlib
+import json
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from tf_psgan import flags as edge
+
+USAGE = "Times very large pictures, or kills their writer and compares what becomes of them."
+COMPARED = 4096
+
+
+def define(values: flags.FlagValues) -> None:
+    """The run, the sides, the format, the place, and the kills."""
+    edge.define_run(values)
+    flags.DEFINE_list("sides", ["1024", "4096", "16384", "32768"], "Sides in pixels.", flag_values=values)
+    flags.DEFINE_string("suffix", ".tif", "The format: .tif, .zarr or .dzi.", flag_values=values)
+    flags.DEFINE_string("out_folder", None, "Where the pictures are made; else a temporary one.", flag_values=values)
+    flags.DEFINE_integer("kills", 0, "Kills of one picture, instead of timings.", lower_bound=0, flag_values=values)
+    flags.DEFINE_integer("side", 8192, "Side of that picture in pixels.", flag_values=values)
+    flags.DEFINE_string("child", None, "The picture to make; the program calls itself with it.", flag_values=values)
+
+
+def main(values: flags.FlagValues) -> str:
+    """A Markdown table; of the kills, a verdict."""
+    if values.child:
+        return _picture(edge.path(values, "run"), Path(values.child), values.side, values.dtype)
+    with tempfile.TemporaryDirectory(dir=values.out_folder) as folder:
+        if values.kills:
+            return _kills(values, Path(folder))
+        rows = {side: _finished(_start(values, Path(folder), side)) for side in map(int, values.sides)}
+    return _table(rows)
+
+
+def _table(rows: dict[int, dict[str, float]]) -> str:
+    costs = {side: row["seconds"] / side**2 for side, row in rows.items()}
+    threads, base = len(os.sched_getaffinity(0)), costs.get(COMPARED)
+    lines = [f"{threads} cores", ""]
+    lines += [f"| side, px | seconds | megapixels/s | peak memory, MB | cost a pixel, {COMPARED} = 1 |"]
+    lines += ["|---|---|---|---|---|"]
+    for side, row in rows.items():
+        relative = f"{costs[side] / base:.2f}" if base else ""
+        speed = side**2 / 1e6 / row["seconds"]
+        lines.append(f"| {side} | {row['seconds']:.1f} | {speed:.1f} | {row['megabytes']:.0f} | {relative} |")
+    return "\n".join(lines)
+
+
+def _kills(values: flags.FlagValues, folder: Path) -> str:
+    """Makes the picture unbroken, then again with kills at random moments, each after a journal newer than the last."""
+    from tf_psgan.raster_partial import Partial
+
+    side, kills, counts, random_ = int(values.side), int(values.kills), [0], random.Random(0)
+    expected = _finished(_start(values, folder, side))
+    partial = Partial(_out(values, folder, side))
+    for _ in range(kills):
+        process = _start(values, folder, side)
+        while process.poll() is None and _done(partial) <= counts[-1]:
+            time.sleep(0.01)
+        time.sleep(random_.uniform(0, expected["seconds"] / kills / 2))
+        process.kill()
+        process.communicate()
+        done = _done(partial)
+        if done <= counts[-1]:
+            raise ValueError(f"side: {side} was made after {len(counts) - 1} kills; choose more pixels or fewer kills.")
+        counts.append(done)
+    found = _finished(_start(values, folder, side))
+    same = "the same" if found["sha256"] == expected["sha256"] else "NOT the same"
+    at = ", ".join(map(str, counts[1:]))
+    return f"{side} x {side}, killed {kills} times, after tiles {at}: {same} as unbroken, {expected['sha256']}"
+
+
+def _done(partial: Any) -> int:
+    return partial.done() or 0
+
+
+def _out(values: flags.FlagValues, folder: Path, side: int) -> Path:
+    return folder / f"picture-{side}{values.suffix}"
+
+
+def _start(values: flags.FlagValues, folder: Path, side: int) -> subprocess.Popen:
+    given = {"run": values.run, "dtype": values.dtype, "child": _out(values, folder, side), "side": side}
+    command = [sys.executable, __file__, *(f"--{name}={value}" for name, value in given.items())]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def _finished(process: subprocess.Popen) -> dict:
+    text, _ = process.communicate()
+    if process.returncode:
+        raise ValueError("run: a picture could not be made; see above.")
+    return json.loads(text.splitlines()[-1])
+
+
+def _picture(run: Path, out: Path, side: int, dtype: str) -> str:
+    """Makes a picture, measures, and deletes it; JSON."""
+    with edge.quiet_start():
+        from tf_psgan import raster
+        from tf_psgan.progress import Progress
+        from tf_psgan.run_folder import load_plane
+    plane = load_plane(run, dtype)
+    plane.window(0, 0, -512, -512, 512, 512)  # traces the graph
+    began = time.perf_counter()
+    raster.write(out, lambda *window: plane.window(0, 0, *window), side, side, {"run": str(run)}, Progress.say)
+    seconds = time.perf_counter() - began
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    digest = _digest(out)
+    for path in (out, raster.FORMATS[out.suffix].target(out)):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    return json.dumps({"seconds": seconds, "megabytes": megabytes, "sha256": digest})
+
+
+def _digest(out: Path) -> str:
+    """SHA-256 of a picture's files, with their names where there are many."""
+    if out.is_file() and out.suffix != ".dzi":
+        with out.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    total = hashlib.sha256()
+    folder = out if out.is_dir() else out.with_name(f"{out.stem}_files")
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        total.update(str(file.relative_to(folder)).encode() + file.read_bytes())
+    return total.hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(edge.run(sys.argv, USAGE, define, main))
