@@ -21,7 +21,7 @@ FLOORS = (
     # 2: networks
     ("layers", "discriminator generator", "frozen"),
     # 3: uses of the networks
-    ("data metrics plane", "composition gan_step judge likeness", "search verdict"),
+    ("data metrics tiles", "plane", "composition gan_step judge likeness signatures", "search verdict"),
     # 4: runs
     (
         "checkpoint progress raster_partial saved_model stopping",

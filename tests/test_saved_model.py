@@ -1,17 +1,23 @@
 """SavedModels: the same planes from an export, each weight stored once, and no version half-written."""
 
+import functools
+import io
 import json
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+from PIL import Image
 from small_run import changed, save_generator
 
-from tf_psgan import saved_model
+from tf_psgan import fields, saved_model
 from tf_psgan.frozen import freeze
 from tf_psgan.plane import Plane
 from tf_psgan.run_folder import RunFolder, export, load_plane
+from tf_psgan.scene import Scene
 
 KINDS = [{}, {"global_channels": 3}, {"waves": 0}]
 NAMES = {"rust": (0.5, -1.0, 0.25)}
@@ -57,6 +63,150 @@ def test_a_server_paints_what_the_network_does_at_any_size(exported, rows, cols)
     expected = network(latents, training=False).numpy()
     np.testing.assert_allclose(found, expected, atol=2e-5 if network.compute_dtype == "float32" else 3e-2)
     assert json.loads(described)["step"] == 7
+
+
+@pytest.fixture(scope="module")
+def server(exported):
+    """Asks a signature the way a server does, by its name and inputs; and the plane that it is to agree with."""
+    network, path = exported
+    graph = tf.Graph()
+    with graph.as_default():
+        session = tf.compat.v1.Session(graph=graph)
+        loaded = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(path))
+
+    def ask(name, **inputs):
+        signature = loaded.signature_def[name]
+        feed = {signature.inputs[key].name: value for key, value in inputs.items()}
+        (output,) = signature.outputs.values()
+        return session.run(output.name, feed)
+
+    yield ask, Plane(network)
+    session.close()
+
+
+FAR = [(0, 0), (-700, 10**9), (-(2**40), 2**40 - 64)]
+SIZES = [(1, 1), (100, 33), (600, 520)]
+
+
+def decoded(data):
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image)
+
+
+@pytest.mark.parametrize("height, width", SIZES)
+@pytest.mark.parametrize("top, left", FAR)
+def test_a_window_has_the_bits_of_the_plane(server, top, left, height, width):
+    ask, plane = server
+    asked = {"top": top, "left": left, "height": height, "width": width}
+    found = ask("window", seed=-5, texture=9, **asked)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, plane.window(-5, 9, **asked))
+
+
+def test_encoded_pictures_are_the_raw_ones(server):
+    ask, _ = server
+    asked = {"seed": 1, "texture": 2, "top": 7, "left": -7, "height": 80, "width": 120}
+    raw = ask("window", **asked)
+    np.testing.assert_array_equal(decoded(ask("window_png", **asked)), raw)
+    assert np.abs(decoded(ask("window_jpeg", **asked)).astype(int) - raw).mean() < 6
+
+
+@pytest.mark.parametrize("name", ["torus", "torus_png", "torus_jpeg"])
+@pytest.mark.parametrize("height, width", SIZES)
+def test_a_torus_has_the_bits_of_the_planes(name, height, width):
+    ask, plane = single()
+    height, width = -(-height // 40) * 40, -(-width // 56) * 56
+    found = ask(name, seed=4, texture=0, height=height, width=width)
+    expected = plane.torus(4, 0, height, width)
+    if name == "torus_jpeg":
+        assert np.abs(decoded(found).astype(int) - expected).mean() < 6
+    else:
+        np.testing.assert_array_equal(found if name == "torus" else decoded(found), expected)
+
+
+@functools.cache
+def single():
+    """A served model of one texture whose waves close every 40 rows and 56 columns, and its plane."""
+    network = tiny.generator(seed=4)
+    network.wave_start.assign([[2 * np.pi / 5, 0.0], [0.0, 2 * np.pi * 3 / 7]])
+    with tempfile.TemporaryDirectory() as folder:
+        path = saved_model.write(freeze(network), Path(folder) / "m", {}, {})
+        graph = tf.Graph()
+        with graph.as_default():
+            session = tf.compat.v1.Session(graph=graph)
+            loaded = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(path))
+
+    def ask(name, **inputs):
+        signature = loaded.signature_def[name]
+        (output,) = signature.outputs.values()
+        return session.run(output.name, {signature.inputs[key].name: value for key, value in inputs.items()})
+
+    return ask, Plane(network)
+
+
+@pytest.mark.parametrize("height, width", SIZES)
+def test_a_morph_has_the_bits_of_the_planes(server, height, width):
+    ask, plane = server
+    corners = [[5, -1], [2**40, 8]]
+    field = fields.Morph(tuple(map(tuple, corners)), 0, 0, 500, 300)
+    asked = {"top": -100, "left": 60, "height": height, "width": width}
+    found = ask("morph", seed=3, textures=np.ravel(corners), extent_height=500, extent_width=300, **asked)
+    np.testing.assert_array_equal(found, plane.show(Scene(3, field), **asked))
+
+
+WINDOW = {"seed": 0, "texture": 0, "top": 0, "left": 0, "height": 8, "width": 8}
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"height": 0}, r"height: 0 is outside 1 \.\. 8192; choose a value inside"),
+        ({"width": 8193}, r"width: 8193 is outside 1 \.\. 8192"),
+        ({"height": 8192, "width": 8192}, "height x width: 67108864 is outside 1"),
+        ({"height": -(2**31)}, "height: -2147483648 is outside"),
+        ({"top": 2**40 + 1}, "top: 1099511627777 is outside"),
+        ({"left": -(2**63)}, "left: -9223372036854775808 is outside"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_the_graph_by_its_name(server, change, words):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
+        server[0]("window", **(WINDOW | change))
+
+
+def test_a_torus_that_cannot_be_is_refused_with_the_nearest_that_can():
+    ask, plane = single()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="height: 44 is no multiple .*; give 40 or 48"):
+        ask("torus", seed=0, texture=0, height=44, width=56)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="64x64 pixels would bend .* the nearest .*: 80x56"):
+        ask("torus", seed=0, texture=0, height=64, width=64)
+    assert plane.torus(0, 0, 80, 56).shape == (80, 56, 3)
+
+
+def test_a_morph_of_a_model_of_one_texture_is_refused():
+    morph = {"textures": [1, 2, 3, 4], "extent_height": 9, "extent_width": 9}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="the model has one texture only; ask for a window"):
+        single()[0]("morph", **{name: WINDOW[name] for name in WINDOW if name != "texture"}, **morph)
+
+
+@pytest.mark.parametrize(
+    "shape, words",
+    [
+        ((1, 4, 9), r"latents rows: 4 is outside 5 \.\. 1028"),
+        ((1, 9, 2000), "latents cols: 2000 is outside"),
+        ((0, 9, 9), "latents in pixels: 0 is outside 1"),
+        ((1000, 104, 104), "latents in pixels: 640000000 is outside"),
+    ],
+)
+def test_latents_of_a_wrong_extent_are_refused(server, shape, words):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
+        server[0]("serving_default", latents=np.zeros((*shape, 10), np.float32))
+
+
+def test_latents_that_are_no_numbers_are_refused(server):
+    latents = np.zeros((1, 9, 9, 10), np.float32)
+    latents[0, 3, 3, 3] = np.nan
+    with pytest.raises(tf.errors.InvalidArgumentError, match="latents: some are no finite numbers"):
+        server[0]("serving_default", latents=latents)
 
 
 def test_versions_count_on_and_are_never_written_over(tmp_path):

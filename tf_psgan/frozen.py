@@ -1,18 +1,23 @@
 """A generator in the form that pictures are made with: its config and NumPy arrays, nothing to train.
 
-Batch norm is folded into the kernels. The wave-number MLP is evaluated in float64: far from
-the origin the slightest other wave number is another phase, and a float32 sum depends on the
-order of its terms.
+Batch norm is folded into the kernels. Far from the origin the slightest other wave number is
+another phase, and a sum depends on the order of its terms: the wave-number MLP is evaluated
+in float64 and rounded to a grid, so that every way of evaluating it gives the same numbers.
 """
 
 import dataclasses
 import hashlib
+import math
 
 import numpy as np
 
 from tf_psgan import geometry
 from tf_psgan.config import ModelConfig, to_json
 from tf_psgan.generator import SpatialGenerator
+
+
+STEP = 2.0 * math.pi * 2.0**-32
+"""The grid of wave numbers, in radians per cell."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,7 +56,7 @@ class Frozen:
             numbers = (hidden @ exact[2] + exact[3]).reshape(self.config.waves, 2)
         if self.config.wave_angles == "axis":
             numbers = numbers * np.eye(2)[np.arange(self.config.waves) % 2]
-        return numbers
+        return np.round(numbers / STEP) * STEP
 
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that differ where anything here does."""

@@ -15,16 +15,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_psgan import fields, geometry, images, noise, torus, waves
+from tf_psgan import fields, geometry, noise, tiles, torus, waves
 from tf_psgan.frozen import Frozen, freeze
-from tf_psgan.generator import SpatialGenerator, latent_field, paint
+from tf_psgan.generator import SpatialGenerator
 from tf_psgan.scene import CORNER, Scene
 
 MAX_PIXEL = 2**40
 """Largest distance of a window from the origin, in pixels; far beyond any screen, safely inside int64."""
-
-TILE_PIXELS = 512
-"""Side of a tile: for large pictures a third faster than 256 and within 4 % of 1024 (benchmarks/tiles.py)."""
 
 RECENT_TILES = 64
 """Tiles that are kept, 50 MB: windows that follow each other mostly overlap."""
@@ -35,7 +32,7 @@ class Plane:
 
     Args:
       generator: frozen, or with its batch statistics settled; what it learns later does not show.
-      tile_cells: side of a tile in cells, 0 for `TILE_PIXELS`; planes of different tiles may differ in the last bit.
+      tile_cells: side of a tile in cells, 0 for `tiles.TILE_PIXELS`; planes of different tiles may differ in the last bit.
       names: global vectors that may be asked for by name.
     """
 
@@ -48,7 +45,7 @@ class Plane:
         self.frozen = generator if isinstance(generator, Frozen) else freeze(generator)
         self.config = self.frozen.config
         self.pixels_per_cell = self.frozen.pixels_per_cell
-        self.tile_cells = tile_cells or max(1, TILE_PIXELS // self.pixels_per_cell)
+        self.tile_cells = tile_cells or tiles.cells(self.pixels_per_cell)
         self.names = dict(names or {})
         self._anchors: dict[tuple[fields.Texture, int, int], tuple[np.ndarray, np.ndarray]] = {}
         self._recent: collections.OrderedDict[tuple[Scene, int, int], np.ndarray] = collections.OrderedDict()
@@ -223,29 +220,12 @@ class Plane:
     def _fields(
         self, seeds: Any, rows: Any, cols: Any, phases: Any, vectors: Any, wave_turns: Any, weights: Any, change: Any
     ) -> tf.Tensor:
-        """Puts local noise, the blended global vectors [textures, channels] and the blended waves together."""
-        at = (seeds, rows[:, tf.newaxis], cols)
-        z_local = noise.cells(*at, self.config.local_channels)
-        if change is not None:
-            z_local = noise.changed(z_local, *at, *change)
-        per_wave = 2 if self.config.quadrature else 1
-        extent = (len(rows), len(cols))
-        z_global = tf.zeros((*extent, self.config.global_channels))
-        z_periodic = tf.zeros((*extent, per_wave * self.config.waves))
-        # One texture at a time, so that its waves have the same bits whatever is blended with them.
-        for i in tf.range(tf.shape(weights)[0]):
-            weight = weights[i][..., tf.newaxis]
-            z_global += weight * vectors[i]
-            z_periodic += weight * waves.at_cells(wave_turns[i], phases, rows, cols, self.config.quadrature)
-        return latent_field(*(field[tf.newaxis] for field in (z_local, z_global, z_periodic)))
+        return tiles.latents(self.config, seeds, rows, cols, phases, vectors, wave_turns, weights, change)
 
     @tf.function
     def _paint(self, latents: Any) -> tf.Tensor:
         # NumPy arrays become constants of the graph, 6 % faster than captured tensors.
-        weights = [tuple(tf.cast(part, self.frozen.dtype) for part in block) for block in self.frozen.blocks]
-        picture = paint(weights, latents, self.frozen.dtype)[0]
-        side = self.tile_cells * self.pixels_per_cell
-        return images.to_bytes(picture[geometry.HALO :, geometry.HALO :][:side, :side])
+        return tiles.pixels(tiles.cast(self.frozen.blocks, self.frozen.dtype), latents, self.frozen.dtype)
 
 
 def _runs(first: int, length: int, side: int, period: int) -> Iterator[tuple[int, int, int, int]]:

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_psgan import tiles
 from tf_psgan.config import ModelConfig, from_dict, to_json
 from tf_psgan.frozen import Frozen
 from tf_psgan.generator import paint
+from tf_psgan.signatures import Limits, Signatures
 
 DESCRIPTION = Path("assets.extra") / "description.json"
 """What the arrays are: not a part of TensorFlow's format, which leaves this folder to others."""
@@ -24,34 +26,13 @@ DESCRIPTION = Path("assets.extra") / "description.json"
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
-class _Module(tf.Module):
-    """The weights as variables, and the signatures over them."""
-
-    def __init__(self, frozen: Frozen, description: str) -> None:
-        super().__init__()
-        self._dtype, self._description = frozen.dtype, description
-        self.blocks = [[tf.Variable(part, trainable=False) for part in block] for block in frozen.blocks]
-        self.waves = [tf.Variable(part, trainable=False) for part in frozen.waves]
-        self.channels = frozen.blocks[0][0].shape[2]
-
-    def signatures(self) -> dict[str, Any]:
-        """The signatures as concrete functions."""
-        latents = tf.TensorSpec((None, None, None, self.channels), tf.float32, "latents")
-        return {
-            "serving_default": tf.function(self._paint).get_concrete_function(latents),
-            "describe": tf.function(self._describe).get_concrete_function(),
-        }
-
-    def _paint(self, latents: Any) -> dict[str, Any]:
-        weights = [tuple(tf.cast(part, self._dtype) for part in block) for block in self.blocks]
-        return {"images": paint(weights, latents, self._dtype)}
-
-    def _describe(self) -> dict[str, Any]:
-        return {"description": tf.constant(self._description)}
-
-
 def write(
-    frozen: Frozen, folder: Path, names: Mapping[str, Sequence[float]], about: Mapping[str, Any], version: int = 0
+    frozen: Frozen,
+    folder: Path,
+    names: Mapping[str, Sequence[float]],
+    about: Mapping[str, Any],
+    version: int = 0,
+    limits: Limits | None = None,
 ) -> Path:
     """Writes the next version of a model.
 
@@ -60,6 +41,7 @@ def write(
       names: stored textures, global vectors by name.
       about: what else the description is to say, as JSON values.
       version: 0 for the one after the newest.
+      limits: what one request may ask for.
 
     Returns:
       The version's folder.
@@ -74,15 +56,23 @@ def write(
     target = folder / str(version or max(versions, default=0) + 1)
     if target.exists():
         raise ValueError(f"{target}: is there already; leave --version out for the next one, or choose another.")
+    limits = limits or Limits()
     description = json.dumps(
-        {**about, "dtype": frozen.dtype, "model": json.loads(to_json(frozen.config)),
-         "textures": {name: list(vector) for name, vector in names.items()}},
+        {
+            **about,
+            "dtype": frozen.dtype,
+            "pixels_per_cell": frozen.pixels_per_cell,
+            "tile_pixels": tiles.cells(frozen.pixels_per_cell) * frozen.pixels_per_cell,
+            "limits": {"height": limits.side, "width": limits.side, "pixels": limits.pixels},
+            "textures": {name: list(vector) for name, vector in names.items()},
+            "model": json.loads(to_json(frozen.config)),
+        },
         indent=2,
-    )  # fmt: skip
+    )
     partial = folder / f".{target.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        module = _Module(frozen, description)
+        module = Signatures(frozen, description, limits)
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, str(partial), module.signatures(), options)
         (partial / DESCRIPTION).parent.mkdir()
@@ -137,8 +127,7 @@ def _versions(folder: Path) -> list[int]:
 def _read_back(folder: Path, frozen: Frozen) -> None:
     """Runs the default signature through the session loader, as a server does, and compares."""
     latents = np.linspace(-1, 1, 6 * 7 * frozen.blocks[0][0].shape[2], dtype=np.float32).reshape(1, 6, 7, -1)
-    expected = paint([tuple(tf.cast(part, frozen.dtype) for part in block) for block in frozen.blocks], latents,
-                     frozen.dtype)  # fmt: skip
+    expected = paint(tiles.cast(frozen.blocks, frozen.dtype), latents, frozen.dtype)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         loaded = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(folder))
         signature = loaded.signature_def["serving_default"]
