@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from tf_psgan import images, judge, manifest, metrics
 from tf_psgan import flags as edge
+from tf_psgan import images, judge, manifest, metrics
 from tf_psgan.run_folder import load_plane
 
 USAGE = "Counts the sources that random textures of a run cover."

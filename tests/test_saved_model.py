@@ -175,9 +175,9 @@ def test_a_wrong_value_is_refused_in_the_graph_by_its_name(server, change, words
 
 def test_a_torus_that_cannot_be_is_refused_with_the_nearest_that_can():
     ask, plane = single()
-    with pytest.raises(tf.errors.InvalidArgumentError, match="height: 44 is no multiple .*; give 40 or 48"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"height: 44 is no multiple .*; give 40 or 48"):
         ask("torus", seed=0, texture=0, height=44, width=56)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="64x64 pixels would bend .* the nearest .*: 80x56"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"64x64 pixels would bend .* the nearest .*: 80x56"):
         ask("torus", seed=0, texture=0, height=64, width=64)
     assert plane.torus(0, 0, 80, 56).shape == (80, 56, 3)
 

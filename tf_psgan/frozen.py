@@ -15,7 +15,6 @@ from tf_psgan import geometry
 from tf_psgan.config import ModelConfig, to_json
 from tf_psgan.generator import SpatialGenerator
 
-
 STEP = 2.0 * math.pi * 2.0**-32
 """The grid of wave numbers, in radians per cell."""
 

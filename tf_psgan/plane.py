@@ -32,7 +32,8 @@ class Plane:
 
     Args:
       generator: frozen, or with its batch statistics settled; what it learns later does not show.
-      tile_cells: side of a tile in cells, 0 for `tiles.TILE_PIXELS`; planes of different tiles may differ in the last bit.
+      tile_cells: side of a tile in cells, 0 for `tiles.TILE_PIXELS`; planes of different tiles may differ in the last
+        bit.
       names: global vectors that may be asked for by name.
     """
 

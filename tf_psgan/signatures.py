@@ -188,8 +188,8 @@ class Signatures(tf.Module):
         across = 2 * NEAR + 1
         good = [(rows + near[place // across]) * self._cell, (cols + near[place % across]) * self._cell]
         text = ["torus: ", tf.as_string(rows * self._cell), "x", tf.as_string(cols * self._cell)]
-        text += [" pixels would bend the texture's waves ", tf.as_string(here, precision=1), " times as far as its look "]
-        text += ["bears; the nearest extent that does not: ", tf.as_string(good[0]), "x", tf.as_string(good[1]), "."]
+        text += [" pixels would bend the texture's waves ", tf.as_string(here, precision=1)]
+        text += [" times as far as its look bears; the nearest extent that does not: ", tf.as_string(good[0]), "x", tf.as_string(good[1]), "."]
         return _demand(here <= 1.0, text)
 
     def _show(

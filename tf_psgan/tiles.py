@@ -3,7 +3,7 @@
 The only place where pictures' pixels are made: `Plane` and the signatures of an export both call it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -61,18 +61,18 @@ def latents(
     return latent_field(*(field[tf.newaxis] for field in (z_local, z_global, z_periodic)))
 
 
-def cast(blocks: Sequence[tuple[Any, Any]], dtype: str) -> list[tuple[Any, Any]]:
+def cast(blocks: Iterable[Sequence[Any]], dtype: str) -> list[tuple[Any, Any]]:
     """Weights in the type that they are computed in."""
     return [(tf.cast(kernel, dtype), tf.cast(bias, dtype)) for kernel, bias in blocks]
 
 
-def pixels(blocks: Sequence[tuple[Any, Any]], field: Any, dtype: str) -> tf.Tensor:
+def pixels(blocks: list[tuple[Any, Any]], field: Any, dtype: str) -> tf.Tensor:
     """A tile from its latents: uint8 [side, side, 3], without the halo.
 
     Args:
       blocks: the network's weights, already of `dtype`.
       field: from `latents`.
     """
-    picture = paint(list(blocks), field, dtype)[0]
+    picture = paint(blocks, field, dtype)[0]
     side = (field.shape[1] - 2 * geometry.HALO) * geometry.pixels_per_cell(len(blocks))
     return images.to_bytes(picture[geometry.HALO :, geometry.HALO :][:side, :side])
