@@ -12,7 +12,7 @@ import PIL
 import tensorflow as tf
 
 import tf_psgan
-from tf_psgan import fields, images, manifest
+from tf_psgan import images, manifest, request
 from tf_psgan.judge import LEAST_PIXELS, MOST_SOURCES, SOURCE_PIXELS, Judge, Sources, middle
 from tf_psgan.progress import Progress
 from tf_psgan.run_folder import RunFolder, load, plane_of
@@ -133,7 +133,7 @@ def _sources(case: Case, folder: RunFolder | None) -> Sources:
 
 def _of_run(case: Case, folder: RunFolder) -> Samples:
     """Windows of a run's planes."""
-    config, asked = folder.read_config(), [_texture(text) for text in case.texture or ()]
+    config, asked = folder.read_config(), [request.texture(text) for text in case.texture or ()]
     side = case.pixels or config.training.sample_pixels
     count = case.samples or max(config.training.samples, len(asked))
     if count * side**2 > images.LIMIT_PIXELS:
@@ -185,14 +185,6 @@ def _judgeable(entry: manifest.Entry) -> manifest.Entry:
         return entry
     extent, least = f"{entry.height}x{entry.width} pixels", f"{LEAST_PIXELS}x{LEAST_PIXELS}"
     return dataclasses.replace(entry, reason=f"{entry.path}: {extent} are too few to judge; give {least} or more.")
-
-
-def _texture(text: str) -> fields.Texture:
-    """A number, or else a name."""
-    try:
-        return int(text)
-    except ValueError:
-        return text
 
 
 def _title(samples: Samples, sources: Sources) -> str:
