@@ -128,7 +128,7 @@ def test_a_texture_like_a_picture_is_found_stored_and_shown(many, tmp_path, monk
     asked = Request(like=str(tmp_path / "Old wall 3.png"), height=24, width=24)
     try:
         said = render.render(many, None, "float32", asked)
-        assert said == "texture Old_wall_3: distance 1.50, of the texture to itself 1.10 (colour 0.020)"
+        assert said == "texture Old_wall_3: distance 1.50 (colour 0.020); two windows of the texture itself: 1.10"
         render.render(many, tmp_path / "a.png", "float32", asked)
         expected = load_plane(many, "float32").window(0, "Old_wall_3", 0, 0, 24, 24)
     finally:

@@ -15,6 +15,9 @@ from tf_psgan import spectrum
 from tf_psgan.autocorrelation import period
 
 Pictures = Sequence[np.ndarray]
+CHANCE = {"log_spectrum": 0.2, "sliced_wasserstein": 0.03, "colour": 0.02}
+"""What chance alone may make of the distances of two windows of one texture, of some 256 pixels a side."""
+
 LEVELS = 4
 PATCH = 7
 
@@ -34,7 +37,7 @@ def compare(samples: Pictures, sources: Pictures, seed: int = 0) -> dict[str, fl
         "peak_offset_pixels": float(np.mean(fit.offsets)),
         "peak_height": float(np.mean(fit.heights)),
         "autocorrelation_distance": float(np.mean(fit.distances)),
-        **_distances(made, real),
+        **distances(made, real),
         "diversity": diversity(samples, sources),
     }
 
@@ -93,6 +96,13 @@ def colour_distance(a: Features, b: Features) -> float:
     return float(np.mean(np.sum(np.abs(a.colours - b.colours), axis=1)) / 255)
 
 
+def distances(a: Features, b: Features) -> dict[str, float]:
+    """`log_spectrum`, `sliced_wasserstein` (mean over the levels) and `colour`."""
+    return {"log_spectrum": log_spectrum_distance(a, b),
+            "sliced_wasserstein": float(np.mean(sliced_wasserstein(a, b))),
+            "colour": colour_distance(a, b)}
+
+
 def diversity(samples: Pictures, sources: Pictures) -> float:
     """How much samples differ from each other, over how much disjoint blocks of the sources do.
 
@@ -119,10 +129,10 @@ def nearest(sample: np.ndarray, sources: Mapping[str, Features], seed: int = 0) 
     Make the sources' features with the same seed and the default number of patches.
     """
     own = features([sample], seed)
-    table = np.array([list(_distances(own, other).values()) for other in sources.values()])
+    table = np.array([list(distances(own, other).values()) for other in sources.values()])
     total = np.sum(table / np.maximum(table.mean(axis=0), 1e-9), axis=1)
-    distances = dict(zip(sources, total.tolist(), strict=True))
-    return min(distances, key=distances.__getitem__), distances
+    far = dict(zip(sources, total.tolist(), strict=True))
+    return min(far, key=far.__getitem__), far
 
 
 def uniformity(sample: np.ndarray, sources: Pictures, seed: int = 0) -> float:
@@ -134,20 +144,14 @@ def uniformity(sample: np.ndarray, sources: Pictures, seed: int = 0) -> float:
     """
     rows, cols = sample.shape[:2]
     source = np.mean([_unrest(spectrum.middle(p, rows, cols), seed) for p in sources], axis=0)
-    chance = np.array([0.2, 0.03, 0.02])                            # log spectrum, sliced Wasserstein, colour
+    chance = np.array(list(CHANCE.values()))
     return float(np.min((source + chance) / (_unrest(sample, seed) + chance)))
 
 
 def _unrest(picture: np.ndarray, seed: int) -> np.ndarray:
     rows, cols = picture.shape[0] // 2, picture.shape[1] // 2
     parts = [features([picture[r : r + rows, c : c + cols]], seed) for r in (0, rows) for c in (0, cols)]
-    return np.max([list(_distances(a, b).values()) for a, b in itertools.combinations(parts, 2)], axis=0)
-
-
-def _distances(a: Features, b: Features) -> dict[str, float]:
-    return {"log_spectrum": log_spectrum_distance(a, b),
-            "sliced_wasserstein": float(np.mean(sliced_wasserstein(a, b))),
-            "colour": colour_distance(a, b)}
+    return np.max([list(distances(a, b).values()) for a, b in itertools.combinations(parts, 2)], axis=0)
 
 
 def _checked(picture: np.ndarray) -> np.ndarray:

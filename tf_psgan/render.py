@@ -46,11 +46,13 @@ def render(run: Path, out: Path | None, dtype: str, asked: Request) -> str:
     plane, texture, said = plane_of(run, generator), None, ""
     if name is not None:
         liked = search.search(generator, images.decode(Path(asked.like).expanduser()), asked.seed, Progress.say)
-        about = {"like": str(asked.like), "step": found.step, "distance": liked.distance, **liked.distances}
+        about = {"like": str(asked.like), "step": found.step, "distance": liked.distance, "floor": liked.floor}
+        about |= liked.distances
         RunFolder(run).write_texture(name, liked.vector, about)
         plane, texture = plane_of(run, generator), name
         figures = ", ".join(f"{key} {value:.3f}" for key, value in liked.distances.items())
-        said = f"texture {name}: distance {liked.distance:.2f}, of the texture to itself {liked.floor:.2f} ({figures})"
+        said = f"texture {name}: distance {liked.distance:.2f} ({figures}); "
+        said += f"two windows of the texture itself: {liked.floor:.2f}"
         if out is None:
             return said
         Progress.say(said)

@@ -1,0 +1,80 @@
+"""Whether the search finds the texture of pictures that were made from known vectors.
+
+  python benchmarks/like.py --run=runs/manifold [--pictures=16] [--first=1001] [--pixels=256] [--sheet=sheet.png]
+
+Each picture is a window of another texture (numbers from --first on). The search is given the picture alone; a window
+of what it found is then held, by `metrics.nearest`, against other windows of all the known textures. Found is where
+the nearest one is the true one. For comparison the same is asked of a window of the known vector itself: some random
+textures of a model are so much alike that even their own windows are taken for each other.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from tf_psgan import flags as edge
+from tf_psgan import images, metrics
+from tf_psgan.plane import Plane
+from tf_psgan.run_folder import load
+from tf_psgan.search import search
+
+USAGE = "Searches for the textures of pictures made from known vectors."
+GIVEN, KNOWN, SHOWN = 1_000_000, 2_000_000, 3_000_000  # seeds of planes
+NEARLY = 1.1
+
+
+def define(values: flags.FlagValues) -> None:
+    """The run, which pictures, how large."""
+    edge.define_run(values)
+    flags.DEFINE_integer("pictures", 16, "Textures to search for.", lower_bound=2, flag_values=values)
+    flags.DEFINE_integer("first", 1001, "Number of the first texture.", flag_values=values)
+    flags.DEFINE_integer("pixels", 256, "Side of each picture.", lower_bound=64, flag_values=values)
+    flags.DEFINE_string("sheet", "", "Where to write the pictures, each beside what was found.", flag_values=values)
+
+
+def main(values: flags.FlagValues) -> str:
+    """Makes, searches and judges; Markdown."""
+    side, first = values["pixels"].value, values["first"].value
+    generator, _ = load(edge.path(values, "run"), values["dtype"].value)
+    plane = Plane(generator)
+    textures = range(first, first + values["pictures"].value)
+    known = {str(t): metrics.features([plane.window(KNOWN + t, t, 0, 0, side, side)]) for t in textures}
+    lines = ["| texture | found | its distance, of the nearest other's | own window's | to the picture | floor | s |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    names: list[tuple[bool, bool, bool]] = []
+    page = []
+    for texture in textures:
+        given = plane.window(GIVEN + texture, texture, 0, 0, side, side)
+        began = time.perf_counter()
+        found = search(generator, given)
+        seconds = time.perf_counter() - began
+        shown = plane.window(SHOWN + texture, found.vector, 0, 0, side, side)
+        name, share = _against(shown, known, str(texture))
+        own, own_share = _against(plane.window(SHOWN + texture, texture, 0, 0, side, side), known, str(texture))
+        names.append((name == str(texture), share <= NEARLY, own == str(texture)))
+        lines.append(
+            f"| {texture} | {name} | {share:.2f} | {own_share:.2f} | {found.distance:.2f} | {found.floor:.2f} "
+            f"| {seconds:.0f} |"
+        )
+        page += [given, shown]
+    if values["sheet"].value:
+        images.write_png(Path(values["sheet"].value), images.sheet(page, columns=8))
+    hits, nearly, own_hits = np.sum(names, axis=0)
+    lines.append(
+        f"\n{hits} of {len(textures)} found; {nearly} within {NEARLY:.0%} of the nearest; of the known vectors' own "
+        f"windows {own_hits} are."
+    )
+    return "\n".join(lines)
+
+
+def _against(picture: np.ndarray, known: dict[str, metrics.Features], true: str) -> tuple[str, float]:
+    """The known texture that a picture is nearest to, and the true one's distance over the nearest other one's."""
+    name, distances = metrics.nearest(picture, known)
+    return name, distances[true] / min(value for other, value in distances.items() if other != true)
+
+
+if __name__ == "__main__":
+    sys.exit(edge.run(sys.argv, USAGE, define, main))
