@@ -1,0 +1,127 @@
+"""A server of the Predict call that paints by arithmetic and fails on demand; loads no TensorFlow."""
+
+import io
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import numpy as np
+from PIL import Image
+
+from serving import wire
+
+LIMITS = {"limits": {"height": 96, "width": 64, "pixels": 4096}, "tile_pixels": 32, "pixels_per_cell": 8}
+
+
+def paint(seed, texture, top, left, height, width):
+    """uint8 [height, width, 3]: another value at every place, seed and texture."""
+    rows, cols = np.arange(top, top + height)[:, None, None], np.arange(left, left + width)[None, :, None]
+    return ((rows * 7 + cols * 13 + np.arange(3) * 50 + seed * 31 + texture * 3) % 251).astype(np.uint8)
+
+
+def inputs_of(request):
+    """The request's inputs as integers, or lists of them."""
+    kinds = {wire.INT32: np.int32, wire.INT64: np.int64}
+    found = {}
+    for pair in request.inputs:
+        shape = [dim.size for dim in pair.value.tensor_shape.dim]
+        found[pair.key] = np.frombuffer(pair.value.tensor_content, kinds[pair.value.dtype]).reshape(shape).tolist()
+    return found
+
+
+def answer(name, dtype, shape, version=1, **values):
+    """A PredictResponse with one output."""
+    made = wire.message_class("PredictResponse")()
+    tensor = made.outputs.add(key=name).value
+    tensor.dtype = dtype
+    for extent in shape:
+        tensor.tensor_shape.dim.add(size=extent)
+    for field, value in values.items():
+        if field == "tensor_content":
+            tensor.tensor_content = value
+        else:
+            getattr(tensor, field).extend(value)
+    made.model_spec.version.value = version
+    return made.SerializeToString()
+
+
+class FakeServer:
+    """A server in this process, as a context.
+
+    Attributes:
+      target: its address.
+      faults: status codes, or seconds to be late, for the next requests in turn.
+      seen: (signature, inputs, version asked for) of each request that was answered.
+      most: how many requests were there at a time.
+      versions: what it serves; a request without a version gets the last.
+      swap: how many requests until it serves other versions, and which.
+      as_numbers: whether pictures go as `int_val`.
+      wrong: bytes to answer instead.
+      pause: seconds that each answer takes.
+      room: requests that it takes at a time; more are refused, with `pushback` beside.
+    """
+
+    def __init__(self, credentials=None, port=0, description=None):
+        self.faults, self.seen, self.most, self.versions = [], [], 0, [1]
+        self.as_numbers, self.wrong, self.pause, self.room, self.pushback = False, None, 0.0, 99, ()
+        self.description = LIMITS if description is None else description
+        self.swap = (10**9, [])
+        self._now, self._lock = 0, threading.Lock()
+        handler = grpc.unary_unary_rpc_method_handler(self._predict)
+        service = grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", {"Predict": handler})
+        self._server = grpc.server(ThreadPoolExecutor(16), handlers=[service], options=[("grpc.so_reuseport", 0)])
+        address = f"localhost:{port}"
+        add = self._server.add_secure_port if credentials else self._server.add_insecure_port
+        self.port = add(*((address, credentials) if credentials else (address,)))
+        self.target = f"localhost:{self.port}"
+
+    def __enter__(self):
+        self._server.start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.stop(None).wait()
+
+    def _predict(self, data, context):
+        request = wire.message_class("PredictRequest").FromString(data)
+        spec = request.model_spec
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+            fault = self.faults.pop(0) if self.faults else None
+            full = self._now > self.room
+            if len(self.seen) >= self.swap[0]:
+                self.versions = self.swap[1]
+            version = spec.version.value or self.versions[-1]
+        try:
+            if full:
+                context.set_trailing_metadata(self.pushback)
+                context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "full")
+            time.sleep(fault if isinstance(fault, float) else self.pause)
+            if isinstance(fault, grpc.StatusCode):
+                context.abort(fault, "a fault\nof two lines")
+            if spec.name != "m" or version not in self.versions:
+                context.abort(grpc.StatusCode.NOT_FOUND, f"{spec.name}: no version {version}")
+            with self._lock:
+                self.seen.append((spec.signature_name, inputs_of(request), spec.version.value))
+            return self.wrong or self._answer(spec.signature_name, inputs_of(request), version)
+        finally:
+            with self._lock:
+                self._now -= 1
+
+    def _answer(self, signature, asked, version):
+        if signature == "describe":
+            description = json.dumps(self.description | {"version": version}).encode()
+            return answer("description", wire.STRING, [], version, string_val=[description])
+        name, _, kind = signature.partition("_")
+        texture = asked["texture"] if name != "morph" else int(asked["textures"] @ np.array([1, 2, 3, 4]))
+        extent = asked["height"], asked["width"]
+        picture = paint(asked["seed"] + version, texture, asked.get("top", 0), asked.get("left", 0), *extent)
+        if kind:
+            encoded = io.BytesIO()
+            Image.fromarray(picture).save(encoded, kind.upper())
+            return answer("image_bytes", wire.STRING, [], version, string_val=[encoded.getvalue()])
+        content = {"int_val": picture.ravel().tolist()} if self.as_numbers else {"tensor_content": picture.tobytes()}
+        return answer("image", wire.UINT8, picture.shape, version, **content)
