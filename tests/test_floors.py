@@ -17,7 +17,7 @@ FLOORS = (
         "made_textures moves",
     ),
     # 1: pure tensor functions, files of pictures, the machine
-    ("device images losses raster_files reels waves", "first_waves manifest noise"),
+    ("device images losses raster_files reels served waves", "first_waves manifest noise"),
     # 2: networks
     ("layers", "discriminator generator", "frozen"),
     # 3: uses of the networks
@@ -25,8 +25,8 @@ FLOORS = (
     # 4: runs
     (
         "checkpoint progress raster_partial saved_model stopping",
-        "raster run_folder tally",
-        "movie",
+        "model_card onnx_file raster run_folder tally warm_up",
+        "movie release",
         "assessment evaluation preparation render",
         "report",
         "training_loop",

@@ -11,13 +11,13 @@ import pytest
 import tensorflow as tf
 import tiny
 from PIL import Image
-from small_run import changed, save_generator
 
 from tf_psgan import fields, saved_model
 from tf_psgan.frozen import freeze
 from tf_psgan.plane import Plane
-from tf_psgan.run_folder import RunFolder, export, load_plane
+from tf_psgan.run_folder import load_plane
 from tf_psgan.scene import Scene
+from tf_psgan.served import Served
 
 KINDS = [{}, {"global_channels": 3}, {"waves": 0}]
 NAMES = {"rust": (0.5, -1.0, 0.25)}
@@ -55,11 +55,8 @@ def test_each_weight_is_stored_once(exported):
 def test_a_server_paints_what_the_network_does_at_any_size(exported, rows, cols):
     network, path = exported
     latents = tiny.latents(network, batch=2, rows=rows, cols=cols).numpy()
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        loaded = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(path))
-        signature = loaded.signature_def["serving_default"]
-        found = session.run(signature.outputs["images"].name, {signature.inputs["latents"].name: latents})
-        described = session.run(loaded.signature_def["describe"].outputs["description"].name)
+    with Served(path) as served:
+        found, described = served.ask("serving_default", latents=latents), served.ask("describe")
     expected = network(latents, training=False).numpy()
     np.testing.assert_allclose(found, expected, atol=2e-5 if network.compute_dtype == "float32" else 3e-2)
     assert json.loads(described)["step"] == 7
@@ -69,19 +66,8 @@ def test_a_server_paints_what_the_network_does_at_any_size(exported, rows, cols)
 def server(exported):
     """Asks a signature the way a server does, by its name and inputs; and the plane that it is to agree with."""
     network, path = exported
-    graph = tf.Graph()
-    with graph.as_default():
-        session = tf.compat.v1.Session(graph=graph)
-        loaded = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(path))
-
-    def ask(name, **inputs):
-        signature = loaded.signature_def[name]
-        feed = {signature.inputs[key].name: value for key, value in inputs.items()}
-        (output,) = signature.outputs.values()
-        return session.run(output.name, feed)
-
-    yield ask, Plane(network)
-    session.close()
+    with Served(path) as served:
+        yield served.ask, Plane(network)
 
 
 FAR = [(0, 0), (-700, 10**9), (-(2**40), 2**40 - 64)]
@@ -131,17 +117,7 @@ def single():
     network.wave_start.assign([[2 * np.pi / 5, 0.0], [0.0, 2 * np.pi * 3 / 7]])
     with tempfile.TemporaryDirectory() as folder:
         path = saved_model.write(freeze(network), Path(folder) / "m", {}, {})
-        graph = tf.Graph()
-        with graph.as_default():
-            session = tf.compat.v1.Session(graph=graph)
-            loaded = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(path))
-
-    def ask(name, **inputs):
-        signature = loaded.signature_def[name]
-        (output,) = signature.outputs.values()
-        return session.run(output.name, {signature.inputs[key].name: value for key, value in inputs.items()})
-
-    return ask, Plane(network)
+        return Served(path).ask, Plane(network)
 
 
 @pytest.mark.parametrize("height, width", SIZES)
@@ -219,22 +195,24 @@ def test_versions_count_on_and_are_never_written_over(tmp_path):
     assert sorted(entry.name for entry in folder.iterdir()) == ["1", "2", "9"]
 
 
+def test_an_extra_that_fails_publishes_nothing(tmp_path):
+    def add(draft):
+        (draft.extra / "note").write_text(draft.target.name)
+        if draft.target.name == "2":
+            raise OSError("full")
+
+    frozen, folder = freeze(tiny.generator()), tmp_path / "m"
+    assert (saved_model.write(frozen, folder, {}, {}, extras=[add]) / "assets.extra" / "note").read_text() == "1"
+    with pytest.raises(OSError, match="full"):
+        saved_model.write(frozen, folder, {}, {}, extras=[add])
+    assert [entry.name for entry in folder.iterdir()] == ["1"]
+
+
 def test_a_version_that_cannot_be_read_back_is_not_published(tmp_path, monkeypatch):
     monkeypatch.setattr(saved_model, "_read_back", lambda *_: (_ for _ in ()).throw(OSError("broken")))
     with pytest.raises(OSError, match="broken"):
         saved_model.write(freeze(tiny.generator()), tmp_path / "m", {}, {})
     assert list((tmp_path / "m").iterdir()) == []
-
-
-def test_a_run_is_exported_with_its_textures(tmp_path):
-    folder, settings = RunFolder(tmp_path / "run"), changed(global_channels=3)
-    with folder.locked():
-        folder.write_config(settings)
-    save_generator(folder, model=settings.model)
-    folder.write_texture("rust", NAMES["rust"], {"step": 3})
-    path = export(folder.path, tmp_path / "m", "float32")
-    ours, theirs = load_plane(folder.path, "float32"), load_plane(path)
-    np.testing.assert_array_equal(theirs.window(1, "rust", 0, 0, 64, 64), ours.window(1, "rust", 0, 0, 64, 64))
 
 
 def test_a_damaged_or_foreign_saved_model_is_named(tmp_path, exported):

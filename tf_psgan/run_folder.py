@@ -274,18 +274,6 @@ def load_plane(path: str | Path, dtype: str = "auto") -> Plane:
     return plane_of(path, load_generator(path, dtype))
 
 
-def export(path: Path, out: Path, dtype: str = "auto", version: int = 0) -> Path:
-    """Writes a run's newest good generator as the next version of a SavedModel; its folder.
-
-    Raises:
-      ValueError: as `load` and `saved_model.write`.
-    """
-    generator, found = load(path, dtype)
-    plane = plane_of(path, generator)
-    about = {"run": path.resolve().name, "step": found.step}
-    return saved_model.write(plane.frozen, out, plane.names, about, version)
-
-
 def _row(number: int, line: str) -> dict[str, Any]:
     try:
         row = json.loads(line)

@@ -4,10 +4,11 @@ Each weight is stored once, batch norm folded in. A version is written under a t
 read back the way a server reads it, and only then renamed.
 """
 
+import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,37 @@ from tf_psgan import tiles
 from tf_psgan.config import ModelConfig, from_dict, to_json
 from tf_psgan.frozen import Frozen
 from tf_psgan.generator import paint
+from tf_psgan.served import Served
 from tf_psgan.signatures import Limits, Signatures
 
-DESCRIPTION = Path("assets.extra") / "description.json"
-"""What the arrays are: not a part of TensorFlow's format, which leaves this folder to others."""
+EXTRA = "assets.extra"
+"""Not a part of TensorFlow's format, which leaves this folder of a version to others."""
+
+DESCRIPTION = Path(EXTRA) / "description.json"
+"""What the arrays are."""
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+@dataclasses.dataclass(frozen=True)
+class Draft:
+    """A version that is written and can be asked, and that is not published yet.
+
+    Args:
+      folder: where it stands for now.
+      target: where it is going to stand.
+    """
+
+    folder: Path
+    target: Path
+    frozen: Frozen
+    limits: Limits
+    served: Served
+
+    @property
+    def extra(self) -> Path:
+        """The folder for files of any kind that go along."""
+        return self.folder / EXTRA
 
 
 def write(
@@ -33,6 +59,7 @@ def write(
     about: Mapping[str, Any],
     version: int = 0,
     limits: Limits | None = None,
+    extras: Sequence[Callable[[Draft], None]] = (),
 ) -> Path:
     """Writes the next version of a model.
 
@@ -42,6 +69,7 @@ def write(
       about: what else the description is to say, as JSON values.
       version: 0 for the one after the newest.
       limits: what one request may ask for.
+      extras: called in turn before the version is published, to add files; if one raises, nothing is published.
 
     Returns:
       The version's folder.
@@ -77,7 +105,10 @@ def write(
         tf.saved_model.save(module, str(partial), module.signatures(), options)
         (partial / DESCRIPTION).parent.mkdir()
         (partial / DESCRIPTION).write_text(description, encoding="utf-8")
-        _read_back(partial, frozen)
+        with Served(partial) as served:
+            _read_back(served, frozen)
+            for add in extras:
+                add(Draft(partial, target, frozen, limits, served))
         os.rename(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -124,13 +155,9 @@ def _versions(folder: Path) -> list[int]:
     return [int(entry.name) for entry in folder.glob("[1-9]*") if entry.name.isdecimal() and entry.is_dir()]
 
 
-def _read_back(folder: Path, frozen: Frozen) -> None:
-    """Runs the default signature through the session loader, as a server does, and compares."""
+def _read_back(served: Served, frozen: Frozen) -> None:
+    """Asks the network itself, as a server does, and compares."""
     latents = np.linspace(-1, 1, 6 * 7 * frozen.blocks[0][0].shape[2], dtype=np.float32).reshape(1, 6, 7, -1)
     expected = paint(tiles.cast(frozen.blocks, frozen.dtype), latents, frozen.dtype)
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        loaded = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(folder))
-        signature = loaded.signature_def["serving_default"]
-        found = session.run(signature.outputs["images"].name, {signature.inputs["latents"].name: latents})
-    if not np.allclose(found, expected, atol=2e-2):
-        raise OSError(f"{folder}: read back, it makes another picture; the disk or the memory may be broken.")
+    if not np.allclose(served.ask("serving_default", latents=latents), expected, atol=2e-2):
+        raise OSError("read back, the export makes another picture; the disk or the memory may be broken.")

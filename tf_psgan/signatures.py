@@ -66,8 +66,9 @@ class Signatures(tf.Module):
             "describe": tf.function(self._describe).get_concrete_function(),
         }
         for name, (picture, inputs) in pictures.items():
+            raw = tf.function(picture).get_concrete_function(**inputs)  # traced once for its three forms
             for suffix, encode in (("", None), ("_png", _png), ("_jpeg", _jpeg)):
-                made[name + suffix] = _signature(picture, encode).get_concrete_function(**inputs)
+                made[name + suffix] = _signature(raw, encode).get_concrete_function(**inputs)
         return made
 
     def _describe(self) -> dict[str, Any]:
@@ -189,7 +190,8 @@ class Signatures(tf.Module):
         good = [(rows + near[place // across]) * self._cell, (cols + near[place % across]) * self._cell]
         text = ["torus: ", tf.as_string(rows * self._cell), "x", tf.as_string(cols * self._cell)]
         text += [" pixels would bend the texture's waves ", tf.as_string(here, precision=1)]
-        text += [" times as far as its look bears; the nearest extent that does not: ", tf.as_string(good[0]), "x", tf.as_string(good[1]), "."]
+        text += [" times as far as its look bears; the nearest extent that does not: "]
+        text += [tf.as_string(good[0]), "x", tf.as_string(good[1]), "."]
         return _demand(here <= 1.0, text)
 
     def _show(
@@ -224,10 +226,12 @@ class Signatures(tf.Module):
             one, tf.range(number[0] * number[1]), parallel_iterations=1,
             fn_output_signature=tf.TensorSpec((side, side, 3), tf.uint8),
         )  # fmt: skip
-        page = tf.transpose(tf.reshape(made, (number[0], number[1], side, side, 3)), (0, 2, 1, 3, 4))
-        page = tf.reshape(page, (number[0] * side, number[1] * side, 3))
-        begin = [at - index * side for at, index in zip(corner, first, strict=True)]
-        return tf.slice(page, (*begin, 0), (*extent, 3))
+        # Line by line: a transposition would copy the lines outside the window as well.
+        down, right = (at - index * side for at, index in zip(corner, first, strict=True))
+        lines = (down + tf.range(extent[0]))[:, tf.newaxis]
+        parts = (lines // side * number[1] + tf.range(number[1])) * side + lines % side     # [height, tiles across]
+        page = tf.reshape(tf.gather(tf.reshape(made, (-1, side * 3)), parts), (extent[0], number[1] * side, 3))
+        return page[:, right : right + extent[1]]
 
 
 def _signature(picture: Callable[..., Any], encode: Callable[[Any], Any] | None) -> Any:
