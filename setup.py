@@ -11,7 +11,7 @@ assert VERSION
 
 LARGE = ["tifffile>=2026.1,<2027", "zarr>=3.1,<4"]
 VIDEO = ["av>=18.1,<19"]
-SERVING = ["grpcio>=1.80,<2", "grpcio-health-checking>=1.80,<2", "grpcio-reflection>=1.80,<2"]
+SERVING = ["grpcio>=1.85,<2", "grpcio-health-checking>=1.85,<2", "grpcio-reflection>=1.85,<2"]
 ONNX = ["tf2onnx>=1.17,<1.18", "onnx>=1.23,<1.24", "onnxruntime>=1.31,<2"]
 VALIDATORS = [  # of the settings in serving/
     "check-jsonschema>=0.39,<1",
