@@ -6,18 +6,22 @@ Plain: the same widths as keras.layers.Conv2DTranspose and Conv2D (5x5, stride t
 own Adam, float32. Here: the plane's 512 x 512 window at both compute types, and `GanStep` at both.
 """
 
+import dataclasses
+import itertools
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import keras
+import numpy as np
 import tensorflow as tf
 from absl import flags
 
 from tf_psgan import data, device, losses, noise
 from tf_psgan import flags as edge
 from tf_psgan.config import Config
+from tf_psgan.frozen import freeze
 from tf_psgan.gan_step import GanStep
 from tf_psgan.plane import Plane
 
@@ -71,8 +75,17 @@ def _pictures(config: Config) -> dict[str, Callable[[], object]]:
     for dtype in ("float32", "mixed_bfloat16"):
         step = GanStep(config, dtype)
         step.settle(noise.fold(0, 0))
-        plane = Plane(step.averaged, cells)
-        ways[f"plane, {dtype}"] = lambda plane=plane: plane.window(0, 0, 0, 0, SIDE, SIDE)  # type: ignore[misc]
+        frozen = freeze(step.averaged)
+        # A new network has equal output phases and biases of 0, which TensorFlow would make use of.
+        random = np.random.default_rng(0)
+        blocks = [tuple(p + random.normal(0, 0.02, p.shape).astype(np.float32) for p in b) for b in frozen.blocks]
+        plane = Plane(dataclasses.replace(frozen, blocks=tuple(blocks)), cells)
+        seeds = itertools.count()  # each time another picture: the plane keeps its newest tiles
+
+        def window(plane: Plane = plane, seeds: Iterator[int] = seeds) -> object:
+            return plane.window(next(seeds), 0, 0, 0, SIDE, SIDE)
+
+        ways[f"plane, {dtype}"] = window
     return ways
 
 

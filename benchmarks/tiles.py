@@ -6,6 +6,7 @@ All ways make the same 2048 x 2048 pixels (4096 x 4096 with --side) of the same 
 """
 
 import concurrent.futures
+import dataclasses
 import statistics
 import sys
 import time
@@ -32,6 +33,8 @@ WAYS = [  # side of a tile in pixels, tiles at a time, callers, form
     (512, 4, 1, "one convolution"),
     (1024, 1, 1, "one convolution"),
     (512, 1, 2, "one convolution"),
+    (512, 1, 1, "one convolution, ReLU last"),
+    (512, 1, 1, "two convolutions"),
     (512, 1, 1, "four convolutions"),
     (512, 1, 1, "transposed"),
     (512, 1, 1, "patches times matrix"),
@@ -46,38 +49,60 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("run", None, "Not used; here so that presets can be read.", flag_values=values)
 
 
-def one_convolution(x: Any, kernel: Any, bias: Any) -> Any:
-    """The project's own form: 3x3 to four times the channels, then depth to space."""
-    return layers.convolve(x, kernel, bias)
+def one_convolution(x: Any, kernel: Any, bias: Any, relu: bool) -> Any:
+    """The project's own form: 3x3 to four times the channels with bias and ReLU, then depth to space."""
+    return layers.convolve(x, kernel, bias, relu)
 
 
-def four_convolutions(x: Any, kernel: Any, bias: Any) -> Any:
+def relu_last(x: Any, kernel: Any, bias: Any, relu: bool) -> Any:
+    """The same with bias as a plain sum, and ReLU after depth to space."""
+    x = layers.depth_to_space(tf.nn.conv2d(x, kernel, 1, "VALID") + bias)
+    return tf.nn.relu(x) if relu else x
+
+
+def two_convolutions(x: Any, kernel: Any, bias: Any, relu: bool) -> Any:
+    """A 3x3 convolution for each output row: columns come in order, only rows are laid between each other."""
+    upper, lower = _parts(x, kernel, bias, relu, 2)
+    batch, rows, cols, twice = upper.shape
+    return tf.reshape(tf.stack([upper, lower], axis=2), (batch, 2 * rows, 2 * cols, twice // 2))
+
+
+def four_convolutions(x: Any, kernel: Any, bias: Any, relu: bool) -> Any:
     """A 3x3 convolution for each output phase, then the phases laid between each other."""
-    parts = zip(tf.split(kernel, 4, axis=-1), tf.split(bias, 4), strict=True)
-    a, b, c, d = (tf.nn.conv2d(x, k, 1, "VALID") + v for k, v in parts)
+    a, b, c, d = _parts(x, kernel, bias, relu, 4)
     batch, rows, cols, channels = a.shape
     together = tf.stack([tf.stack([a, b], axis=3), tf.stack([c, d], axis=3)], axis=2)
     return tf.reshape(together, (batch, 2 * rows, 2 * cols, channels))
 
 
-def transposed(x: Any, kernel: Any, bias: Any) -> Any:
+def transposed(x: Any, kernel: Any, bias: Any, relu: bool) -> Any:
     """TensorFlow's transposed convolution, 6x6 with stride two, cropped to what all inputs determine."""
     channels = kernel.shape[-1] // 4
     taps = tf.reshape(kernel, (3, 3, kernel.shape[2], 2, 2, channels))[::-1, ::-1]
     taps = tf.reshape(tf.transpose(taps, (0, 3, 1, 4, 5, 2)), (6, 6, channels, kernel.shape[2]))
     batch, rows, cols, _ = x.shape
     full = tf.nn.conv2d_transpose(x, taps, (batch, 2 * rows + 4, 2 * cols + 4, channels), 2, "VALID")
-    return full[:, 4:-4, 4:-4] + bias[:channels]
+    x = tf.nn.bias_add(full[:, 4:-4, 4:-4], bias[:channels])
+    return tf.nn.relu(x) if relu else x
 
 
-def patches_times_matrix(x: Any, kernel: Any, bias: Any) -> Any:
+def patches_times_matrix(x: Any, kernel: Any, bias: Any, relu: bool) -> Any:
     """All 3x3 patches as rows of one matrix, times the kernel."""
     patches = tf.image.extract_patches(x, (1, 3, 3, 1), (1, 1, 1, 1), (1, 1, 1, 1), "VALID")
-    return layers.depth_to_space(patches @ tf.reshape(kernel, (-1, kernel.shape[-1])) + bias)
+    x = tf.nn.bias_add(patches @ tf.reshape(kernel, (-1, kernel.shape[-1])), bias)
+    return layers.depth_to_space(tf.nn.relu(x) if relu else x)
 
 
-FORMS: dict[str, Callable[[Any, Any, Any], Any]] = {
+def _parts(x: Any, kernel: Any, bias: Any, relu: bool, count: int) -> list[Any]:
+    parts = zip(tf.split(kernel, count, axis=-1), tf.split(bias, count), strict=True)
+    made = [tf.nn.bias_add(tf.nn.conv2d(x, k, 1, "VALID"), b) for k, b in parts]
+    return [tf.nn.relu(part) for part in made] if relu else made
+
+
+FORMS: dict[str, Callable[[Any, Any, Any, bool], Any]] = {
     "one convolution": one_convolution,
+    "one convolution, ReLU last": relu_last,
+    "two convolutions": two_convolutions,
     "four convolutions": four_convolutions,
     "transposed": transposed,
     "patches times matrix": patches_times_matrix,
@@ -91,8 +116,8 @@ def maker(frozen: Frozen, form: str) -> Callable[[Any], Any]:
     def make(latents: Any) -> Any:
         x = tf.cast(latents, frozen.dtype)
         for i, block in enumerate(frozen.blocks):
-            x = FORMS[form](x, *(tf.cast(part, frozen.dtype) for part in block))
-            x = tf.nn.relu(x) if i + 1 < len(frozen.blocks) else tf.tanh(tf.cast(x, tf.float32))
+            x = FORMS[form](x, *(tf.cast(part, frozen.dtype) for part in block), i + 1 < len(frozen.blocks))
+        x = tf.tanh(tf.cast(x, tf.float32))
         return images.to_bytes(x[:, geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO])
 
     return make
@@ -103,9 +128,14 @@ def main(values: flags.FlagValues) -> str:
     config = edge.read_config(values)
     threads = device.pin_threads(config.training.threads)
     frozen = freeze(SpatialGenerator(config.model, dtype=device.compute_type(config.training.dtype)))
-    channels = frozen.blocks[0][0].shape[2]
+    channels, random = frozen.blocks[0][0].shape[2], np.random.default_rng(0)
+    # A new network has equal phases and biases of 0: TensorFlow would make one phase for all, and leave the sums out.
+    blocks = [
+        (random.normal(0, 0.02, kernel.shape), np.tile(random.normal(0, 0.1, len(bias) // 4), 4))
+        for kernel, bias in frozen.blocks
+    ]
+    frozen = dataclasses.replace(frozen, blocks=tuple((k.astype(np.float32), b.astype(np.float32)) for k, b in blocks))
     makers, side = {form: maker(frozen, form) for form in FORMS}, values["side"].value
-    random = np.random.default_rng(0)
     trial = tf.constant(random.uniform(-1, 1, (1, 12, 12, channels)), tf.float32)
     expected = keras.ops.convert_to_numpy(makers["one convolution"](trial)).astype(int)
     for form, make in makers.items():

@@ -142,7 +142,7 @@ def paint(weights: list[tuple[Any, Any]], latents: Any, dtype: str) -> Any:
     """
     x = ops.cast(latents, dtype)
     for kernel, bias in weights[:-1]:
-        x = ops.relu(layers.convolve(x, kernel, bias))
+        x = layers.convolve(x, kernel, bias, relu=True)
     return ops.tanh(ops.cast(layers.convolve(x, *weights[-1]), "float32"))
 
 

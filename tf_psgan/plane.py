@@ -203,24 +203,25 @@ class Plane:
         first = row * self.tile_cells - geometry.HALO, col * self.tile_cells - geometry.HALO
         rows, cols = scene.wrapped(*first, extent)
         seeds = tf.constant([[scene.seed]], tf.int64)                   # [1, 1]: of all cells; or [extent, extent]
-        phases = noise.phases(seeds[0, 0], self.config.waves)
+        wave_seed = seeds[0, 0]
         if scene.edges is not None:
             corner = noise.edge(CORNER, 0)
             # Edges across from each other are one edge of two tiles: top and bottom share, left and right share.
             own = [noise.edge(CORNER + 1 + i % 2, colour) for i, colour in enumerate(scene.edges)]
-            seeds = tf.gather(tf.stack([seeds[0, 0], corner, *own]), scene.zones(*first, extent))
-            phases = noise.phases(corner, self.config.waves)
+            seeds = tf.gather(tf.stack([wave_seed, corner, *own]), scene.zones(*first, extent))
+            wave_seed = corner
         shares = scene.field.shares(rows, cols, self.pixels_per_cell)
         anchors = [self._anchor(texture, scene.rows, scene.cols) for texture, _ in shares]
         vectors, wave_turns = (tf.constant(np.stack(part)) for part in zip(*anchors, strict=True))
         weights = tf.constant(np.stack([weight for _, weight in shares]))
         change = tuple(tf.constant(value, tf.float32) for value in (scene.time, scene.amount)) if scene.time else None
-        return self._fields(seeds, tf.constant(rows), tf.constant(cols), phases, vectors, wave_turns, weights, change)
+        return self._fields(seeds, wave_seed, tf.constant(rows), tf.constant(cols), vectors, wave_turns, weights, change)
 
     @tf.function(reduce_retracing=True)
     def _fields(
-        self, seeds: Any, rows: Any, cols: Any, phases: Any, vectors: Any, wave_turns: Any, weights: Any, change: Any
+        self, seeds: Any, wave_seed: Any, rows: Any, cols: Any, vectors: Any, wave_turns: Any, weights: Any, change: Any
     ) -> tf.Tensor:
+        phases = noise.phases(wave_seed, self.config.waves)
         return tiles.latents(self.config, seeds, rows, cols, phases, vectors, wave_turns, weights, change)
 
     @tf.function
