@@ -215,7 +215,8 @@ class Plane:
         vectors, wave_turns = (tf.constant(np.stack(part)) for part in zip(*anchors, strict=True))
         weights = tf.constant(np.stack([weight for _, weight in shares]))
         change = tuple(tf.constant(value, tf.float32) for value in (scene.time, scene.amount)) if scene.time else None
-        return self._fields(seeds, wave_seed, tf.constant(rows), tf.constant(cols), vectors, wave_turns, weights, change)
+        at = tf.constant(rows), tf.constant(cols)
+        return self._fields(seeds, wave_seed, *at, vectors, wave_turns, weights, change)
 
     @tf.function(reduce_retracing=True)
     def _fields(
