@@ -4,6 +4,7 @@ import concurrent.futures
 import functools
 import logging
 import os
+import time
 from typing import Any
 
 import grpc
@@ -59,9 +60,10 @@ class Server:
         self._server = grpc.server(
             self._pool, interceptors=[refusals.Guard()], options=options, maximum_concurrent_rpcs=MOST_CALLS
         )
+        self._line = limits.Line(running, waiting)
         prediction = predict.Prediction(
             self._models,
-            limits.Line(running, waiting),
+            self._line,
             limits.Rate(settings.rate),
             limits.Sizes(settings.sizes),
             settings.seconds,
@@ -82,7 +84,9 @@ class Server:
     def stop(self, grace: float) -> None:
         """Accepts nothing more, lets running requests end within `grace` seconds, and closes the models."""
         self._health.servicer.enter_graceful_shutdown()
-        self._server.stop(grace).wait()
+        over = time.monotonic() + grace
+        self._line.drain(grace)
+        self._server.stop(max(0.0, over - time.monotonic())).wait()
         self._models.close()
         self._pool.shutdown(wait=False)
 

@@ -6,6 +6,7 @@ line would make every client wait and help none.
 
 import collections
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,10 @@ UNREAD = 16
 
 ADDRESSES = 1024
 """Clients whose rate is kept; the one that was quiet longest is forgotten first."""
+
+LINGER = 1.0
+"""Seconds that a connection stays open after its last answer was handed over: a socket that is closed while its client
+still talks drops what the client has not read."""
 
 DAY = 86400.0
 """Seconds; stands for no deadline."""
@@ -41,6 +46,7 @@ class Line:
         self._line: collections.deque[object] = collections.deque()
         self._changed = threading.Condition()
         self._seconds = 0.05  # a request takes, as a running mean
+        self._ending, self._last = False, -math.inf
 
     @contextlib.contextmanager
     def turn(self, context: Any) -> Iterator[None]:
@@ -62,9 +68,23 @@ class Line:
                 self._seconds += 0.1 * (time.monotonic() - start - self._seconds)
                 self._changed.notify_all()
 
+    def drain(self, seconds: float) -> None:
+        """Lets nobody in any more, and waits until all are out and have read their answers.
+
+        Args:
+          seconds: to wait at most.
+        """
+        with self._changed:
+            self._ending = True
+            self._changed.wait_for(lambda: not self._open, seconds)
+            linger = self._last + LINGER - time.monotonic()
+        time.sleep(max(0.0, min(seconds, linger)))
+
     def _enter(self, context: Any) -> None:
         ticket = object()
         with self._changed:
+            if self._ending:
+                raise Refusal(grpc.StatusCode.UNAVAILABLE, "the server is stopping; ask another, or later.")
             present = self._running + len(self._line)
             if present >= self._most + self._waiting or self._open >= self._most + self._waiting + UNREAD:
                 wait = int(1000 * self._seconds * (len(self._line) + 1) / self._most) + 1
@@ -89,6 +109,7 @@ class Line:
     def _closed(self) -> None:
         with self._changed:
             self._open -= 1
+            self._last = time.monotonic()
             self._changed.notify_all()
 
 

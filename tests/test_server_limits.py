@@ -9,7 +9,7 @@ import pytest
 from small_server import WINDOW, export, predict, refusal, request, running
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from serving.limits import ADDRESSES, DAY, UNREAD, Line, Rate, Sizes, remaining
+from serving.limits import ADDRESSES, DAY, LINGER, UNREAD, Line, Rate, Sizes, remaining
 from serving.refusals import PUSHBACK, Refusal
 from serving.versions import Version
 
@@ -286,3 +286,28 @@ def test_sizes_and_rates_are_limited_over_the_wire(models):
         codes = [refusal(channel, request())[0] for _ in range(20)]
         assert {"OK", "RESOURCE_EXHAUSTED"} == set(codes)
         assert codes[:3] == ["OK"] * 3
+
+
+def test_a_line_that_ends_lets_those_in_it_out_and_nobody_in():
+    line = Line(running=1, waiting=1)
+    first, second = Asking(line), Asking(line)
+    assert runs(first) and waits(second)
+    ending = threading.Thread(target=line.drain, args=(30.0,), daemon=True)
+    ending.start()
+    while not line._ending:
+        time.sleep(0.01)
+    third = Asking(line)
+    third.join(30)
+    assert third.refusal.code is grpc.StatusCode.UNAVAILABLE and "stopping" in third.refusal.text
+    first.finish()
+    assert runs(second) and ending.is_alive()
+    second.finish()
+    began = time.monotonic()
+    ending.join(30)
+    assert not ending.is_alive() and LINGER - 0.2 < time.monotonic() - began < LINGER + 5  # answers are still being read
+
+
+def test_an_idle_line_ends_at_once():
+    began = time.monotonic()
+    Line(running=1, waiting=0).drain(30.0)
+    assert time.monotonic() - began < LINGER / 2
