@@ -304,7 +304,8 @@ def test_a_line_that_ends_lets_those_in_it_out_and_nobody_in():
     second.finish()
     began = time.monotonic()
     ending.join(30)
-    assert not ending.is_alive() and LINGER - 0.2 < time.monotonic() - began < LINGER + 5  # answers are still being read
+    # Answers are still being read.
+    assert not ending.is_alive() and LINGER - 0.2 < time.monotonic() - began < LINGER + 5
 
 
 def test_an_idle_line_ends_at_once():
