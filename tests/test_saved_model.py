@@ -89,12 +89,15 @@ def test_a_window_has_the_bits_of_the_plane(server, top, left, height, width):
     np.testing.assert_array_equal(found, plane.window(-5, 9, **asked))
 
 
-def test_encoded_pictures_are_the_raw_ones(server):
+@pytest.mark.parametrize("height, width", SIZES)
+@pytest.mark.parametrize("name", ["window", "morph"])
+def test_encoded_pictures_are_the_raw_ones(server, name, height, width):
     ask, _ = server
-    asked = {"seed": 1, "texture": 2, "top": 7, "left": -7, "height": 80, "width": 120}
-    raw = ask("window", **asked)
-    np.testing.assert_array_equal(decoded(ask("window_png", **asked)), raw)
-    assert np.abs(decoded(ask("window_jpeg", **asked)).astype(int) - raw).mean() < 6
+    asked = {"seed": 1, "top": 7, "left": -7, "height": height, "width": width}
+    what = {"texture": 2} if name == "window" else {"textures": [1, 2, 3, 4], "extent_height": 500, "extent_width": 300}
+    raw = ask(name, **asked, **what)
+    np.testing.assert_array_equal(decoded(ask(f"{name}_png", **asked, **what)), raw)
+    assert np.abs(decoded(ask(f"{name}_jpeg", **asked, **what)).astype(int) - raw).mean() < 6
 
 
 @pytest.mark.parametrize("name", ["torus", "torus_png", "torus_jpeg"])
