@@ -11,7 +11,6 @@ One process writes to a folder; any number may read from it meanwhile.
 
 import dataclasses
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -20,6 +19,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from tf_psgan import disk
 
 BUNDLE = "variables"
 NOTES = ".notes"  # The tensor that holds the step and the notes.
@@ -81,8 +82,8 @@ def save(folder: Path, step: int, variables: Mapping[str, tf.Variable], notes: M
         if final.exists():
             final.rename(replaced)
         writing.rename(final)
-        _sync(folder)
-        _sync(folder.parent)
+        disk.sync(folder)
+        disk.sync(folder.parent)
     except _UNREADABLE as error:
         raise OSError(
             f"{final}: could not be written ({_one_line(error)}); earlier checkpoints stand. "
@@ -173,7 +174,7 @@ def _write(path: Path, values: Mapping[str, np.ndarray]) -> None:
             tensors=[tf.constant(value) for value in values.values()],
         )
     for part in [*path.iterdir(), path]:
-        _sync(part)  # TensorFlow syncs nothing, and a power cut must not leave a name without its data.
+        disk.sync(part)  # TensorFlow syncs nothing, and a power cut must not leave a name without its data.
 
 
 def _read_back(path: Path, expected: Mapping[str, np.ndarray], sealed: str) -> None:
@@ -223,11 +224,3 @@ def _one_line(error: BaseException) -> str:
     text = error.message if isinstance(error, tf.errors.OpError) else str(error)
     text = re.sub(r"\{\{.*?\}\}|\[Op:\w+\]", "", text)  # Where in TensorFlow: of no use to the reader.
     return " ".join(text.split())[:300] or type(error).__name__
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 import tf_psgan
-from tf_psgan import pyramid
+from tf_psgan import disk, pyramid
 
 SOFTWARE = f"tf_psgan {tf_psgan.__version__}"
 JPEG: dict[str, Any] = {"format": "JPEG", "quality": 95, "subsampling": 0}
@@ -84,7 +84,7 @@ class Tiff:
         """Gives the whole file its final name; nothing where that was done before."""
         if path.exists():
             path.replace(out)
-            sync_folder(out.parent)
+            disk.sync(out.parent)
 
 
 class _Folder:
@@ -150,7 +150,7 @@ class Zarr(_Folder):
         """Gives the whole folder its final name; nothing where that was done before."""
         if path.exists():
             path.replace(out)
-            sync_folder(out.parent)
+            disk.sync(out.parent)
 
 
 class DeepZoom(_Folder):
@@ -199,7 +199,7 @@ class DeepZoom(_Folder):
             stream.flush()
             os.fsync(stream.fileno())
         unnamed.replace(out)
-        sync_folder(out.parent)
+        disk.sync(out.parent)
 
 
 FORMATS: dict[str, type[Tiff | Zarr | DeepZoom]] = {
@@ -210,22 +210,12 @@ FORMATS: dict[str, type[Tiff | Zarr | DeepZoom]] = {
 }
 
 
-def sync_folder(folder: Path) -> None:
-    """Returns when the names in a folder are on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _sync_files(files: Sequence[Path], root: Path) -> None:
     """Returns when the files and their folders, from `root` down, are on the disk."""
     for file in files:
-        with file.open("rb") as stream:
-            os.fsync(stream.fileno())
+        disk.sync(file)
     for folder in {parent for file in files for parent in file.parents if parent.is_relative_to(root)}:
-        sync_folder(folder)
+        disk.sync(folder)
 
 
 class _Sparse(io.FileIO):

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tf_psgan import disk
 from tf_psgan.pyramid import Place
-from tf_psgan.raster_files import sync_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Partial:
     def locked(self) -> Iterator[None]:
         """Makes the folder and keeps other processes out; ValueError where one is in it."""
         self.path.mkdir(exist_ok=True)
-        sync_folder(self.path.parent)
+        disk.sync(self.path.parent)
         lock = self.path / "lock"
         with lock.open("w") as stream:
             try:
@@ -86,7 +86,7 @@ class Partial:
             stream.flush()
             os.fsync(stream.fileno())
         unfinished.replace(self._journal)
-        sync_folder(self.path)
+        disk.sync(self.path)
 
     def remove(self) -> None:
         """Takes the folder away once the picture has left it."""
