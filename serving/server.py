@@ -32,7 +32,8 @@ def main(arguments: Sequence[str]) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    over.wait()
+    while not over.wait(0.2):  # in short waits: a signal that reaches another thread does not wake this one
+        pass
     LOG.info("stopping, running requests have %g s", asked.grace)
     server.stop(asked.grace)
     LOG.info("stopped")
