@@ -15,11 +15,12 @@ FLOORS = (
         "config disk fields geometry made_noise pyramid quiet spectrum torus",
         "autocorrelation made_aperiodic made_periodic request scene",
         "made_textures moves",
+        "made_many",
     ),
     # 1: pure tensor functions, files of pictures, the machine
-    ("device images losses raster_files reels served waves", "first_waves manifest noise"),
+    ("device images losses power_loss raster_files reels served waves", "first_waves manifest noise"),
     # 2: networks
-    ("layers", "discriminator generator", "frozen"),
+    ("adam filter_gradients rectifiers", "layers", "discriminator generator", "conditioning frozen"),
     # 3: uses of the networks
     ("data metrics tiles", "plane", "composition gan_step judge likeness signatures", "search verdict"),
     # 4: runs

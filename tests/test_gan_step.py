@@ -100,7 +100,7 @@ def test_the_average_starts_as_the_generator(step):
         np.testing.assert_array_equal(average, variable)
 
 
-@pytest.mark.parametrize("at, decay", [(0, 1 / 10), (1, 2 / 11), (90, 91 / 100), (10**6, 0.99)])
+@pytest.mark.parametrize("at, decay", [(0, 1 / 10), (1, 2 / 11), (90, 91 / 100), (10**6, 0.97)])
 def test_the_average_forgets_its_start_and_then_decays_as_set(step, shelf, at, decay):
     step.step.assign(at)
     for average in step.averaged.trainable_variables:
@@ -277,7 +277,7 @@ def test_the_penalty_adds_its_own_gradient_to_the_critics(shelf, updates, dtype,
     with tf.GradientTape() as outer:
         with tf.GradientTape() as inner:
             inner.watch(real)
-            scores = tf.reduce_sum(tf.reduce_mean(critic(real), axis=(1, 2, 3)))
+            scores = tf.reduce_sum(tf.reduce_mean(critic(real, fused=False), axis=(1, 2, 3)))
         penalty = losses.gradient_penalty(inner.gradient(scores, real))
     for variable, gradient in zip(
         critic.trainable_variables, outer.gradient(penalty, critic.trainable_variables), strict=True

@@ -163,3 +163,14 @@ def test_a_full_kernel_starts_as_the_same_picture_at_twice_the_size():
     np.testing.assert_allclose(y[:, ::2, ::2], y[:, 1::2, 1::2], atol=1e-6)
     np.testing.assert_allclose(y[:, ::2, ::2], y[:, ::2, 1::2], atol=1e-6)
     assert np.std(y) > 0.01
+
+
+@pytest.mark.parametrize("rows, cols", [(4, 4), (5, 9)])
+@pytest.mark.parametrize("kernel", [5, 6])
+def test_across_phases_it_is_the_convolution_of_the_pixels(kernel, rows, cols):
+    first, last = layer(kernel), layer(kernel, normalise=False, filters=3, fan_in=4)
+    x = normal((2, rows, cols, 3))
+    expected = layers.convolve(layers.convolve(x, *first.folded(), relu=True), *last.folded())
+    found = layers.convolve_across(layers.convolve_to_phases(x, *first.folded()), *last.folded())
+    assert found.shape == (2, 4 * rows - 12, 4 * cols - 12, 3)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)

@@ -84,6 +84,11 @@ class TrainingConfig:
         "Where wave numbers start: source (the pictures' own lattice, or their spectrum) or paper (a fixed ladder).",
         choices=("source", "paper"),
     )
+    conditioning: str = setting(
+        "none",
+        "What the networks are told of a crop: none, or its source: then texture N of the model is the N-th picture.",
+        choices=("none", "source"),
+    )
     updates: str = setting(
         "together",
         "One step updates both networks together, or alternating as in the paper.",
@@ -93,9 +98,12 @@ class TrainingConfig:
     beta_1: float = setting(0.5, "Adam's decay of the first moment.", low=0, high=0.999)
     wave_rate: float = setting(0.25, "Learning rate of the wave numbers, as a multiple of --learning_rate.", low=0)
     weight_decay: float = setting(1e-8, "L2 penalty on the kernels.", low=0)
+    power: float = setting(
+        1.0, "Weight of the distance between crops' power spectra and colours; 0 for the adversarial loss alone.", low=0
+    )
     r1: float = setting(0.0, "Weight of the R1 gradient penalty on real crops; 0 turns it off.", low=0)
     r1_every: int = setting(16, "Steps between R1 penalties, each weighted by this number.", low=1)
-    average: float = setting(0.99, "Decay of the running average of the generator's weights.", low=0, high=0.99999)
+    average: float = setting(0.97, "Decay of the running average of the generator's weights.", low=0, high=0.99999)
     patience: int = setting(20, "Steps in a row with gradients that are not finite before a roll-back.", low=1)
     checkpoint_minutes: float = setting(2.0, "Minutes between checkpoints; 0 for none by time.", low=0)
     checkpoint_steps: int = setting(0, "Steps between checkpoints, besides those by time; 0 for none.", low=0)

@@ -55,7 +55,7 @@ def crops(shelf: Shelf, key: tf.Tensor, count: int, side: int) -> tf.Tensor:
     """
     with tf.device("CPU:0"):  # where the shelf is: a GPU would be sent all of it at every step
         keys = noise.fold(key, tf.range(count, dtype=tf.int64))
-        picture = noise.below(noise.fold(keys, 0), tf.size(shelf.starts, tf.int64))
+        picture = drawn(shelf, key, count)
         widths = tf.gather(shelf.widths, picture)
         top = noise.below(noise.fold(keys, 1), tf.gather(shelf.heights, picture) - side + 1)
         left = noise.below(noise.fold(keys, 2), widths - side + 1)
@@ -63,6 +63,12 @@ def crops(shelf: Shelf, key: tf.Tensor, count: int, side: int) -> tf.Tensor:
         steps = tf.range(side, dtype=tf.int64)
         rows = first[:, tf.newaxis] + steps * widths[:, tf.newaxis]  # [count, side]
         return tf.gather(shelf.pixels, rows[..., tf.newaxis] + steps)  # [count, side, side, 3]
+
+
+def drawn(shelf: Shelf, key: tf.Tensor, count: int) -> tf.Tensor:
+    """From which pictures of the shelf `crops` cuts: int64 [count]."""
+    keys = noise.fold(key, tf.range(count, dtype=tf.int64))
+    return noise.below(noise.fold(keys, 0), tf.size(shelf.starts, tf.int64))
 
 
 class Shelves:

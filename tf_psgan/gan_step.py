@@ -7,10 +7,10 @@ finite changes nothing but the counters.
 
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from tf_psgan import data, geometry, images, losses, noise, waves
+from tf_psgan import conditioning, data, geometry, images, losses, noise, power_loss, waves
+from tf_psgan.adam import Adam
 from tf_psgan.config import Config
 from tf_psgan.discriminator import PatchDiscriminator
 from tf_psgan.generator import SpatialGenerator, latent_field
@@ -22,14 +22,17 @@ class GanStep(tf.Module):
     Args:
       config: the whole run's.
       dtype: "float32" or "mixed_bfloat16".
+      sources: how many pictures both networks are to tell apart; 0 without conditioning.
     """
 
-    def __init__(self, config: Config, dtype: str) -> None:
+    def __init__(self, config: Config, dtype: str, sources: int = 0) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.sources = config, sources
         seed = config.training.seed % 2**31
         self.generator = SpatialGenerator(config.model, seed, dtype=dtype, name="generator")
-        self.discriminator = PatchDiscriminator(config.model, seed + 500, dtype=dtype, name="discriminator")
+        self.discriminator = PatchDiscriminator(
+            config.model, seed + 500, sources, dtype=dtype, name="discriminator"
+        )
         self.averaged = SpatialGenerator(config.model, seed, dtype=dtype, name="averaged")
         self._is_wave = [v.path.split("/")[1].startswith("wave_") for v in self.generator.trainable_variables]
         rate = config.training.learning_rate
@@ -48,7 +51,8 @@ class GanStep(tf.Module):
     def state(self) -> dict[str, tf.Variable]:
         """Every variable of the step under a name of its own: what a checkpoint holds."""
         found = {}
-        for part in (self.generator, self.discriminator, self.averaged, *self.optimisers.values()):
+        parts: tuple[Any, ...] = (self.generator, self.discriminator, self.averaged, *self.optimisers.values())
+        for part in parts:
             for variable in part.variables:
                 found[variable.path] = variable.value
         for name in ("step", "skipped", "skipped_in_a_row", "rollbacks"):
@@ -56,8 +60,11 @@ class GanStep(tf.Module):
         return found
 
     def start_waves(self, wave_numbers: Any) -> None:
-        """Sets where the wave numbers start: [waves, 2] radians per cell, shared by all textures."""
+        """Sets where the wave numbers start, radians per cell: [waves, 2] for all textures, or [sources, waves, 2]."""
         for network in (self.generator, self.averaged):
+            if len(wave_numbers.shape) == 3:
+                conditioning.fit_waves(network, wave_numbers)
+                continue
             network.wave_start.assign(tf.reshape(wave_numbers, network.wave_start.shape))
 
     @tf.function(input_signature=[data.SHELF_SPEC])
@@ -70,32 +77,41 @@ class GanStep(tf.Module):
         key = noise.fold(self.config.training.seed, self.step, self.rollbacks)
         side = self.config.data.crop_cells * self.generator.pixels_per_cell
         real = images.to_unit(data.crops(shelf, noise.fold(key, 0), self.config.data.batch, side))
+        sources = data.drawn(shelf, noise.fold(key, 0), self.config.data.batch) if self.sources else None
         if self.config.training.updates == "together":
-            report, finite = self._turn(real, key, generator=True, discriminator=True)
+            report, finite = self._turn(real, sources, key, generator=True, discriminator=True)
         else:
             report, finite = tf.cond(
                 self.step % 2 == 0,
-                lambda: self._turn(real, key, generator=False, discriminator=True),
-                lambda: self._turn(real, key, generator=True, discriminator=False),
+                lambda: self._turn(real, sources, key, generator=False, discriminator=True),
+                lambda: self._turn(real, sources, key, generator=True, discriminator=False),
             )
         self.skipped.assign_add(tf.cast(~finite, tf.int64))
         self.skipped_in_a_row.assign(tf.where(finite, tf.zeros((), tf.int64), self.skipped_in_a_row + 1))
         self.step.assign_add(1)
         return report
 
-    def draw(self, key: Any, cells: int) -> tf.Tensor:
-        """A training batch of fakes [batch, cells * side, cells * side, 3], spare edge pixels cut off."""
-        return _trim(self.generator(self._latents(self.generator, key, self.config.data.batch, cells), training=True))
+    def draw(self, key: Any, cells: int, sources: Any = None) -> tf.Tensor:
+        """A training batch of fakes [batch, cells * side, cells * side, 3], spare edge pixels cut off.
+
+        With `sources`, int64 [batch], of these pictures' textures.
+        """
+        latents = self._latents(self.generator, key, self.config.data.batch, cells, sources)
+        return _trim(self.generator(latents, training=True))
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int64)])
     def settle(self, key: Any) -> None:
         """Re-estimates the averaged generator's batch statistics over many latents, before pictures are made."""
         cells, batch = self.config.data.crop_cells, max(64, self.config.data.batch)
-        self.averaged.settle(self._latents(self.averaged, key, batch, cells))
+        first = noise.below(key, self.sources) if self.sources else 0  # more sources than a batch take turns
+        sources = (first + tf.range(batch, dtype=tf.int64)) % self.sources if self.sources else None
+        self.averaged.settle(self._latents(self.averaged, key, batch, cells, sources))
 
-    def _latents(self, network: SpatialGenerator, key: Any, batch: int, cells: int) -> tf.Tensor:
+    def _latents(self, network: SpatialGenerator, key: Any, batch: int, cells: int, sources: Any) -> tf.Tensor:
         model, extent = self.config.model, cells + 2 * geometry.HALO
         z_local, z_global, phase = noise.sample(key, model, batch, extent, extent)
+        if sources is not None:
+            z_global = conditioning.vectors(sources, model.global_channels)
         z_periodic = waves.plane_waves(network.wave_numbers(z_global), phase, extent, extent, model.quadrature)
         return latent_field(z_local, z_global[:, tf.newaxis, tf.newaxis], z_periodic)
 
@@ -103,13 +119,11 @@ class GanStep(tf.Module):
     def _generator_variables(self) -> list[tuple[Any, bool]]:
         return list(zip(self.generator.trainable_variables, self._is_wave, strict=True))
 
-    def _adam(self, name: str, rate: float, variables: list[Any]) -> keras.optimizers.Adam:
-        # Without a name Keras counts: the second step of a process would not know the first one's checkpoints.
-        optimiser = keras.optimizers.Adam(rate, self.config.training.beta_1, name=name)
-        optimiser.build(variables)  # before a restore and before tracing
-        return optimiser
+    def _adam(self, name: str, rate: float, variables: list[Any]) -> Adam:
+        training = self.config.training
+        return Adam(variables, rate, training.beta_1, training.weight_decay, name)
 
-    def _penalty(self, real: tf.Tensor) -> tf.Tensor:
+    def _penalty(self, real: tf.Tensor, sources: Any) -> tf.Tensor:
         settings = self.config.training
         if not settings.r1:
             return tf.zeros(())
@@ -117,33 +131,31 @@ class GanStep(tf.Module):
         def penalty() -> tf.Tensor:
             with tf.GradientTape() as tape:
                 tape.watch(real)
-                logits = self.discriminator(real, fused=False)
+                logits = self.discriminator(real, fused=False, sources=sources)
                 scores = tf.reduce_sum(tf.reduce_mean(logits, axis=(1, 2, 3)))
             return settings.r1 * settings.r1_every * losses.gradient_penalty(tape.gradient(scores, real))
 
         turn = self.step // 2 if settings.updates == "alternating" else self.step  # of the discriminator
         return tf.cond(turn % settings.r1_every == 0, penalty, lambda: tf.zeros(()))
 
-    def _decay(self, network: keras.Model) -> tf.Tensor:
-        if not self.config.training.weight_decay:
-            return tf.zeros(())
-        kernels = [v for v in network.trainable_variables if v.path.endswith("kernel")]
-        return self.config.training.weight_decay * tf.add_n([tf.reduce_sum(tf.square(v.value)) for v in kernels])
-
     def _turn(
-        self, real: tf.Tensor, key: tf.Tensor, generator: bool, discriminator: bool
+        self, real: tf.Tensor, sources: Any, key: tf.Tensor, generator: bool, discriminator: bool
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """Draw, generate, score, the losses, and the updates of the networks whose turn it is, if all is finite."""
         with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
-            fake = self.draw(noise.fold(key, 1), self.config.data.crop_cells)
-            real_logits = self.discriminator(real)
-            fake_logits = self.discriminator(fake)
+            with tf.name_scope("generate"):  # what a profile shows
+                fake = self.draw(noise.fold(key, 1), self.config.data.crop_cells, sources)
+            with tf.name_scope("score_real"):
+                real_logits = self.discriminator(real, sources=sources)
+            with tf.name_scope("score_fake"):
+                fake_logits = self.discriminator(fake, sources=sources)
             d_loss = losses.discriminator(real_logits, fake_logits)
             g_loss = losses.generator(fake_logits)
-            d_total = d_loss + self._decay(self.discriminator)
-            if discriminator:
-                d_total += self._penalty(real)
-            g_total = g_loss + self._decay(self.generator)
+            d_total = d_loss + self._penalty(real, sources) if discriminator else d_loss
+            weight = self.config.training.power
+            # Told the sources, each fake is of the texture of the real crop at its place.
+            apart = sources is not None
+            g_total = g_loss + weight * power_loss.distance(real, fake, apart) if weight and generator else g_loss
         g_variables = self.generator.trainable_variables if generator else []
         d_variables = self.discriminator.trainable_variables if discriminator else []
         g_gradients = g_tape.gradient(g_total, g_variables)
@@ -154,7 +166,7 @@ class GanStep(tf.Module):
             if generator:
                 self._update_generator(g_gradients)
             if discriminator:
-                self.optimisers["discriminator_adam"].apply_gradients(zip(d_gradients, d_variables, strict=True))
+                self.optimisers["discriminator_adam"].update(d_gradients)
 
         tf.cond(finite, update, lambda: None)
         report = {
@@ -167,13 +179,7 @@ class GanStep(tf.Module):
 
     def _update_generator(self, gradients: list[Any]) -> None:
         for name, wanted in (("generator_adam", False), ("wave_adam", True)):
-            pairs = [
-                (gradient, variable)
-                for gradient, (variable, is_wave) in zip(gradients, self._generator_variables, strict=True)
-                if is_wave == wanted
-            ]
-            if pairs:
-                self.optimisers[name].apply_gradients(pairs)
+            self.optimisers[name].update([g for g, w in zip(gradients, self._is_wave, strict=True) if w == wanted])
         # A short memory at first, so that the start is soon forgotten.
         at = tf.cast(self.step, tf.float32)
         decay = tf.minimum(self.config.training.average, (1.0 + at) / (10.0 + at))
@@ -183,4 +189,6 @@ class GanStep(tf.Module):
 
 
 def _trim(pictures: tf.Tensor) -> tf.Tensor:
-    return pictures[:, geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO]
+    # Not a Python slice: its gradient takes ten times as long.
+    rows, cols = (pixels - 2 * geometry.HALO for pixels in pictures.shape[1:3])
+    return tf.image.crop_to_bounding_box(pictures, geometry.HALO, geometry.HALO, rows, cols)

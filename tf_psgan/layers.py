@@ -44,25 +44,58 @@ def batch_normalise(x: Any, gamma: Any, beta: Any, fused: bool = True) -> Any:
     return x * ops.cast(scale, x.dtype) + ops.cast(shift, x.dtype)
 
 
+def convolve_training(x: Any, kernel: Any, stride: int = 1, padding: str = "valid") -> Any:
+    """The bare convolution, in the form whose gradients are the fastest."""
+    if keras.backend.backend() != "tensorflow":
+        return ops.conv(x, kernel, strides=stride, padding=padding)
+    from tf_psgan import filter_gradients  # only here, as above
+
+    return filter_gradients.convolve(x, kernel, stride, padding.upper())
+
+
+def rectify_training(x: Any, slope: float = 0.0) -> Any:
+    """ReLU, or LeakyReLU of that slope, in the form whose gradient is the fastest."""
+    if keras.backend.backend() != "tensorflow":
+        return ops.leaky_relu(x, negative_slope=slope)
+    from tf_psgan import rectifiers  # only here, as above
+
+    return rectifiers.rectify(x, slope)
+
+
 def depth_to_space(x: Any) -> Any:
     """[batch, rows, cols, 4 c] -> [batch, 2 rows, 2 cols, c]; phases in reading order."""
-    batch, rows, cols, channels = ops.shape(x)
-    x = ops.reshape(x, (batch, rows, cols, 2, 2, channels // 4))
-    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
-    return ops.reshape(x, (batch, 2 * rows, 2 * cols, channels // 4))
+    return _blocks_to_space(x, 2)
 
 
 def convolve(x: Any, kernel: Any, bias: Any, relu: bool = False) -> Any:
     """n cells -> 2 n - 4, with a kernel [3, 3, in, 4 out] and a bias [4 out]; then ReLU where it is asked for."""
-    x = ops.conv(x, kernel, padding="valid")
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # only here, as above
-
-        # As the very next operations bias and ReLU become a part of the convolution: a fifth of a picture's time.
-        x = tf.nn.bias_add(x, bias)
-    else:
-        x = x + bias
+    x = _biased(x, kernel, bias)
     return depth_to_space(ops.relu(x) if relu else x)
+
+
+def convolve_to_phases(x: Any, kernel: Any, bias: Any) -> Any:
+    """`convolve` with ReLU, its result still as phases, for `convolve_across`: n cells -> n - 2 of four phases."""
+    return ops.relu(_biased(x, kernel, bias))
+
+
+def convolve_across(x: Any, kernel: Any, bias: Any) -> Any:
+    """`convolve` of pixels that still lie as phases: [batch, n, n, 4 in] -> [batch, 4 n - 4, 4 n - 4, out].
+
+    The same picture as `convolve(depth_to_space(x), kernel, bias)`, as a 2x2 convolution to 16 phases: 16 products
+    for 9, but the largest field is not laid out as pixels first, and so few channels fill no vector anyway.
+
+    Args:
+      kernel: [3, 3, in, 4 out].
+      bias: [4 out], the same for the four phases.
+    """
+    fan_in, fan_out = kernel.shape[2], kernel.shape[3] // 4
+    taps = ops.reshape(kernel, (3, 3, fan_in, 2, 2, fan_out))
+    # Of two neighbouring pixels the first has its taps at 0, 1, 2 and the second at 1, 2, 3: of 4 pixels, 2 cells.
+    rows = ops.stack([ops.pad(taps, ((i, 1 - i), *[(0, 0)] * 5)) for i in range(2)], axis=3)
+    both = ops.stack([ops.pad(rows, ((0, 0), (i, 1 - i), *[(0, 0)] * 5)) for i in range(2)], axis=5)
+    both = ops.reshape(both, (2, 2, 2, 2, fan_in, 16 * fan_out))
+    both = ops.reshape(ops.transpose(both, (0, 2, 1, 3, 4, 5)), (2, 2, 4 * fan_in, 16 * fan_out))
+    return _blocks_to_space(_biased(x, both, ops.tile(bias, 4)), 4)
 
 
 @keras.saving.register_keras_serializable("tf_psgan")
@@ -124,7 +157,7 @@ class UpConvolution(keras.layers.Layer):
         return ops.repeat(ops.repeat(taps, 2, axis=0), 2, axis=1)
 
     def _raw(self, x: Any) -> Any:
-        return depth_to_space(ops.conv(x, self._phases(ops.cast(self.kernel, x.dtype)), padding="valid"))
+        return depth_to_space(convolve_training(x, self._phases(ops.cast(self.kernel, x.dtype))))
 
     def _phases(self, kernel: Any) -> Any:
         """[side, side, in, out] -> [3, 3, in, 4 out]: input i reaches output 2 i + u through kernel[u]."""
@@ -137,3 +170,23 @@ class UpConvolution(keras.layers.Layer):
     def _vector(self, name: str, initializer: Any, trainable: bool = True) -> Any:
         shape = (self.filters,)
         return self.add_weight(shape=shape, initializer=initializer, trainable=trainable, autocast=False, name=name)
+
+
+def _biased(x: Any, kernel: Any, bias: Any) -> Any:
+    """A convolution without padding, and its bias."""
+    x = ops.conv(x, kernel, padding="valid")
+    if keras.backend.backend() != "tensorflow":
+        return x + bias
+    import tensorflow as tf  # only here, as above
+
+    # As the very next operations bias and ReLU become a part of the convolution: a fifth of a picture's time.
+    return tf.nn.bias_add(x, bias)
+
+
+def _blocks_to_space(x: Any, side: int) -> Any:
+    """[batch, rows, cols, side * side * c] -> [batch, side * rows, side * cols, c]; pixels in reading order."""
+    batch, rows, cols, channels = ops.shape(x)
+    each = channels // side**2
+    x = ops.reshape(x, (batch, rows, cols, side, side, each))
+    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+    return ops.reshape(x, (batch, side * rows, side * cols, each))

@@ -1,5 +1,7 @@
 """What can be checked before a run trains: its settings, its pictures and its folder. Writes nothing."""
 
+import math
+
 from tf_psgan import device, geometry, manifest
 from tf_psgan.config import Config
 from tf_psgan.judge import LEAST_PIXELS
@@ -29,6 +31,8 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
         )
     if not config.data.images:
         raise ValueError("images: none named; give --images=PICTURE_OR_FOLDER[,...].")
+    if training.conditioning == "source" and not config.model.global_channels:
+        raise ValueError("conditioning: source, but no global vector to tell it by; give --global_channels, as in 32.")
     folder.check_place()
     folder.check_config(config)
     pictures = manifest.check(manifest.scan(config.data.images), crop)
@@ -38,10 +42,24 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
                 f"{entry.path}: {entry.height}x{entry.width} pixels are too few to judge samples by; "
                 f"use pictures of {LEAST_PIXELS}x{LEAST_PIXELS} or more."
             )
+    if training.conditioning == "source":
+        _check_conditioning(config, pictures)
     folder.check_manifest(pictures)
     for entry in pictures.skipped:
         Progress.say(f"skipped: {entry.reason}")
     return pictures
+
+
+def _check_conditioning(config: Config, pictures: manifest.Manifest) -> None:
+    """Raises ValueError where the pictures cannot be told apart."""
+    count, megabytes = len(pictures.usable), 3 * sum(entry.height * entry.width for entry in pictures.usable) / 2**20
+    if config.model.waves and config.model.wave_hidden < count:
+        hidden = config.model.wave_hidden
+        raise ValueError(f"wave_hidden: {hidden} units cannot keep {count} pictures' waves apart; give {4 * count}.")
+    if megabytes > config.data.cache_megabytes:
+        raise ValueError(
+            f"conditioning: source needs all pictures in memory at once; give --cache_megabytes={math.ceil(megabytes)}."
+        )
 
 
 def describe(config: Config, pictures: manifest.Manifest) -> str:

@@ -153,7 +153,7 @@ def _tell(run: Path, plane: Plane, picture: Composition, step: int) -> None:
     """Says what a user should know before the picture is there."""
     stored = RunFolder(run).read_textures(plane.config.global_channels)
     for texture in picture.scene.field.textures:
-        if isinstance(texture, str) and stored[texture].step != step:
+        if isinstance(texture, str) and stored[texture].step not in (None, step):
             Progress.say(f"texture {texture}: found at step {stored[texture].step}, the run is at step {step}; "
                          "it may look otherwise now.")
     if not (picture.scene.rows or picture.scene.cols):

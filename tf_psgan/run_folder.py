@@ -5,7 +5,7 @@
   conditions.json  what the exact bits depend on, and what of it changed on the way
   checkpoints/   previews/   logs/ (TensorBoard)
   metrics.jsonl  a line per evaluation
-  textures/      global vectors found for pictures, one file a name
+  textures/      global vectors of pictures, found or learned, one file a name
   report.md      and its pictures, at the end
 """
 
@@ -33,10 +33,10 @@ FREE = frozenset({
 
 @dataclasses.dataclass(frozen=True)
 class StoredTexture:
-    """A global vector that was found for a picture, and the step of the model in which it means that texture."""
+    """A global vector, and the step of the model in which it means its texture; None for one that always does."""
 
     vector: tuple[float, ...]
-    step: int
+    step: int | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +167,8 @@ class RunFolder:
         for file in sorted((self.path / "textures").glob("[!.]*.json")):
             with self._reading(f"textures/{file.name}", "delete it and find the texture again") as text:
                 values = json.loads(text)
-                stored = StoredTexture(tuple(values["vector"]), int(values["step"]))
+                step = values["step"] if values["step"] is None else int(values["step"])
+                stored = StoredTexture(tuple(values["vector"]), step)
                 if len(stored.vector) != channels or not all(abs(value) <= 1.0 for value in stored.vector):
                     raise ValueError(f"not {channels} numbers from -1 to 1")
                 found[file.stem] = stored

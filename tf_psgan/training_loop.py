@@ -6,17 +6,30 @@ are pinned.
 """
 
 import contextlib
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from tf_psgan import checkpoint, device, evaluation, first_waves, geometry, manifest, noise, preparation, report
+from tf_psgan import (
+    checkpoint,
+    conditioning,
+    device,
+    evaluation,
+    first_waves,
+    geometry,
+    manifest,
+    noise,
+    preparation,
+    report,
+)
 from tf_psgan.config import Config
 from tf_psgan.data import Shelves
 from tf_psgan.gan_step import GanStep
-from tf_psgan.judge import Sources
+from tf_psgan.judge import SOURCE_PIXELS, Sources, middle
 from tf_psgan.progress import Progress, Schedule
 from tf_psgan.run_folder import RunFolder
 from tf_psgan.stopping import Stopping
@@ -34,7 +47,7 @@ def rehearse(config: Config, path: Path) -> str:
     """Checks everything that `train` would and trains nothing; a line that says what would be trained."""
     pictures = preparation.prepare(config, RunFolder(path))
     if config.model.waves:
-        _first_waves(config, Sources.read(pictures))
+        _first_waves(config, pictures)
     return f"{path}: ready to learn from {preparation.describe(config, pictures)}; nothing was trained or written."
 
 
@@ -65,9 +78,10 @@ class _Run:
     def __init__(self, config: Config, folder: RunFolder, pictures: manifest.Manifest, threads: int) -> None:
         self.config, self.folder = config, folder
         dtype = device.compute_type(config.training.dtype)
-        self.step = GanStep(config, dtype)
+        told = config.training.conditioning == "source"
+        self.step = GanStep(config, dtype, len(pictures.usable) if told else 0)
         self.state = self.step.state()
-        self.sources = Sources.read(pictures)
+        self.pictures, self.sources = pictures, Sources.read(pictures)
         self.evaluator = evaluation.Evaluator(self.sources, config.training, folder)
         self.shelves = Shelves(
             pictures,
@@ -151,7 +165,9 @@ class _Run:
         if found.path is None:
             self.folder.write_conditions(conditions)
             if self.config.model.waves:
-                self.step.start_waves(_first_waves(self.config, self.sources))
+                self.step.start_waves(_first_waves(self.config, self.pictures))
+            if self.step.sources:
+                self._name_textures()
             self._save_at(0.0)
             return 0.0
         Progress.say(f"resumed from {found.path.name}.")
@@ -159,6 +175,13 @@ class _Run:
             Progress.say(f"{change}: the last bits will differ from an unbroken run's.")
         self.saved = found.step
         return float(found.notes["seconds"])
+
+    def _name_textures(self) -> None:
+        """Stores each picture's global vector under the picture's name."""
+        paths, channels = [entry.path for entry in self.pictures.usable], self.config.model.global_channels
+        for number, name in enumerate(conditioning.names(paths)):
+            vector = conditioning.vectors(number, channels).numpy().tolist()
+            self.folder.write_texture(name, vector, {"step": None, "picture": paths[number]})
 
     def _settle(self) -> None:
         self.step.settle(noise.fold(self.config.training.seed, -1, self.step.step))
@@ -204,7 +227,12 @@ class _Run:
         self.progress.metrics(self.evaluator.evaluate(self.step.averaged, counters, self.losses))
 
 
-def _first_waves(config: Config, sources: Sources) -> Any:
+def _first_waves(config: Config, pictures: manifest.Manifest) -> np.ndarray:
     """Where the wave numbers start; ValueError where so many do not fit into the pictures."""
-    side = geometry.pixels_per_cell(len(config.model.filters) + 1)
-    return first_waves.first_waves(sources.pictures, config.model, config.training.first_waves, side)
+    model, how = config.model, config.training.first_waves
+    side = geometry.pixels_per_cell(len(model.filters) + 1)
+    if config.training.conditioning == "source":
+        alone = dataclasses.replace(model, global_channels=0)
+        read = (middle(manifest.read(entry), SOURCE_PIXELS) for entry in pictures.usable)
+        return np.stack([first_waves.first_waves([picture], alone, how, side) for picture in read])
+    return first_waves.first_waves(Sources.read(pictures).pictures, model, how, side)

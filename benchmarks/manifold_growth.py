@@ -1,0 +1,93 @@
+"""How quality falls as textures are added to one model, at equal training.
+
+  python -m tf_psgan.made_many --out=runs/many-pictures
+  python benchmarks/manifold_growth.py --out=runs/growth --images=runs/many-pictures [--counts=1,2,4,8,16,32,56]
+                                       [--steps=1500] [--conditioning=source,none] [--threads=0] [--json=growth.json]
+
+Trains `flags/many.cfg` once on the first 1, 2, 4, ... pictures of a folder, each for the same number of steps of the
+same batch, so that each costs the same time whatever else the machine does; and judges each run as
+`benchmarks/manifold.py` does. Pictures of `made_many` come in its own order, kind by kind; others by name. A run that
+is already there is only read; one that was interrupted goes on.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import manifold
+from absl import flags
+
+from tf_psgan import flags as edge
+from tf_psgan import images
+from tf_psgan.run_folder import RunFolder
+
+WAYS = {"source": (), "none": ("--waves=12", "--wave_rate=0.25")}  # without conditioning waves are shared by all
+USAGE = "Trains models of more and more textures for equally many steps and tabulates how good they are."
+ROOT = Path(__file__).parents[1]
+
+
+def define(values: flags.FlagValues) -> None:
+    """Where, which pictures, how many of them, how long."""
+    flags.DEFINE_string("out", None, "Folder for the runs.", flag_values=values)
+    flags.DEFINE_string("images", None, "Folder of the pictures.", flag_values=values)
+    flags.DEFINE_list("counts", ["1", "2", "4", "8", "16", "32", "56"], "Textures in a model.", flag_values=values)
+    flags.DEFINE_list("conditioning", ["source"], "Ways to train: source, none (12 waves).", flag_values=values)
+    flags.DEFINE_integer("steps", 1500, "Steps of each run.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("seed", 1, "Every random number follows from it.", flag_values=values)
+    flags.DEFINE_integer("threads", 0, "Threads; 0 for one a core.", flag_values=values)
+    flags.DEFINE_integer("textures", 64, "Random textures to look at.", lower_bound=1, flag_values=values)
+    flags.DEFINE_string("json", "", "Where to write all figures.", flag_values=values)
+
+
+def main(values: flags.FlagValues) -> str:
+    """Trains what is missing; a Markdown table of all runs."""
+    out, folder = edge.path(values, "out"), edge.path(values, "images")
+    found = sorted((file for file in folder.iterdir() if file.suffix.lower() in images.SUFFIXES), key=_order)
+    rows = []
+    for conditioning in values["conditioning"].value:
+        if conditioning not in WAYS:
+            raise ValueError(f"conditioning: {conditioning!r} is not one of {', '.join(WAYS)}.")
+        for count in map(int, values["counts"].value):
+            if not 1 <= count <= len(found):
+                raise ValueError(f"counts: {count} of {len(found)} pictures in {folder}; give 1 .. {len(found)}.")
+            run = RunFolder(out / f"{conditioning}-{count}")
+            shared = [f"--steps={values['steps'].value}", f"--seed={values['seed'].value}"]
+            pictures = ",".join(str(file.resolve()) for file in found[:count])
+            rows.append(_row(run, pictures, [*shared, f"--threads={values['threads'].value}"], conditioning, values))
+    if values["json"].value:
+        Path(values["json"].value).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    lines = ["| conditioning | textures | steps | minutes | mean distance | median | right | random: covered | sure |"]
+    lines.append("|---" * 9 + "|")
+    for row in rows:
+        count = len(row["sources"])
+        lines.append(
+            f"| {row['conditioning']} | {count} | {row['run_steps']} | {row['minutes']:.1f} | "
+            f"{row['mean_distance']:.2f} | {row['median_distance']:.2f} | {row['right']} of {count} | "
+            f"{row['covered']} of {count} | {row['sure']} of {row['random']} |"
+        )
+    return "\n".join(lines)
+
+
+def _row(run: RunFolder, pictures: str, length: list[str], conditioning: str, values: Any) -> dict[str, Any]:
+    """Trains a run where it is not there yet, and judges it."""
+    if not (run.path / "report.md").exists():
+        own = [f"--run={run.path.resolve()}", f"--images={pictures}", f"--conditioning={conditioning}"]
+        still = [*WAYS[conditioning], "--minutes=0", "--evaluate_minutes=0"]
+        command = [sys.executable, "train.py", "--flagfile=flags/many.cfg", *own, *length, *still]
+        subprocess.run(command, check=True, cwd=ROOT)
+    last = run.read_metrics()[-1]
+    figures = manifold.Manifold(run.path, values["textures"].value, 256).figures()
+    return figures | {"run_steps": last["step"], "minutes": last["seconds"] / 60.0}
+
+
+def _order(file: Path) -> tuple[int, str]:
+    """Numbered pictures number by number."""
+    number = re.search(r"-(\d+)$", file.stem)
+    return int(number[1]) if number else 0, file.name
+
+
+if __name__ == "__main__":
+    sys.exit(edge.run(sys.argv, USAGE, define, main))
