@@ -1,146 +1,168 @@
-"""Pictures and training steps a second, beside the plain Keras way, interleaved in one run.
+"""Pictures a second, beside the same network in other engines, interleaved in one run.
 
-  python benchmarks/speed.py [--flagfile=flags/honeycomb.cfg] [--rounds=15]
+  python benchmarks/speed.py [--flagfile=flags/paper.cfg] [--sizes=512] [--rounds=15] [--json=speed.json]
+  python benchmarks/speed.py --backend=jax [--sizes=512,1024,2048,4096] [--batches=1,4,16,64]
 
-Plain: the same widths as keras.layers.Conv2DTranspose and Conv2D (5x5, stride two, zero-padded), batch norm, Keras's
-own Adam, float32. Here: the plane's 512 x 512 window at both compute types, and `GanStep` at both.
+All engines have the same weights, drawn at random, and as many threads as there are cores. "network": latents in
+memory to a float picture, with the plane's halo; "zero-padded" ways have no halo and so a little less work. "picture":
+a seed to uint8, so noise, network, crop and bytes; here the plane's exact noise and waves, in PyTorch `torch.rand`.
+Useful operations are those of the weights that the kernel really has, without the halo. The training step is timed by
+training_speed.py. With --backend=jax the Keras model is timed under JAX, on a GPU where there is one.
 """
 
-import dataclasses
-import itertools
-import statistics
+import importlib
+import json
+import os
+import platform
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from absl import flags
 
-from tf_psgan import data, device, losses, noise
 from tf_psgan import flags as edge
-from tf_psgan.config import Config
-from tf_psgan.frozen import freeze
-from tf_psgan.gan_step import GanStep
-from tf_psgan.plane import Plane
 
-USAGE = "Times pictures and training steps beside plain Keras."
-SIDE = 512
+USAGE = "Times pictures beside PyTorch, onnxruntime, OpenVINO and plain Keras; or under JAX."
+OTHERS = ("torch", "onnxruntime", "openvino")
 
 
 def define(values: flags.FlagValues) -> None:
-    """The settings of the networks, and how often to time."""
+    """The settings of the network, the sizes, and how often to time."""
     edge.define_config(values)
-    flags.DEFINE_integer("rounds", 15, "Timings of each way; the median is shown.", lower_bound=3, flag_values=values)
-    flags.DEFINE_string("run", None, "Not used; here so that presets can be read.", flag_values=values)
+    where: dict[str, Any] = {"flag_values": values}
+    flags.DEFINE_list("sizes", ["256", "512", "1024", "2048", "4096"], "Sides of the pictures in pixels.", **where)
+    flags.DEFINE_list("batches", ["1", "4", "16", "64"], "Pictures at a time, with --backend=jax.", **where)
+    flags.DEFINE_integer("rounds", 15, "Timings of each way; fewer above 512 pixels, 3 at least.", 3, **where)
+    flags.DEFINE_enum("backend", "tensorflow", ["tensorflow", "jax"], "What runs the Keras model.", **where)
+    flags.DEFINE_integer("frozen_up_to", 1024, "Largest side at which PyTorch is frozen and compiled.", 0, **where)
+    flags.DEFINE_float("gigabytes", 64.0, "Memory of the device, with --backend=jax.", 0.1, **where)
+    flags.DEFINE_string("json", None, "Where to write all figures.", **where)
+    flags.DEFINE_string("run", None, "Not used; here so that presets can be read.", **where)
 
 
 def main(values: flags.FlagValues) -> str:
     """Times all ways in turn; a Markdown table."""
     config = edge.read_config(values)
-    threads = device.pin_threads(config.training.threads)
-    pictures, steps = _pictures(config), _steps(config)
-    lines = [f"{threads} threads, TensorFlow {tf.__version__}, {device.conditions(threads, '')['processor']}", ""]
-    lines += ["| way | median ms | spread ms | against plain Keras |", "|---|---|---|---|"]
-    for title, ways in ((f"{SIDE} x {SIDE} picture", pictures), ("training step", steps)):
-        times = _interleave(ways, values["rounds"].value)
-        plain = statistics.median(times["plain Keras, float32"])
-        for name, taken in times.items():
-            median, low, high = statistics.median(taken), min(taken), max(taken)
-            ratio = f"{plain / median:.2f} x as fast"
-            lines.append(f"| {title}: {name} | {median:.1f} | {low:.1f} to {high:.1f} | {ratio} |")
-    return "\n".join(lines)
+    sizes, batches = (_numbers(values, name) for name in ("sizes", "batches"))
+    if values["backend"].value == "jax":
+        os.environ["KERAS_BACKEND"] = "jax"
+    work: Any = importlib.import_module("engines.work").draw(config.model)
+    if wrong := [pixels for pixels in sizes if pixels % work.cell]:
+        raise ValueError(f"sizes: {wrong[0]} is no multiple of the cell of {work.cell} pixels; give others.")
+    compare = _jax if values["backend"].value == "jax" else _compare
+    found = compare(work, sizes, batches, values, config.training.threads)
+    if path := values["json"].value:
+        Path(path).write_text(json.dumps(found, indent=1), encoding="utf-8")
+    return "\n".join(_markdown(found))
 
 
-def _interleave(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    for way in ways.values():
-        way()
-        way()
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, way in ways.items():
-            began = time.perf_counter()
-            way()
-            times[name].append(1e3 * (time.perf_counter() - began))
-    return times
+def _compare(work: Any, sizes: list[int], _: list[int], values: flags.FlagValues, threads: int) -> dict[str, Any]:
+    from engines import matrix, with_tensorflow
+    from engines.rounds import interleave, spread
+
+    from tf_psgan import device
+
+    threads, rounds = device.pin_threads(threads), values["rounds"].value
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    missing, packages = [], {}
+    for name in OTHERS:
+        try:
+            packages[name] = importlib.import_module(name).__version__
+        except ImportError:
+            missing.append(f"{name} is left out: pip install {name}.")
+    if "torch" in packages:
+        importlib.import_module("torch").set_num_threads(threads)
+    exports, rows, best = with_tensorflow.Exports(work), [], {"float32": 0.0, "bfloat16": 0.0}
+    for pixels in sizes:
+        ways = with_tensorflow.ways(work, exports, pixels) + list(
+            _others(work, pixels, list(packages), threads, pixels <= values["frozen_up_to"].value)
+        )
+        expected = next(way for way in ways if way.name == "here, network" and way.dtype == "float32").picture()
+        products = matrix.products(("TensorFlow", "PyTorch") if "torch" in packages else ("TensorFlow",))
+        times = interleave(
+            dict(enumerate(way.run for way in ways)) | products, max(3, min(rounds, rounds * 512 // pixels))
+        )
+        for engine, dtype, shape in products:
+            rate = matrix.operations(shape) / spread(times[engine, dtype, shape])[0] * 1e3
+            best[dtype] = max(best[dtype], rate)
+        for i, way in enumerate(ways):
+            median, low, high = spread(times[i])
+            rows.append({
+                "pixels": pixels, "part": way.part, "dtype": way.dtype, "form": way.name, "median": median, "low": low,
+                "high": high, "rate": work.operations(pixels) / median * 1e3, "apart": _apart(way, expected),
+            })  # fmt: skip
+    about = f"{threads} threads, {device.conditions(threads, '')['processor']}, " + ", ".join(
+        f"{name} {version}" for name, version in {"tensorflow": device.tf.__version__, **packages}.items()
+    )
+    return {"about": about, "missing": missing, "best": best, "network": _called(work), "rows": rows}
 
 
-def _pictures(config: Config) -> dict[str, Callable[[], object]]:
-    plain = _plain_generator(config)
-    cells = SIDE // 2 ** (len(config.model.filters) + 1)
-    latents = tf.random.stateless_uniform((1, cells, cells, plain.input_shape[-1]), (1, 2), -1.0, 1.0)
-    call = tf.function(lambda: plain(latents, training=False))
-    ways: dict[str, Callable[[], object]] = {"plain Keras, float32": lambda: call().numpy()}
-    for dtype in ("float32", "mixed_bfloat16"):
-        step = GanStep(config, dtype)
-        step.settle(noise.fold(0, 0))
-        frozen = freeze(step.averaged)
-        # A new network has equal output phases and biases of 0, which TensorFlow would make use of.
-        random = np.random.default_rng(0)
-        blocks = [tuple(p + random.normal(0, 0.02, p.shape).astype(np.float32) for p in b) for b in frozen.blocks]
-        plane = Plane(dataclasses.replace(frozen, blocks=tuple(blocks)), cells)
-        seeds = itertools.count()  # each time another picture: the plane keeps its newest tiles
-
-        def window(plane: Plane = plane, seeds: Iterator[int] = seeds) -> object:
-            return plane.window(next(seeds), 0, 0, 0, SIDE, SIDE)
-
-        ways[f"plane, {dtype}"] = window
-    return ways
+def _others(work: Any, pixels: int, packages: list[str], threads: int, frozen: bool) -> Iterator[Any]:
+    if "torch" in packages:
+        yield from importlib.import_module("engines.with_torch").ways(work, pixels, frozen)
+    for name in ("onnxruntime", "openvino"):
+        if name in packages:
+            yield from importlib.import_module("engines.with_onnx").ways(name, work, pixels, threads)
 
 
-def _steps(config: Config) -> dict[str, Callable[[], object]]:
-    pixels = tf.cast(tf.random.stateless_uniform((384 * 384, 3), (1, 2), 0, 256, tf.int32), tf.uint8)
-    whole = tf.constant([384], tf.int64)
-    shelf = data.Shelf(pixels, tf.constant([0], tf.int64), whole, whole)
-    ways: dict[str, Callable[[], object]] = {"plain Keras, float32": _plain_step(config, shelf)}
-    for dtype in ("float32", "mixed_bfloat16"):
-        step = GanStep(config, dtype)
-        ways[f"GanStep, {dtype}"] = lambda step=step: float(step(shelf)["generator_loss"])  # type: ignore[misc]
-    return ways
+def _apart(way: Any, expected: np.ndarray) -> float | None:
+    """How far a picture is from the float32 one at most, in levels of 255."""
+    if way.picture is None:
+        return None
+    cut = slice(way.inside, len(expected) - way.inside)
+    return float(np.abs(way.picture()[cut, cut] - expected[cut, cut]).max() * 127.5)
 
 
-def _plain_generator(config: Config) -> keras.Model:
-    model = config.model
-    channels = model.local_channels + model.global_channels + (2 if model.quadrature else 1) * model.waves
-    x = inputs = keras.Input((None, None, channels))
-    for filters in model.filters:
-        x = keras.layers.Conv2DTranspose(filters, 5, 2, "same")(x)
-        x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
-    return keras.Model(inputs, keras.layers.Conv2DTranspose(3, 5, 2, "same", activation="tanh")(x))
+def _jax(work: Any, sizes: list[int], batches: list[int], values: flags.FlagValues, _: int) -> dict[str, Any]:
+    engine: Any = importlib.import_module("engines.with_jax")
+    rows = list(engine.table(work, sizes, batches, values["rounds"].value, int(values["gigabytes"].value * 2**30)))
+    about = f"{engine.device()}, {platform.machine()}"
+    best = engine.best_product(values["rounds"].value)
+    return {"about": about, "missing": [], "best": best, "network": _called(work), "rows": rows}
 
 
-def _plain_discriminator(config: Config) -> keras.Model:
-    x = inputs = keras.Input((None, None, 3))
-    for i, filters in enumerate(config.model.critic_filters):
-        x = keras.layers.Conv2D(filters, 5, 2, "same", use_bias=False)(x)
-        x = keras.layers.LeakyReLU(0.2)(keras.layers.BatchNormalization()(x) if i else x)
-    return keras.Model(inputs, keras.layers.Conv2D(1, 5, 2, "same", use_bias=False)(x))
+def _called(work: Any) -> str:
+    widths = ", ".join(str(kernel.shape[2]) for kernel in work.kernels)
+    return f"{widths}, 3 channels, kernel {work.config.kernel}; {work.operations(512) / 1e9:.2f} GFLOP at 512 x 512"
 
 
-def _plain_step(config: Config, shelf: data.Shelf) -> Callable[[], object]:
-    generator, discriminator = _plain_generator(config), _plain_discriminator(config)
-    g_adam, d_adam = (keras.optimizers.Adam(2e-4, 0.5) for _ in range(2))
-    batch, cells = config.data.batch, config.data.crop_cells
-    side = cells * 2 ** (len(config.model.filters) + 1)
-    counter = tf.Variable(0, dtype=tf.int64)
+def _numbers(values: flags.FlagValues, name: str) -> list[int]:
+    try:
+        numbers = [int(item) for item in values[name].value]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise ValueError(f"{name}: {','.join(values[name].value)} are no sizes; give whole numbers, as in 512,1024.")
+    return numbers
 
-    @tf.function
-    def step() -> tf.Tensor:
-        key = noise.fold(1, counter.assign_add(1))
-        real = tf.cast(data.crops(shelf, key, batch, side), tf.float32) / 127.5 - 1.0
-        seeds = tf.stack([counter, counter])
-        latents = tf.random.stateless_uniform((batch, cells, cells, generator.input_shape[-1]), seeds, -1.0, 1.0)
-        with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
-            fake = generator(latents, training=True)
-            real_logits, fake_logits = discriminator(real, training=True), discriminator(fake, training=True)
-            d_loss, g_loss = losses.discriminator(real_logits, fake_logits), losses.generator(fake_logits)
-        for loss, tape, net, adam in ((d_loss, d_tape, discriminator, d_adam), (g_loss, g_tape, generator, g_adam)):
-            variables = net.trainable_variables
-            adam.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        return g_loss
 
-    return lambda: float(step())
+def _markdown(found: dict[str, Any]) -> Iterator[str]:
+    best = found["best"]
+    yield f"{found['about']}"
+    yield f"Network: {found['network']}."
+    yield "Best matrix product: " + ", ".join(f"{dtype} {best[dtype] / 1e9:.0f} GFLOP/s" for dtype in best) + "."
+    yield from found["missing"]
+    yield ""
+    columns = "pixels", "what", "type", "way", "median ms", "quartiles", "useful GFLOP/s", "over the best product"
+    yield f"| {' | '.join(columns)} | apart, levels |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for row in sorted(found["rows"], key=_order):
+        what = row.get("part") or f"batch {row['batch']}"
+        start = f"| {row['pixels']} | {what} | {row['dtype']} | {row['form']} |"
+        if "left_out" in row:
+            yield f"{start} left out: {row['left_out']} | | | | |"
+            continue
+        apart = "" if row["apart"] is None else f"{row['apart']:.2g}"
+        limit = best[row["dtype"]] / row["rate"]
+        spread = f"{row['low']:.1f} to {row['high']:.1f}"
+        yield f"{start} {row['median']:.2f} | {spread} | {row['rate'] / 1e9:.0f} | {limit:.2f} | {apart} |"
+
+
+def _order(row: dict[str, Any]) -> tuple[Any, ...]:
+    """By size and part, the fastest first."""
+    return row["pixels"], row.get("batch", 1), row.get("part", ""), row.get("median", np.inf)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,9 @@ def test_the_bfloat16_picture_is_the_float32_one_within_its_precision():
 def test_painting_with_folded_weights_is_the_network_outside_training(network):
     weights = [(tf.cast(k, network.compute_dtype), tf.cast(b, network.compute_dtype)) for k, b in network.folded()]
     z = tiny.latents(network)
-    np.testing.assert_allclose(paint(weights, z, network.compute_dtype), network(z, training=False), atol=1e-6)
+    # In bfloat16 the last layer sums in another order: now and then one unit of bfloat16 before the tanh.
+    tolerance = 1e-6 if network.compute_dtype == "float32" else 2**-7
+    np.testing.assert_allclose(paint(weights, z, network.compute_dtype), network(z, training=False), atol=tolerance)
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-4), ("mixed_bfloat16", 0.1)])

@@ -74,7 +74,8 @@ class SpatialGenerator(keras.Model):
         x = ops.cast(latents, self.compute_dtype)
         *hidden, last = self.blocks
         for block in hidden:
-            x = ops.relu(block(x, training=training))
+            x = block(x, training=training)
+            x = layers.rectify_training(x) if training else ops.relu(x)
         return ops.tanh(ops.cast(last(x, training=training), "float32"))
 
     def wave_numbers(self, z_global: Any) -> Any:
@@ -141,9 +142,13 @@ def paint(weights: list[tuple[Any, Any]], latents: Any, dtype: str) -> Any:
     The same pictures as `SpatialGenerator.call` outside training; float32 in [-1, 1].
     """
     x = ops.cast(latents, dtype)
-    for kernel, bias in weights[:-1]:
-        x = layers.convolve(x, kernel, bias, relu=True)
-    return ops.tanh(ops.cast(layers.convolve(x, *weights[-1]), "float32"))
+    *hidden, last = weights
+    # Products are cheap in bfloat16: a few more, and the largest field is never laid out as pixels.
+    across = hidden.pop() if dtype == "bfloat16" and hidden else None
+    for block in hidden:
+        x = layers.convolve(x, *block, relu=True)
+    x = layers.convolve_across(layers.convolve_to_phases(x, *across), *last) if across else layers.convolve(x, *last)
+    return ops.tanh(ops.cast(x, "float32"))
 
 
 def _dense(name: str, units: int, activation: str | None, start: Any) -> keras.layers.Dense:

@@ -47,6 +47,12 @@ class Signatures(tf.Module):
         self._description, self._cell = description, frozen.pixels_per_cell
         self._channels = frozen.blocks[0][0].shape[2]
         self.blocks = [[tf.Variable(part, trainable=False) for part in block] for block in frozen.blocks]
+        extent = tiles.cells(self._cell) + 2 * geometry.HALO
+        # Constants here, once for all signatures: variables would be cast and laid out anew for each picture.
+        self._pixels = tf.function(
+            lambda field: tiles.pixels(tiles.cast(frozen.blocks, frozen.dtype), field, frozen.dtype),
+            input_signature=[tf.TensorSpec((1, extent, extent, self._channels), tf.float32)],
+        )
         self.waves = [tf.Variable(part, trainable=False) for part in frozen.waves]
 
     def signatures(self) -> dict[str, Any]:
@@ -208,7 +214,6 @@ class Signatures(tf.Module):
         side = count * self._cell
         phases = noise.phases(seed, self._config.waves)
         wave_turns = _turns(numbers)
-        blocks = tiles.cast(self.blocks, self._dtype)
         first = [at // side for at in corner]
         number = [(at + long - 1) // side - begin + 1 for at, long, begin in zip(corner, extent, first, strict=True)]
 
@@ -220,18 +225,25 @@ class Signatures(tf.Module):
             field = tiles.latents(
                 self._config, tf.reshape(seed, (1, 1)), rows, cols, phases, vectors, wave_turns, weigh(rows, cols)
             )
-            return tiles.pixels(blocks, field, self._dtype)
+            return self._pixels(field)
 
-        made = tf.map_fn(
-            one, tf.range(number[0] * number[1]), parallel_iterations=1,
-            fn_output_signature=tf.TensorSpec((side, side, 3), tf.uint8),
-        )  # fmt: skip
-        # Line by line: a transposition would copy the lines outside the window as well.
         down, right = (at - index * side for at, index in zip(corner, first, strict=True))
-        lines = (down + tf.range(extent[0]))[:, tf.newaxis]
-        parts = (lines // side * number[1] + tf.range(number[1])) * side + lines % side     # [height, tiles across]
-        page = tf.reshape(tf.gather(tf.reshape(made, (-1, side * 3)), parts), (extent[0], number[1] * side, 3))
-        return page[:, right : right + extent[1]]
+
+        def several() -> Any:
+            made = tf.map_fn(
+                one, tf.range(number[0] * number[1]), parallel_iterations=1,
+                fn_output_signature=tf.TensorSpec((side, side, 3), tf.uint8),
+            )  # fmt: skip
+            # Line by line: a transposition would copy the lines outside the window as well.
+            lines = (down + tf.range(extent[0]))[:, tf.newaxis]
+            parts = (lines // side * number[1] + tf.range(number[1])) * side + lines % side     # [height, tiles across]
+            page = tf.reshape(tf.gather(tf.reshape(made, (-1, side * 3)), parts), (extent[0], number[1] * side, 3))
+            return page[:, right : right + extent[1]]
+
+        def single() -> Any:
+            return one(tf.zeros((), tf.int64))[down : down + extent[0], right : right + extent[1]]
+
+        return tf.cond(number[0] * number[1] > 1, several, single)
 
 
 def _signature(picture: Callable[..., Any], encode: Callable[[Any], Any] | None) -> Any:

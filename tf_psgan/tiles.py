@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_psgan import geometry, images, noise, waves
+from tf_psgan import geometry, noise, waves
 from tf_psgan.config import ModelConfig
 from tf_psgan.generator import latent_field, paint
 
@@ -54,7 +54,7 @@ def latents(
     z_global = tf.zeros((*extent, config.global_channels))
     z_periodic = tf.zeros((*extent, (2 if config.quadrature else 1) * config.waves))
     # One texture at a time, so that its waves have the same bits whatever is blended with them.
-    for i in tf.range(tf.shape(weights)[0]):
+    for i in range(weights.shape[0]) if weights.shape[0] else tf.range(tf.shape(weights)[0]):
         weight = weights[i][..., tf.newaxis]
         z_global += weight * vectors[i]
         z_periodic += weight * waves.at_cells(wave_turns[i], phases, rows, cols, config.quadrature)
@@ -73,6 +73,6 @@ def pixels(blocks: list[tuple[Any, Any]], field: Any, dtype: str) -> tf.Tensor:
       blocks: the network's weights, already of `dtype`.
       field: from `latents`.
     """
-    picture = paint(blocks, field, dtype)[0]
-    side = (field.shape[1] - 2 * geometry.HALO) * geometry.pixels_per_cell(len(blocks))
-    return images.to_bytes(picture[geometry.HALO :, geometry.HALO :][:side, :side])
+    # `images.to_bytes` without its clipping: a tanh stays inside. Bytes are cut, not floats: a quarter of the copying.
+    picture = tf.cast(tf.round((paint(blocks, field, dtype) + 1.0) * 127.5), tf.uint8)
+    return picture[0, geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO]

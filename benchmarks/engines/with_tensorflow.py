@@ -1,0 +1,109 @@
+"""This project's ways: the bare network, the plane, and the exported SavedModel in a session; and plain Keras.
+
+The session is the one that TensorFlow Serving uses, without the server around it.
+"""
+
+import atexit
+import itertools
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from engines.work import DTYPES, Way, Work, middle
+from tf_psgan import geometry, saved_model, tiles
+from tf_psgan.frozen import Frozen
+from tf_psgan.generator import paint
+from tf_psgan.plane import Plane
+from tf_psgan.served import Served
+
+
+class Exports:
+    """The work exported once for each compute type, loaded as a server loads it."""
+
+    def __init__(self, work: Work) -> None:
+        folder = Path(tempfile.mkdtemp())
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        self.frozen = {dtype: work.frozen(dtype) for dtype in DTYPES}
+        self.planes = {dtype: Plane(frozen) for dtype, frozen in self.frozen.items()}
+        self.served = {
+            dtype: Served(saved_model.write(frozen, folder / dtype, {}, {})) for dtype, frozen in self.frozen.items()
+        }
+
+
+def ways(work: Work, exports: Exports, pixels: int) -> list[Way]:
+    """All ways to make a picture of one size."""
+    latents = work.latents(pixels)
+    made = [_plain(work, latents, dtype) for dtype in DTYPES]
+    for dtype, frozen in exports.frozen.items():
+        network, served = _network(frozen), exports.served[dtype]
+        held = tf.constant(latents)
+
+        def painted(network: Any = network, held: Any = held) -> np.ndarray:
+            return middle(network(held).numpy()[0])
+
+        def asked(served: Served = served) -> np.ndarray:
+            return served.ask("serving_default", latents=latents)
+
+        def shown(asked: Callable[[], np.ndarray] = asked) -> np.ndarray:
+            return middle(asked()[0])
+
+        run = _ended(network, held)
+        made += [
+            Way("here, network", "network", dtype, run, painted),
+            Way("export in a session, serving_default", "network", dtype, asked, shown),
+            *_pictures(exports.planes[dtype], served, dtype, pixels),
+        ]
+    return made
+
+
+def _ended(network: Callable[[Any], Any], held: Any) -> Callable[[], Any]:
+    return lambda: network(held).numpy()
+
+
+def _network(frozen: Frozen) -> Callable[[Any], Any]:
+    return tf.function(lambda latents: paint(tiles.cast(frozen.blocks, frozen.dtype), latents, frozen.dtype))
+
+
+def _pictures(plane: Plane, served: Served, dtype: str, pixels: int) -> list[Way]:
+    seeds = itertools.count()  # each time another picture: the plane keeps its newest tiles
+    asked = {"texture": 0, "top": 0, "left": 0, "height": pixels, "width": pixels}
+    if not np.array_equal(plane.window(-1, **asked), served.ask("window", seed=-1, **asked)):
+        raise ValueError(f"the export's {pixels} x {pixels} window in {dtype} is not the plane's; they must be alike.")
+    return [
+        Way("here, plane", "picture", dtype, lambda: plane.window(next(seeds), **asked)),
+        Way("export in a session, window", "picture", dtype, lambda: served.ask("window", seed=next(seeds), **asked)),
+    ]
+
+
+def _plain(work: Work, latents: np.ndarray, dtype: str) -> Way:
+    """The same widths as Conv2DTranspose, zero-padded, so without a halo: other pixels near the edges."""
+    x = inputs = keras.Input((None, None, latents.shape[-1]))
+    side = work.config.kernel
+    for filters in work.config.filters:
+        x = keras.layers.Conv2DTranspose(filters, side, 2, "same", use_bias=False, dtype=DTYPES[dtype])(x)
+        x = keras.layers.BatchNormalization(epsilon=0.0, dtype=DTYPES[dtype])(x)
+        x = keras.layers.ReLU(dtype=DTYPES[dtype])(x)
+    last = keras.layers.Conv2DTranspose(3, side, 2, "same", activation="tanh", dtype=DTYPES[dtype])
+    model = keras.Model(inputs, last(x))
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2DTranspose)]
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    for layer, kernel in zip(layers, work.kernels, strict=True):
+        layer.kernel.assign(np.swapaxes(kernel, 2, 3))
+    for norm, bias in zip(norms, work.biases, strict=False):
+        norm.beta.assign(bias)
+    last.bias.assign(work.biases[-1])
+    held = tf.constant(latents[:, geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO])
+    network = tf.function(lambda x: model(x, training=False))
+    # Keras pads a 5x5 kernel by one pixel before and two behind: each layer moves the picture by one of its pixels.
+    moved = 0 if side == 6 else work.cell - 1
+
+    def picture() -> np.ndarray:
+        return np.roll(tf.cast(network(held)[0], tf.float32).numpy(), (-moved, -moved), (0, 1))
+
+    return Way("plain Keras, zero-padded", "network", dtype, _ended(network, held), picture, 3 * work.cell)

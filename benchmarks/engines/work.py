@@ -1,0 +1,108 @@
+"""The work that every engine is given: one network with weights drawn at random, latents, and what its pictures cost.
+
+No TensorFlow is imported here: another backend of Keras runs the same work.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tf_psgan import geometry
+from tf_psgan.config import ModelConfig
+from tf_psgan.frozen import Frozen, freeze
+from tf_psgan.generator import SpatialGenerator
+from tf_psgan.layers import EPSILON
+
+DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+"""Compute types by their short names, as Keras's policies call them."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Work:
+    """A generator as plain arrays.
+
+    Args:
+      kernels: of each layer's transposed convolution with stride two, [side, side, in, out] float32.
+      biases: [out] float32.
+    """
+
+    config: ModelConfig
+    kernels: tuple[np.ndarray, ...]
+    biases: tuple[np.ndarray, ...]
+
+    @property
+    def cell(self) -> int:
+        """Pixels per cell."""
+        return geometry.pixels_per_cell(len(self.kernels))
+
+    def latents(self, pixels: int, batch: int = 1) -> np.ndarray:
+        """Uniform noise in all channels with the plane's halo: float32 [batch, cells + 4, cells + 4, channels]."""
+        extent = pixels // self.cell + 2 * geometry.HALO
+        shape = (batch, extent, extent, self.kernels[0].shape[2])
+        return np.random.default_rng(1).uniform(-1, 1, shape).astype(np.float32)
+
+    def operations(self, pixels: int) -> float:
+        """Useful operations of a pixels x pixels picture: two for each weight that reaches a wanted output.
+
+        What the halo adds and the zero taps that a 5x5 kernel has in its 3x3 form are left out.
+        """
+        total, side = 0.0, pixels / self.cell
+        for kernel in self.kernels:
+            side *= 2
+            total += 2 * side**2 * kernel.size / 4
+        return total
+
+    def generator(self, dtype: str) -> SpatialGenerator:
+        """The project's own network with these weights; `dtype` is a key of DTYPES."""
+        network = SpatialGenerator(self.config, dtype=DTYPES[dtype])
+        for block, kernel, bias in zip(network.blocks, self.kernels, self.biases, strict=True):
+            block.kernel.assign(kernel)
+            if block.normalise:
+                block.gamma.assign(np.ones_like(bias))
+                block.variance.assign(np.full_like(bias, 1.0 - EPSILON))
+            (block.beta if block.normalise else block.bias).assign(bias)
+        return network
+
+    def frozen(self, dtype: str) -> Frozen:
+        """The same, as `Plane` and `saved_model.write` take it."""
+        return freeze(self.generator(dtype))
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """One way to do the work.
+
+    Args:
+      part: "network" (latents in memory to a picture in the engine's own memory) or "picture" (seed to uint8).
+      run: does it once, to the end.
+      picture: the middle of what `run` makes of `Work.latents`, float [pixels, pixels, 3]; None for other latents.
+      inside: how many pixels of `picture` at each edge are not to be compared.
+    """
+
+    name: str
+    part: str
+    dtype: str
+    run: Callable[[], Any]
+    picture: Callable[[], np.ndarray] | None = None
+    inside: int = 0
+
+
+def draw(config: ModelConfig) -> Work:
+    """Weights drawn at random: a new network's equal output phases and zero biases would make some engines faster."""
+    random = np.random.default_rng(0)
+    per_wave = 2 if config.quadrature else 1
+    widths = [config.local_channels + config.global_channels + per_wave * config.waves, *config.filters, 3]
+    side, kernels, biases = config.kernel, [], []
+    for fan_in, fan_out in itertools.pairwise(widths):
+        spread = (2.0 / (fan_in * side**2 / 4)) ** 0.5
+        kernels.append(random.normal(0, spread, (side, side, fan_in, fan_out)).astype(np.float32))
+        biases.append(random.normal(0, 0.1, fan_out).astype(np.float32))
+    return Work(config, tuple(kernels), tuple(biases))
+
+
+def middle(picture: np.ndarray) -> np.ndarray:
+    """A picture [rows, cols, 3] without the network's spare pixels."""
+    return np.asarray(picture, np.float32)[geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO]
