@@ -47,6 +47,6 @@ setup(
         "large": LARGE,
         "video": VIDEO,
         "test": ["pytest>=8,<10", "mypy>=1.15,<3", "ruff>=0.12,<1", *LARGE, *VIDEO, *SERVING, *ONNX, *VALIDATORS],
-        "bench": ["torch>=2.13,<2.15"],
+        "bench": ["torch>=2.13,<2.15", "plenoptic>=2.1,<3", "openvino>=2026.4,<2027", *ONNX],
     },
 )

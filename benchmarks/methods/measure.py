@@ -1,0 +1,81 @@
+"""Measures all pictures of one texture: a process of its own, after they are made.
+
+  python -m benchmarks.methods.measure FOLDER [VGG]
+
+Writes figures.json: per picture the metrics of `tf_psgan.metrics.compare` against the source, the period score, and,
+where VGG-19 weights are given, the distance of its Gram matrices. A picture that was measured before, with or without
+VGG as now, is left as it is. A floor is measured like any other picture.
+"""
+
+import hashlib
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.methods import period_score, results, sources
+from tf_psgan import metrics
+
+Figures = dict[str, float | None]
+
+
+def main(argv: list[str]) -> int:
+    """Measures what is not measured; 2 and one line where that fails."""
+    try:
+        measure(Path(argv[1]), Path(argv[2]) if len(argv) > 2 else None)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def measure(folder: Path, weights: Path | None) -> None:
+    """Brings figures.json of a folder up to date."""
+    source = sources.read(folder)
+    gram = _gram(source, weights) if weights else None
+    file = folder / "figures.json"
+    known = results.read(file)
+    for picture in sorted(folder.glob("*-*.png")):
+        digest = hashlib.sha256(picture.read_bytes() + source.picture.tobytes()).hexdigest()[:16]
+        before = known.get(picture.stem, {})
+        if before.get("digest") == digest and (weights is None or before.get("weights") == weights.name):
+            continue
+        found = of(sources.read_picture(picture), source)
+        if gram:
+            found["gram"] = gram(sources.read_picture(picture))
+        known[picture.stem] = {"digest": digest, "weights": weights.name if weights else "", "figures": found}
+        results.write(file, known)
+
+
+def of(picture: np.ndarray, source: sources.Source) -> Figures:
+    """The figures of one picture; None where one does not apply.
+
+    `period_score`, `far` and `near` are those of `period_score.py`; place and height need a lattice, too.
+    """
+    figures = metrics.compare([picture], [source.picture])
+    if not len(source.periods):
+        figures |= {"peak_offset_pixels": math.nan, "peak_height": math.nan}
+    score = period_score.period_score(picture, source.picture, source.periods)
+    figures |= {"period_score": score.score, "far": score.far, "near": score.near}
+    del figures["diversity"], figures["periodic"]  # the first needs several pictures, the second is the source's
+    return {name: float(value) if math.isfinite(value) else None for name, value in figures.items()}
+
+
+def diversity(folder: Path, source: sources.Source, method: str, seeds: Sequence[int]) -> float:
+    """`metrics.diversity` of a method's pictures of several seeds; nan for fewer than two."""
+    files = [folder / f"{method}-{seed}.png" for seed in seeds]
+    pictures = [sources.read_picture(file) for file in files if file.exists()]
+    return metrics.diversity(pictures, [source.picture])
+
+
+def _gram(source: sources.Source, weights: Path) -> Callable[[np.ndarray], float]:
+    from benchmarks.methods import vgg
+
+    network = vgg.Vgg(weights)
+    return lambda picture: vgg.gram_distance(network, picture, source.picture)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

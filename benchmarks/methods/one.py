@@ -1,0 +1,74 @@
+"""Makes one picture by one method: the process that `benchmarks/fidelity.py` starts for each.
+
+  python -m benchmarks.methods.one JOB_AS_JSON
+
+Each method is imported here, so that a process holds one method's libraries only. Seconds are those of the work,
+compilation included, imports left out; memory is the peak of the whole process, libraries included.
+"""
+
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.methods import results, sources
+
+
+def main(argv: list[str]) -> int:
+    """Does the job and writes its picture and record; 2 and one line where that fails."""
+    job = results.Job(**json.loads(argv[1]))
+    try:
+        picture, taken = _make(job, sources.read(Path(job.folder)))
+    except (ValueError, OSError, ArithmeticError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    taken["megabytes"] = results.peak_megabytes()
+    sources.write_picture(job.picture, picture)
+    results.write(job.record, {"key": job.key, **taken})
+    return 0
+
+
+def _make(job: results.Job, source: sources.Source) -> tuple[np.ndarray, dict[str, float]]:
+    """The picture, and `train_seconds`, `make_seconds` and what else the method says."""
+    texture, settings = source.picture, job.settings
+    budget: dict[str, Any] = {"threads": job.threads}
+    if "train_seconds" in settings:
+        budget |= {"seconds": settings["train_seconds"], "steps": settings["train_steps"]}
+    if job.method in ("psgan", "sgan"):
+        from benchmarks.methods import adversarial
+
+        digest = hashlib.sha256(json.dumps(job.key, sort_keys=True).encode()).hexdigest()[:8]
+        folder = Path(job.folder) / "runs" / f"{job.method}-{job.seed}-{digest}"
+        return adversarial.make(job.method, texture, job.pixels, job.seed, folder, **budget)
+    if job.method == "dcgan":
+        from benchmarks.methods import dcgan
+
+        return dcgan.make(texture, job.seed, **budget)
+    if job.method == "gatys":
+        from benchmarks.methods import gatys
+
+        began = time.perf_counter()
+        picture = gatys.make(texture, job.pixels, job.seed, job.threads, settings["gatys_steps"], Path(settings["vgg"]))
+    elif job.method == "portilla":
+        from benchmarks.methods import portilla
+
+        began = time.perf_counter()
+        picture = portilla.make(texture, job.pixels, job.seed, job.threads, settings["portilla_steps"])
+    elif job.method == "quilting":
+        from benchmarks.methods import quilting
+
+        began = time.perf_counter()
+        side = quilting.block_side(texture, source.periods)
+        picture = quilting.quilt(texture, job.pixels, job.seed, side)
+    else:
+        began = time.perf_counter()
+        picture = source.again(job.seed, job.pixels)
+    return picture, {"train_seconds": 0.0, "make_seconds": time.perf_counter() - began}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

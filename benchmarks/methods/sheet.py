@@ -1,0 +1,38 @@
+"""A contact sheet of one texture: the source, then what each method made of it, with names."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from benchmarks.methods import results, sources, table
+
+GAP, TITLE, COLUMNS = 8, 26, 4
+
+
+def write(folder: Path, methods: Sequence[str], seed: int) -> Path:
+    """Writes sheet.png of a texture's folder, one seed's pictures at one scale; its path."""
+    pictures = [("source", sources.read(folder).picture)]
+    for method in (results.FLOOR, *methods):
+        file = folder / f"{method}-{seed}.png"
+        if file.exists():
+            pictures.append((table.TITLES[method], sources.read_picture(file)))
+    out = folder / "sheet.png"
+    sources.write_picture(out, page(pictures))
+    return out
+
+
+def page(pictures: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
+    """uint8 [h, w, 3]: titled pictures, COLUMNS a row, each at the top left of its cell."""
+    side = max(max(picture.shape[:2]) for _, picture in pictures)
+    columns = min(COLUMNS, len(pictures))
+    rows = -(-len(pictures) // columns)
+    height, width = side + TITLE + GAP, side + GAP
+    canvas = Image.new("RGB", (columns * width + GAP, rows * height + GAP), "white")
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(18)
+    for i, (title, picture) in enumerate(pictures):
+        left, top = GAP + i % columns * width, GAP + i // columns * height
+        draw.text((left, top), title, "black", font)
+        canvas.paste(Image.fromarray(picture), (left, top + TITLE))
+    return np.array(canvas)

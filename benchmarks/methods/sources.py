@@ -1,0 +1,71 @@
+"""The source that all methods learn from, as a folder keeps it for the processes that work on it.
+
+NumPy and Pillow only: a process that holds PyTorch must not load TensorFlow, and its memory is measured.
+"""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.methods import results
+from tf_psgan import made_textures
+
+FLOOR_SEED = 1000
+"""The floor of seed n is the made texture of seed 1000 + n."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A texture to compare on.
+
+    picture: uint8 [side, side, 3].
+    periods: [2, 2] lattice vectors, (row, col) in pixels: exact for made textures, measured in the whole picture for
+      others; [0, 2] without a lattice.
+    made: its name among the made textures, or "".
+    floor: of a picture that is not made, what its own parts score against each other, by figure.
+    """
+
+    name: str
+    picture: np.ndarray
+    periods: np.ndarray
+    made: str = ""
+    floor: dict[str, float | None] = dataclasses.field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Tells this source's pixels from others'."""
+        return hashlib.sha256(self.picture.tobytes()).hexdigest()[:16]
+
+    def again(self, seed: int, pixels: int) -> np.ndarray:
+        """The same made texture by other random numbers: what a perfect method would make."""
+        return made_textures.make(self.made, FLOOR_SEED + seed, pixels, pixels)
+
+    def write(self, folder: Path) -> None:
+        """Keeps it as source.png and source.json."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_picture(folder / "source.png", self.picture)
+        about = {"name": self.name, "periods": self.periods.tolist(), "made": self.made, "floor": self.floor}
+        results.write(folder / "source.json", about)
+
+
+def read(folder: Path) -> Source:
+    """The source that a folder keeps."""
+    about = results.read(folder / "source.json")
+    periods = np.array(about["periods"], float).reshape(-1, 2)
+    return Source(about["name"], read_picture(folder / "source.png"), periods, about["made"], about["floor"])
+
+
+def read_picture(file: Path) -> np.ndarray:
+    """uint8 [h, w, 3] of one of the benchmark's own PNGs."""
+    with Image.open(file, formats=("PNG",)) as image:
+        return np.array(image.convert("RGB"))
+
+
+def write_picture(file: Path, picture: np.ndarray) -> None:
+    """Writes a PNG whole or not at all."""
+    partial = file.with_name(f".{file.name}.partial")
+    Image.fromarray(picture).save(partial, format="PNG", compress_level=1)
+    partial.replace(file)
