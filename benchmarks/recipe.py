@@ -1,0 +1,158 @@
+"""What makes it learn faster and look better: one thing changed at a time, on several textures and seeds.
+
+  python benchmarks/recipe.py --out=runs/recipe [--arms=defaults,no_power] [--seconds=60] [--workers=2]
+
+Every run has one thread and the same budget of processor seconds for its training steps, so that a dearer step has
+fewer of them and other work on the machine is no disadvantage. Its pictures are judged by `metrics.py`. The table holds
+each arm's figures over those of the defaults for the same texture and seed: the median and the middle half over all,
+below 1 for better. A run that is there is only read, so arms can be added.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from tf_psgan import flags as edge
+
+USAGE = "Trains with one setting changed at a time and tabulates what it does."
+ROOT = Path(__file__).parents[1]
+BASE = "defaults"
+# What is changed: settings, and the name of a context in variants.py.
+ARMS: dict[str, tuple[tuple[str, ...], str]] = {
+    BASE: ((), "plain"),
+    "no_power": (("--power=0",), "plain"),
+    "power_3": (("--power=3",), "plain"),
+    "hinge": ((), "hinge"),
+    "r1": (("--r1=1",), "plain"),
+    "spectral_norm": ((), "spectral_norm"),
+    "two_rates": ((), "two_rates"),
+    "rate_doubled": (("--learning_rate=4e-4",), "plain"),
+    "alternating": (("--updates=alternating",), "plain"),
+    "no_average": (("--average=0",), "plain"),
+    "average_99": (("--average=0.99",), "plain"),
+    "ladder_waves": (("--first_waves=paper", "--wave_rate=1"), "plain"),
+    "no_waves": (("--waves=0",), "plain"),
+    "padded": ((), "padded"),
+    "kernel_5": (("--kernel=5",), "plain"),
+    "augmented": ((), "augmented"),
+    "crops_128": (("--crop_cells=8",), "plain"),
+    "crops_192": (("--crop_cells=12",), "plain"),
+    "batch_4": (("--batch=4",), "plain"),
+    "batch_16": (("--batch=16",), "plain"),
+    "cells_32": (("--filters=256,128,64,32", "--crop_cells=5"), "plain"),
+    "wider": (("--filters=256,128,64", "--critic_filters=64,128,256,512"), "plain"),
+    "narrower": (("--filters=64,32,16", "--critic_filters=16,32,64,128"), "plain"),
+    "field_61": (("--critic_filters=32,64,128",), "plain"),
+    "field_253": (("--critic_filters=32,64,128,256,256", "--crop_cells=12"), "plain"),
+}
+TEXTURES = ("honeycomb", "brick", "knit", "scales", "pebbles", "water")
+FIGURES = ("autocorrelation_distance", "log_spectrum", "sliced_wasserstein", "colour")
+PICTURES, PIXELS = 6, 256
+
+
+def define(values: flags.FlagValues) -> None:
+    """Where, which arms, textures and seeds, how long; and the settings that all runs share."""
+    flags.DEFINE_string("out", None, "Folder for the results.", flag_values=values)
+    flags.DEFINE_list("arms", list(ARMS), f"What to try: {', '.join(ARMS)}.", flag_values=values)
+    flags.DEFINE_list("textures", list(TEXTURES), "Pictures in textures/, without .png.", flag_values=values)
+    flags.DEFINE_list("seeds", ["1", "2", "3"], "Seeds.", flag_values=values)
+    flags.DEFINE_float("seconds", 60.0, "Processor seconds of training steps.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("workers", 2, "Runs side by side.", lower_bound=1, flag_values=values)
+
+
+def main(values: flags.FlagValues) -> str:
+    """Trains what is missing, arm by arm; a Markdown table."""
+    out = edge.path(values, "out")
+    if unknown := [arm for arm in values.arms if arm not in ARMS]:
+        raise ValueError(f"arms: {unknown[0]!r} is none; choose from {', '.join(ARMS)}.")
+    out.mkdir(parents=True, exist_ok=True)
+    arms = [BASE, *(arm for arm in values.arms if arm != BASE)]
+    runs = [(a, t, s) for s in values.seeds for a in arms for t in values.textures]
+    with ThreadPoolExecutor(values["workers"].value) as pool:
+        missing = [run for run in runs if not _file(out, *run).exists()]
+        jobs = [pool.submit(_child, out, *run, values["seconds"].value) for run in missing]
+        for job in jobs:
+            job.result()
+    return _table({run: json.loads(_file(out, *run).read_text(encoding="utf-8")) for run in runs}, arms)
+
+
+def _file(out: Path, arm: str, texture: str, seed: str) -> Path:
+    return out / f"{arm}-{texture}-{seed}.json"
+
+
+def _child(out: Path, arm: str, texture: str, seed: str, seconds: float) -> None:
+    one = [sys.executable, __file__, "--one", str(_file(out, arm, texture, seed)), arm, texture, seed, str(seconds)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run(one, check=True, cwd=ROOT, env=environment)
+
+
+def _table(found: dict[tuple[str, str, str], dict[str, Any]], arms: list[str]) -> str:
+    lines = ["| arm | steps | " + " | ".join(name.replace("_", " ") for name in FIGURES) + " | lattices |"]
+    lines.append("|---|---|" + "---|" * (len(FIGURES) + 1))
+    for arm in arms:
+        own = {run[1:]: figures for run, figures in found.items() if run[0] == arm}
+        cells = []
+        for name in FIGURES:
+            ratios = [figures[name] / found[(BASE, *run)][name] for run, figures in own.items()]
+            low, middle, high = np.percentile(ratios, (25, 50, 75))
+            cells.append(f"{middle:.2f} ({low:.2f} to {high:.2f})")
+        periodic = [figures for figures in own.values() if figures["periodic"]]
+        stand = sum(f["peak_offset_pixels"] <= 1.5 and f["peak_height"] >= 0.9 for f in periodic)
+        steps = f"{np.median([figures['step'] for figures in own.values()]):.0f}"
+        lines.append(f"| {arm} | {steps} | {' | '.join(cells)} | {stand} of {len(periodic)} |")
+    return "\n".join(lines)
+
+
+def _train(path: Path, arm: str, texture: str, seed: str, seconds: float) -> None:
+    """One run, in a process of its own."""
+    import tensorflow as tf
+
+    sys.path.insert(0, str(ROOT))  # benchmarks/ is not installed
+    from benchmarks import variants
+    from tf_psgan import data, device, first_waves, frozen, geometry, images, metrics, noise
+    from tf_psgan.gan_step import GanStep
+    from tf_psgan.plane import Plane
+
+    settings, variant = ARMS[arm]
+    values = flags.FlagValues()
+    edge.define_config(values)
+    values(["recipe", *settings, f"--seed={seed}"])
+    config = edge.read_config(values)
+    device.pin_threads(1)
+    source = images.decode(ROOT / "textures" / f"{texture}.png")
+    cell = geometry.pixels_per_cell(len(config.model.filters) + 1)
+    height, width = source.shape[:2]
+    whole = [tf.constant([extent], tf.int64) for extent in (height, width)]
+    shelf = data.Shelf(tf.constant(source.reshape(-1, 3)), tf.constant([0], tf.int64), *whole)
+    with getattr(variants, variant)() as alter:
+        step = GanStep(config, device.compute_type(config.training.dtype))
+        alter(step)
+        if config.model.waves:
+            step.start_waves(first_waves.first_waves([source], config.model, config.training.first_waves, cell))
+        step(shelf)  # traced now
+        began = time.process_time()
+        while time.process_time() - began < seconds:
+            int(step(shelf)["generator_loss"])
+        step.settle(noise.fold(int(seed), -1))
+    plane = Plane(frozen.freeze(step.averaged), 2 * PIXELS // cell)
+    pictures = [plane.window(i, 0, 0, 0, PIXELS, PIXELS) for i in range(PICTURES)]
+    figures = {k: v if np.isfinite(v) else None for k, v in metrics.compare(pictures, [source]).items()}
+    images.write_png(path.with_suffix(".png"), images.sheet([source[:PIXELS, :PIXELS], *pictures[:3]], columns=4))
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps({"step": int(step.step), **figures}), encoding="utf-8")
+    new.replace(path)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        _train(Path(sys.argv[2]), *sys.argv[3:6], float(sys.argv[6]))
+    else:
+        sys.exit(edge.run(sys.argv, USAGE, define, main))
