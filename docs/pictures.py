@@ -16,7 +16,7 @@ from tf_psgan.request import Request
 from tf_psgan.scene import Scene
 
 HERE = Path(__file__).parent
-TEXTURES = (20, 22, 24, 25, 3, 5)
+TEXTURES = ("honeycomb", "knit", "pebbles", "scales", "brick", "plate")
 
 
 def local(plane: Plane) -> np.ndarray:
@@ -35,7 +35,7 @@ def periodic(plane: Plane) -> np.ndarray:
 
 
 def different(plane: Plane) -> np.ndarray:
-    """The same noise and the same phases under six global vectors."""
+    """The same noise and the same phases under the global vectors of six pictures."""
     return images.sheet([plane.window(1, texture, 0, 0, 256, 256) for texture in TEXTURES], 3)
 
 
