@@ -54,17 +54,22 @@ def bins(side: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _measure(pictures: tf.Tensor, apart: bool) -> tuple[tf.Tensor, tf.Tensor]:
     """Logarithms of power [groups, bins] and colours [groups, 6]; a group is the batch, or each picture `apart`."""
-    colours = tf.cast(pictures, tf.float32) @ _COLOURS
-    side = pictures.shape[1]
+    pictures, side = tf.cast(pictures, tf.float32), pictures.shape[1]
     window = np.outer(np.hanning(side), np.hanning(side)).astype(np.float32)
-    light = colours[..., 0] - tf.reduce_mean(colours[..., 0], axis=(1, 2), keepdims=True)
-    waves = tf.signal.rfft2d(light * window)
+    light = tf.linalg.matvec(pictures, _COLOURS[:, 0])
+    waves = tf.signal.rfft2d((light - tf.reduce_mean(light, axis=(1, 2), keepdims=True)) * window)
     power = tf.square(tf.math.real(waves)) + tf.square(tf.math.imag(waves))
     if not apart:
-        power, colours = tf.reduce_mean(power, axis=0, keepdims=True), tf.reshape(colours, [1, -1, side, 3])
+        power = tf.reduce_mean(power, axis=0, keepdims=True)
     bin_of, counts = bins(side)
     by_frequency = tf.transpose(tf.reshape(power, [-1, len(bin_of)]))
     sums = tf.transpose(tf.math.unsorted_segment_sum(by_frequency, bin_of, len(counts)))
     mean = sums / counts / np.sum(window**2)                        # [groups, bins + 1]
-    means, variances = tf.nn.moments(colours, axes=(1, 2))
-    return tf.math.log(mean[:, :-1] + _ROUNDING), tf.concat([5.0 * means, tf.math.log(variances + _ROUNDING)], axis=1)
+    pixels = tf.reshape(pictures, [-1, side * side, 3] if apart else [1, -1, 3])
+    means = tf.reduce_mean(pixels, axis=1)
+    # Products of the three channels, from which any colour's variance follows: half the time of `tf.nn.moments`.
+    products = tf.matmul(pixels, pixels, transpose_a=True) / tf.cast(tf.shape(pixels)[1], tf.float32)
+    covariance = products - means[:, :, tf.newaxis] * means[:, tf.newaxis]
+    variances = tf.einsum("ic,gij,jc->gc", _COLOURS, covariance, _COLOURS)
+    colours = tf.concat([5.0 * means @ _COLOURS, tf.math.log(tf.nn.relu(variances) + _ROUNDING)], axis=1)
+    return tf.math.log(mean[:, :-1] + _ROUNDING), colours
