@@ -14,7 +14,9 @@ import importlib
 import json
 import os
 import platform
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,11 +53,25 @@ def main(values: flags.FlagValues) -> str:
     work: Any = importlib.import_module("engines.work").draw(config.model)
     if wrong := [pixels for pixels in sizes if pixels % work.cell]:
         raise ValueError(f"sizes: {wrong[0]} is no multiple of the cell of {work.cell} pixels; give others.")
-    compare = _jax if values["backend"].value == "jax" else _compare
+    compare = _jax if values["backend"].value == "jax" else _compare if len(sizes) == 1 else _apart_by_size
     found = compare(work, sizes, batches, values, config.training.threads)
     if path := values["json"].value:
         Path(path).write_text(json.dumps(found, indent=1), encoding="utf-8")
     return "\n".join(_markdown(found))
+
+
+def _apart_by_size(_: Any, sizes: list[int], *__: Any) -> dict[str, Any]:
+    """Each size in a process of its own: what engines keep of one size would fill the memory at the next."""
+    found: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for pixels in sizes:
+            path = Path(folder, f"{pixels}.json")
+            command = [sys.executable, *sys.argv, f"--sizes={pixels}", f"--json={path}"]
+            if (code := subprocess.run(command, stdout=subprocess.DEVNULL).returncode) or not path.exists():
+                raise ValueError(f"sizes: {pixels} ended with {code}; leave it out where memory is short.")
+            found.append(json.loads(path.read_text(encoding="utf-8")))
+    best = {dtype: max(one["best"][dtype] for one in found) for dtype in found[0]["best"]}
+    return found[0] | {"best": best, "rows": [row for one in found for row in one["rows"]]}
 
 
 def _compare(work: Any, sizes: list[int], _: list[int], values: flags.FlagValues, threads: int) -> dict[str, Any]:
@@ -75,24 +91,24 @@ def _compare(work: Any, sizes: list[int], _: list[int], values: flags.FlagValues
     if "torch" in packages:
         importlib.import_module("torch").set_num_threads(threads)
     exports, rows, best = with_tensorflow.Exports(work), [], {"float32": 0.0, "bfloat16": 0.0}
-    for pixels in sizes:
-        ways = with_tensorflow.ways(work, exports, pixels) + list(
-            _others(work, pixels, list(packages), threads, pixels <= values["frozen_up_to"].value)
-        )
-        expected = next(way for way in ways if way.name == "here, network" and way.dtype == "float32").picture()
-        products = matrix.products(("TensorFlow", "PyTorch") if "torch" in packages else ("TensorFlow",))
-        times = interleave(
-            dict(enumerate(way.run for way in ways)) | products, max(3, min(rounds, rounds * 512 // pixels))
-        )
-        for engine, dtype, shape in products:
-            rate = matrix.operations(shape) / spread(times[engine, dtype, shape])[0] * 1e3
-            best[dtype] = max(best[dtype], rate)
-        for i, way in enumerate(ways):
-            median, low, high = spread(times[i])
-            rows.append({
-                "pixels": pixels, "part": way.part, "dtype": way.dtype, "form": way.name, "median": median, "low": low,
-                "high": high, "rate": work.operations(pixels) / median * 1e3, "apart": _apart(way, expected),
-            })  # fmt: skip
+    (pixels,) = sizes
+    ways = with_tensorflow.ways(work, exports, pixels) + list(
+        _others(work, pixels, list(packages), threads, pixels <= values["frozen_up_to"].value)
+    )
+    expected = next(way for way in ways if way.name == "here, network" and way.dtype == "float32").picture()
+    products = matrix.products(("TensorFlow", "PyTorch") if "torch" in packages else ("TensorFlow",))
+    times = interleave(
+        dict(enumerate(way.run for way in ways)) | products, max(3, min(rounds, rounds * 512 // pixels))
+    )
+    for engine, dtype, shape in products:
+        rate = matrix.operations(shape) / spread(times[engine, dtype, shape])[0] * 1e3
+        best[dtype] = max(best[dtype], rate)
+    for i, way in enumerate(ways):
+        median, low, high = spread(times[i])
+        rows.append({
+            "pixels": pixels, "part": way.part, "dtype": way.dtype, "form": way.name, "median": median, "low": low,
+            "high": high, "rate": work.operations(pixels) / median * 1e3, "apart": _apart(way, expected),
+        })  # fmt: skip
     about = f"{threads} threads, {device.conditions(threads, '')['processor']}, " + ", ".join(
         f"{name} {version}" for name, version in {"tensorflow": device.tf.__version__, **packages}.items()
     )
