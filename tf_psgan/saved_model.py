@@ -1,7 +1,7 @@
 """A generator as a SavedModel: versioned folders that TensorFlow Serving and any TensorFlow program can load.
 
-Each weight is stored once, batch norm folded in. A version is written under a temporary name,
-read back the way a server reads it, and only then renamed.
+Each weight is one variable, batch norm folded in, and for windows a constant of the graph besides. A version is written
+under a temporary name, read back the way a server reads it, and only then renamed.
 """
 
 import dataclasses
