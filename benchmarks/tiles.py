@@ -50,7 +50,7 @@ def define(values: flags.FlagValues) -> None:
 
 
 def one_convolution(x: Any, kernel: Any, bias: Any, relu: bool) -> Any:
-    """The project's own form: 3x3 to four times the channels with bias and ReLU, then depth to space."""
+    """The project's own form but for the last two layers in bfloat16: 3x3 with bias and ReLU, then depth to space."""
     return layers.convolve(x, kernel, bias, relu)
 
 
