@@ -29,7 +29,8 @@ BASE = "defaults"
 ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     BASE: ((), "plain"),
     "no_power": (("--power=0",), "plain"),
-    "power_3": (("--power=3",), "plain"),
+    "power_half": (("--power=0.5",), "plain"),
+    "power_8": (("--power=8",), "plain"),
     "hinge": ((), "hinge"),
     "r1": (("--r1=1",), "plain"),
     "spectral_norm": ((), "spectral_norm"),
@@ -37,7 +38,7 @@ ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     "rate_doubled": (("--learning_rate=4e-4",), "plain"),
     "alternating": (("--updates=alternating",), "plain"),
     "no_average": (("--average=0",), "plain"),
-    "average_99": (("--average=0.99",), "plain"),
+    "average_97": (("--average=0.97",), "plain"),
     "ladder_waves": (("--first_waves=paper", "--wave_rate=1"), "plain"),
     "no_waves": (("--waves=0",), "plain"),
     "padded": ((), "padded"),
@@ -48,10 +49,12 @@ ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     "batch_4": (("--batch=4",), "plain"),
     "batch_16": (("--batch=16",), "plain"),
     "cells_32": (("--filters=256,128,64,32", "--crop_cells=5"), "plain"),
-    "wider": (("--filters=256,128,64", "--critic_filters=64,128,256,512"), "plain"),
-    "narrower": (("--filters=64,32,16", "--critic_filters=16,32,64,128"), "plain"),
-    "field_61": (("--critic_filters=32,64,128",), "plain"),
-    "field_253": (("--critic_filters=32,64,128,256,256", "--crop_cells=12"), "plain"),
+    "critic_wider": (("--critic_filters=32,64,128,256",), "plain"),
+    "critic_narrower": (("--critic_filters=8,16,32,64",), "plain"),
+    "wider": (("--filters=256,128,64", "--critic_filters=32,64,128,256"), "plain"),
+    "narrower": (("--filters=64,32,16",), "plain"),
+    "field_61": (("--critic_filters=16,32,64",), "plain"),
+    "field_253": (("--critic_filters=16,32,64,128,128", "--crop_cells=12"), "plain"),
 }
 TEXTURES = ("honeycomb", "brick", "knit", "scales", "pebbles", "water")
 FIGURES = ("autocorrelation_distance", "log_spectrum", "sliced_wasserstein", "colour")

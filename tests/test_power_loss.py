@@ -12,26 +12,64 @@ SIDE = 64
 
 
 def crops(name, seed, side=SIDE, count=8):
-    picture = made_textures.make(name, seed, 4 * side, 4 * side).astype(np.float32) / 127.5 - 1
+    picture = made_textures.make(name, seed, side + 192, side + 192).astype(np.float32) / 127.5 - 1
     return np.stack([picture[r : r + side, c : c + side] for r in (3, 90) for c in (0, 40, 77, 130)][:count])
 
 
+def far(a, b, **kwargs):
+    measured = [power_loss.measure(tf.constant(pictures), **kwargs) for pictures in (a, b)]
+    return power_loss.distance(*measured, a.shape[1])
+
+
+def part(measured, which, side=SIDE):
+    """Of the figures [groups, figures]: half octaves, frequencies of blocks, colours."""
+    weights = power_loss.weights(side)
+    ends = np.flatnonzero(np.diff(weights)) + 1
+    return np.split(np.array(measured), ends, axis=1)[which]
+
+
+def pseudo_huber(difference):
+    return np.hypot(difference, 0.1) - 0.1
+
+
 def test_the_same_pictures_have_no_distance():
-    assert power_loss.distance(crops("brick", 1), crops("brick", 1)).numpy() == 0
+    assert far(crops("brick", 1), crops("brick", 1)).numpy() == 0
 
 
-def test_half_the_contrast_is_two_log_two_apart_in_every_bin():
+def test_half_the_contrast_is_two_log_two_in_every_bin_and_at_every_frequency():
     pictures = np.random.default_rng(0).normal(0, 0.3, (8, SIDE, SIDE, 3)).astype(np.float32)
     pictures -= pictures.mean(axis=(0, 1, 2))
+    own, half = power_loss.measure(pictures), power_loss.measure(pictures / 2)
+    for which in (0, 1):
+        np.testing.assert_allclose(part(own, which) - part(half, which), 2 * math.log(2), rtol=0.02)
     # The colours' variances are half of their figures; their means are zero on both sides.
-    assert power_loss.distance(pictures, pictures / 2).numpy() == pytest.approx(1.5 * (2 * math.log(2)) ** 2, rel=0.01)
+    assert far(pictures, pictures / 2).numpy() == pytest.approx(2.5 * pseudo_huber(2 * math.log(2)), rel=0.01)
 
 
 def test_a_shift_of_colour_is_seen():
     pictures = crops("brick", 1)
     redder = pictures + np.array([0.2, 0, 0], np.float32)
-    by_hand = np.mean(np.square(5 * 0.2 * np.array([0.299, 0.5, -0.25]))) / 2  # three means of six figures
-    assert power_loss.distance(pictures, redder).numpy() == pytest.approx(by_hand, rel=0.02)
+    by_hand = np.mean(pseudo_huber(5 * 0.2 * np.array([0.299, 0.5, -0.25]))) / 2  # three means of six figures
+    assert far(pictures, redder).numpy() == pytest.approx(by_hand, rel=0.02)
+
+
+def test_the_power_of_blocks_is_that_of_white_noise():
+    deviation = 0.2
+    grey = np.random.default_rng(1).normal(0, deviation, (64, SIDE, SIDE, 1)).astype(np.float32).repeat(3, axis=3)
+    measured = power_loss.measure(grey)
+    for which in (0, 1):
+        np.testing.assert_allclose(part(measured, which).mean(), math.log(deviation**2), atol=0.05)
+
+
+@pytest.mark.parametrize("side", [16, 33, 64])
+def test_crops_of_any_side_are_measured_apart_and_as_one(side):
+    pictures = crops("weave", 1, side)
+    apart = power_loss.measure(pictures, apart=True)
+    assert apart.shape == (len(pictures), len(power_loss.weights(side)))
+    one_by_one = np.concatenate([power_loss.measure(pictures[i : i + 1]) for i in range(len(pictures))])
+    np.testing.assert_allclose(apart, one_by_one, atol=1e-3)
+    as_one = power_loss.measure(pictures)
+    np.testing.assert_allclose(np.exp(part(as_one, 1, side)), np.exp(part(apart, 1, side)).mean(0, keepdims=True), rtol=0.01)
 
 
 @pytest.mark.parametrize("side", [32, 160])
@@ -52,41 +90,72 @@ def test_a_wave_lies_in_the_bin_of_its_frequency_and_direction():
         assert totals.argmax() == bin_of[(down % SIDE) * (SIDE // 2 + 1) + across]
 
 
+def test_the_corners_of_the_spectrum_are_seen():
+    board = 0.1 * np.where(np.indices((SIDE, SIDE)).sum(0) % 2, 1, -1)[..., np.newaxis].astype(np.float32)
+    own = crops("honeycomb", 1)
+    assert far(own, own + board).numpy() > 0.05
+
+
 def test_other_windows_of_a_texture_are_nearer_than_other_textures_and_than_blurred_ones():
     own = crops("honeycomb", 1)
-    again = power_loss.distance(own, crops("honeycomb", 2)).numpy()
-    blurred = tf.nn.avg_pool2d(own, 3, 1, "SAME")
-    assert again < 0.2 * power_loss.distance(own, blurred).numpy()
-    assert again < 0.2 * power_loss.distance(own, crops("pebbles", 1)).numpy()
+    again = far(own, crops("honeycomb", 2)).numpy()
+    blurred = tf.nn.avg_pool2d(own, 3, 1, "SAME").numpy()
+    assert again < 0.4 * far(own, blurred).numpy()
+    assert again < 0.4 * far(own, crops("pebbles", 1)).numpy()
 
 
 def test_the_discriminator_is_blind_to_contrast_and_this_loss_is_not():
-    pictures = tf.constant(crops("honeycomb", 1))
+    pictures = crops("honeycomb", 1)
     critic = PatchDiscriminator(ModelConfig(critic_filters=(8, 16, 16)), dtype="float32")
     scores, fainter = critic(pictures), critic(0.5 * pictures)
     assert np.abs(scores - fainter).max() < 0.1 * np.abs(scores).max()  # not 0: batch norm adds to the variance
-    assert power_loss.distance(pictures, 0.5 * pictures).numpy() > 1
+    assert far(pictures, 0.5 * pictures).numpy() > 1
 
 
 def test_gradients_are_finite_for_flat_pictures_and_shrink_the_distance():
-    real, fake = tf.constant(crops("water", 1)), tf.Variable(tf.zeros((8, SIDE, SIDE, 3)))
+    wanted, fake = power_loss.measure(crops("water", 1)), tf.Variable(tf.zeros((8, SIDE, SIDE, 3)))
     with tf.GradientTape() as tape:
-        first = power_loss.distance(real, fake)
+        first = power_loss.distance(wanted, power_loss.measure(fake), SIDE)
     assert np.isfinite(tape.gradient(first, fake)).all()
     fake.assign(tf.random.stateless_uniform(fake.shape, (1, 2), -0.3, 0.3))
     adam = tf.keras.optimizers.Adam(0.01)
-    before = power_loss.distance(real, fake).numpy()
+    before = power_loss.distance(wanted, power_loss.measure(fake), SIDE).numpy()
     for _ in range(100):
         with tf.GradientTape() as tape:
-            loss = power_loss.distance(real, fake)
+            loss = power_loss.distance(wanted, power_loss.measure(fake), SIDE)
         adam.apply_gradients([(tape.gradient(loss, fake), fake)])
-    assert loss.numpy() < 0.1 * before
+    assert loss.numpy() < 0.2 * before
+
+
+def test_the_record_starts_with_the_first_batch_and_becomes_a_slow_mean():
+    record, figures = power_loss.Record(32), len(power_loss.weights(32))
+    given = np.random.default_rng(0).normal(size=(250, figures)).astype(np.float32)
+    for i, row in enumerate(given):
+        before = record.figures.numpy()
+        updated = record.with_batch(tf.constant(row[np.newaxis]))
+        np.testing.assert_array_equal(record.figures, before)  # nothing is changed before `keep`
+        record.keep(updated)
+        if i < 100:
+            np.testing.assert_allclose(record.figures[0], given[: i + 1].mean(0), atol=1e-5)
+    assert record.seen.numpy() == 250
+    by_hand = given[:100].mean(0)
+    for row in given[100:]:
+        by_hand += 0.01 * (row - by_hand)
+    np.testing.assert_allclose(record.figures[0], by_hand, atol=1e-5)
+
+
+def test_the_record_keeps_sources_apart():
+    record = power_loss.Record(32, sources=3)
+    rows = np.arange(4, dtype=np.float32)[:, np.newaxis].repeat(len(power_loss.weights(32)), axis=1)
+    record.keep(record.with_batch(tf.constant(rows), tf.constant([2, 0, 2, 0], tf.int64)))
+    np.testing.assert_allclose(record.figures[:, 0], [2, 0, 1])
+    np.testing.assert_array_equal(record.seen, [1, 0, 1])
 
 
 def test_it_agrees_with_the_metric_on_which_of_two_is_nearer():
     own = crops("honeycomb", 1, 128)
-    near, far = own * 0.95, own * 0.8
-    as_bytes = [np.rint((batch + 1) * 127.5).clip(0, 255).astype(np.uint8) for batch in (own, near, far)]
+    near, faint = own * 0.95, own * 0.8
+    as_bytes = [np.rint((batch + 1) * 127.5).clip(0, 255).astype(np.uint8) for batch in (own, near, faint)]
     known, *others = (metrics.features(list(batch)) for batch in as_bytes)
     assert metrics.log_spectrum_distance(known, others[0]) < metrics.log_spectrum_distance(known, others[1])
-    assert power_loss.distance(own, near) < power_loss.distance(own, far)
+    assert far(own, near) < far(own, faint)

@@ -46,7 +46,7 @@ class ModelConfig:
         (128, 64, 32), "Generator widths, input side first; one more layer makes the colours.", low=1, high=4096
     )
     critic_filters: tuple[int, ...] = setting(
-        (32, 64, 128, 256), "Discriminator widths, picture side first; one more makes the score.", low=1, high=4096
+        (16, 32, 64, 128), "Discriminator widths, picture side first; one more makes the score.", low=1, high=4096
     )
     kernel: int = setting(6, "Side of an up-convolution's kernel: 6, or the paper's 5.", low=5, high=6)
 
@@ -99,11 +99,11 @@ class TrainingConfig:
     wave_rate: float = setting(0.25, "Learning rate of the wave numbers, as a multiple of --learning_rate.", low=0)
     weight_decay: float = setting(1e-8, "L2 penalty on the kernels.", low=0)
     power: float = setting(
-        1.0, "Weight of the distance between crops' power spectra and colours; 0 for the adversarial loss alone.", low=0
+        2.0, "Weight of the distance between crops' power spectra and colours; 0 for the adversarial loss alone.", low=0
     )
     r1: float = setting(0.0, "Weight of the R1 gradient penalty on real crops; 0 turns it off.", low=0)
     r1_every: int = setting(16, "Steps between R1 penalties, each weighted by this number.", low=1)
-    average: float = setting(0.97, "Decay of the running average of the generator's weights.", low=0, high=0.99999)
+    average: float = setting(0.9, "Decay of the running average of the generator's weights.", low=0, high=0.99999)
     patience: int = setting(20, "Steps in a row with gradients that are not finite before a roll-back.", low=1)
     checkpoint_minutes: float = setting(2.0, "Minutes between checkpoints; 0 for none by time.", low=0)
     checkpoint_steps: int = setting(0, "Steps between checkpoints, besides those by time; 0 for none.", low=0)

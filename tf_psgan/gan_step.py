@@ -42,6 +42,8 @@ class GanStep(tf.Module):
             "wave_adam": self._adam("wave_adam", waves_rate, [v for v, w in self._generator_variables if w]),
             "discriminator_adam": self._adam("discriminator_adam", rate, self.discriminator.trainable_variables),
         }
+        self.side = config.data.crop_cells * self.generator.pixels_per_cell
+        self.record = power_loss.Record(self.side, sources)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.skipped = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.skipped_in_a_row = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -57,6 +59,7 @@ class GanStep(tf.Module):
                 found[variable.path] = variable.value
         for name in ("step", "skipped", "skipped_in_a_row", "rollbacks"):
             found[f"counters/{name}"] = getattr(self, name)
+        found |= {"power_record/seen": self.record.seen, "power_record/figures": self.record.figures}
         return found
 
     def start_waves(self, wave_numbers: Any) -> None:
@@ -75,8 +78,7 @@ class GanStep(tf.Module):
           Scalars: `generator_loss`, `discriminator_loss`, `real_score`, `fake_score` (means of D in [0, 1]).
         """
         key = noise.fold(self.config.training.seed, self.step, self.rollbacks)
-        side = self.config.data.crop_cells * self.generator.pixels_per_cell
-        real = images.to_unit(data.crops(shelf, noise.fold(key, 0), self.config.data.batch, side))
+        real = images.to_unit(data.crops(shelf, noise.fold(key, 0), self.config.data.batch, self.side))
         sources = data.drawn(shelf, noise.fold(key, 0), self.config.data.batch) if self.sources else None
         if self.config.training.updates == "together":
             report, finite = self._turn(real, sources, key, generator=True, discriminator=True)
@@ -142,6 +144,9 @@ class GanStep(tf.Module):
         self, real: tf.Tensor, sources: Any, key: tf.Tensor, generator: bool, discriminator: bool
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """Draw, generate, score, the losses, and the updates of the networks whose turn it is, if all is finite."""
+        weight = self.config.training.power if generator else 0.0
+        apart = sources is not None
+        record = self.record.with_batch(power_loss.measure(real, apart), sources) if weight else None
         with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
             with tf.name_scope("generate"):  # what a profile shows
                 fake = self.draw(noise.fold(key, 1), self.config.data.crop_cells, sources)
@@ -152,10 +157,11 @@ class GanStep(tf.Module):
             d_loss = losses.discriminator(real_logits, fake_logits)
             g_loss = losses.generator(fake_logits)
             d_total = d_loss + self._penalty(real, sources) if discriminator else d_loss
-            weight = self.config.training.power
-            # Told the sources, each fake is of the texture of the real crop at its place.
-            apart = sources is not None
-            g_total = g_loss + weight * power_loss.distance(real, fake, apart) if weight and generator else g_loss
+            g_total = g_loss
+            if record:
+                # Told the sources, each fake is of the texture of the real crop at its place.
+                wanted = tf.gather(record[1], sources) if apart else record[1]
+                g_total += weight * power_loss.distance(wanted, power_loss.measure(fake, apart), self.side)
         g_variables = self.generator.trainable_variables if generator else []
         d_variables = self.discriminator.trainable_variables if discriminator else []
         g_gradients = g_tape.gradient(g_total, g_variables)
@@ -165,6 +171,8 @@ class GanStep(tf.Module):
         def update() -> None:
             if generator:
                 self._update_generator(g_gradients)
+                if record:
+                    self.record.keep(record)
             if discriminator:
                 self.optimisers["discriminator_adam"].update(d_gradients)
 

@@ -1,10 +1,14 @@
 """What the discriminator cannot see: how strong each frequency is, and the colours.
 
 Batch norm divides what the discriminator measures by its own root mean square over the batch, so twice the contrast
-scores the same; real and generated pictures pass it apart. A generator that is only told by it stays pale and without
-grain for long. Here the generator is told directly: the power spectrum of its crops is to be that of real ones
-(the spectral loss of Durall et al. 2020, arXiv:2003.01826, section 4, by direction too), and so are the mean and the
-variance of three colours.
+scores the same; real and generated pictures pass it apart. A generator that is only told by it stays pale, and without
+grain or with a grid of single pixels. Here the generator is told directly: the power spectrum of its crops is to be
+that of real ones (the spectral loss of Durall et al. 2020, arXiv:2003.01826, section 4, by direction too), and so are
+the mean and the variance of three colours.
+
+Large structures are few in a crop: their power is compared in half octaves and directions of the whole crop. Small ones
+are many: theirs is compared at each frequency, from blocks (Welch 1967). Errors count by their size, not their square,
+so that a small bias of every frequency, which is what contrast is, is still pulled at.
 """
 
 import functools
@@ -13,26 +17,57 @@ import numpy as np
 import tensorflow as tf
 
 DIRECTIONS = 6
+BLOCK = 32
+MEMORY = 0.99
+_KNEE = 0.1  # below it errors count by their square
 _ROUNDING = 1 / (12 * 127.5**2)  # variance that rounding to levels adds; keeps logarithms finite
 # Luminance and two differences of colours.
 _COLOURS = np.array([[0.299, 0.587, 0.114], [0.5, -0.5, 0.0], [-0.25, -0.25, 0.5]], np.float32).T
 
 
-def distance(real: tf.Tensor, fake: tf.Tensor, apart: bool = False) -> tf.Tensor:
-    """How far the amplitudes of two batches lie apart; a scalar, 0 for equal ones.
+def measure(pictures: tf.Tensor, apart: bool = False) -> tf.Tensor:
+    """The amplitudes of a batch: float32 [1, figures], or [batch, figures] picture by picture.
 
     Args:
-      real, fake: float [batch, side, side, 3] in [-1, 1], of one extent of at least 16 pixels.
-      apart: picture by picture instead of as a whole, for batches whose pictures are of one texture at each place.
+      pictures: float [batch, side, side, 3] in [-1, 1], side at least 16.
+      apart: picture by picture, for batches whose pictures are of several textures.
 
     Returns:
-      The mean squared difference of the natural logarithms of luminance power, in half octaves and directions of 30
-      degrees, plus that of five times the colours' means and of the logarithms of their variances.
+      Natural logarithms of luminance power, in half octaves and directions of 30 degrees of the whole picture and at
+      each frequency of its blocks of 32 x 32; five times the mean of each colour, and the logarithm of its variance.
     """
-    (real_powers, real_colours), (fake_powers, fake_colours) = _measure(real, apart), _measure(fake, apart)
-    return tf.reduce_mean(tf.math.squared_difference(real_powers, fake_powers)) + tf.reduce_mean(
-        tf.math.squared_difference(real_colours, fake_colours)
-    )
+    pictures, side = tf.cast(pictures, tf.float32), pictures.shape[1]
+    light = tf.linalg.matvec(pictures, _COLOURS[:, 0])
+    bin_of, counts = bins(side)
+    by_frequency = tf.transpose(_power(light, apart))
+    sums = tf.transpose(tf.math.unsorted_segment_sum(by_frequency, bin_of, len(counts)))
+    rings = (sums / counts)[:, :-1]
+    block = min(BLOCK, side)
+    count = side // block
+    light = light[:, : count * block, : count * block]
+    blocks = tf.transpose(tf.reshape(light, [-1, count, block, count, block]), [0, 1, 3, 2, 4])
+    powers = _power(tf.reshape(blocks, [-1, block, block]), apart=True)
+    groups = tf.reshape(powers[:, 1:], [tf.shape(pictures)[0] if apart else 1, -1, powers.shape[1] - 1])
+    powers = tf.concat([rings, tf.reduce_mean(groups, axis=1)], axis=1)
+    return tf.concat([tf.math.log(powers + _ROUNDING), _colours(pictures, apart)], axis=1)
+
+
+def distance(a: tf.Tensor, b: tf.Tensor, side: int) -> tf.Tensor:
+    """How far two measurements [groups, figures] of pictures of `side` lie apart; a scalar, 0 for equal ones.
+
+    The pseudo-Huber norm of the differences, 0.1 for the knee: its means over half octaves, frequencies and colours,
+    added up.
+    """
+    difference = tf.sqrt(tf.square(a - b) + _KNEE**2) - _KNEE
+    return tf.reduce_mean(tf.linalg.matvec(difference, weights(side)))
+
+
+@functools.lru_cache
+def weights(side: int) -> np.ndarray:
+    """float32 [figures]: one over how many half octaves, frequencies or colours there are."""
+    block = min(BLOCK, side)
+    sizes = (len(bins(side)[1]) - 1, block * (block // 2 + 1) - 1, 6)
+    return np.concatenate([np.full(size, 1 / size, np.float32) for size in sizes])
 
 
 @functools.lru_cache
@@ -46,30 +81,64 @@ def bins(side: int) -> tuple[np.ndarray, np.ndarray]:
     rows, cols = np.meshgrid(np.fft.fftfreq(side), np.fft.rfftfreq(side), indexing="ij")
     ring = np.floor(2 * np.log2(np.maximum(np.hypot(rows, cols), 1e-9) * side / 3)).astype(int)
     direction = np.floor(np.mod(np.arctan2(rows, cols), np.pi) * DIRECTIONS / np.pi + 1e-9).astype(int) % DIRECTIONS
-    place = np.where((ring >= 0) & (np.hypot(rows, cols) <= 0.6), ring * DIRECTIONS + direction, -1)
-    used, bin_of = np.unique(place, return_inverse=True)  # place -1 comes first
-    bin_of = (bin_of.ravel() - 1) % len(used)
+    used, bin_of = np.unique(np.where(ring >= 0, ring * DIRECTIONS + direction, -1), return_inverse=True)
+    bin_of = (bin_of.ravel() - 1) % len(used)  # place -1 comes first
     return bin_of.astype(np.int32), np.maximum(np.bincount(bin_of, minlength=len(used)), 1).astype(np.float32)
 
 
-def _measure(pictures: tf.Tensor, apart: bool) -> tuple[tf.Tensor, tf.Tensor]:
-    """Logarithms of power [groups, bins] and colours [groups, 6]; a group is the batch, or each picture `apart`."""
-    pictures, side = tf.cast(pictures, tf.float32), pictures.shape[1]
-    window = np.outer(np.hanning(side), np.hanning(side)).astype(np.float32)
-    light = tf.linalg.matvec(pictures, _COLOURS[:, 0])
+class Record(tf.Module):
+    """What real crops have measured so far, by source: a running mean, as one batch says too little.
+
+    Args:
+      side: of the crops, in pixels.
+      sources: how many textures are kept apart; 0 for all as one.
+    """
+
+    def __init__(self, side: int, sources: int = 0) -> None:
+        super().__init__()
+        groups = max(1, sources)
+        self.seen = tf.Variable(tf.zeros([groups]), trainable=False)
+        self.figures = tf.Variable(tf.zeros([groups, len(weights(side))]), trainable=False)
+
+    def with_batch(self, measured: tf.Tensor, sources: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """`seen` and `figures` as they are after one more batch; nothing is changed before `keep`.
+
+        Args:
+          measured: float32 [groups, figures] of `measure`.
+          sources: int64 [groups], whose texture each of these is; None for one group.
+        """
+        sources = tf.zeros([1], tf.int64) if sources is None else sources
+        groups = self.seen.shape[0]
+        here = tf.math.unsorted_segment_sum(tf.ones_like(measured[:, 0]), sources, groups)
+        batch = tf.math.unsorted_segment_mean(measured, sources, groups)
+        seen = self.seen + tf.sign(here)
+        share = tf.where(here > 0, tf.maximum(1.0 - MEMORY, 1.0 / tf.maximum(seen, 1.0)), 0.0)
+        return seen, self.figures + share[:, tf.newaxis] * (batch - self.figures)
+
+    def keep(self, updated: tuple[tf.Tensor, tf.Tensor]) -> None:
+        """Stores what `with_batch` gave."""
+        seen, figures = updated
+        self.seen.assign(seen)
+        self.figures.assign(figures)
+
+
+def _power(light: tf.Tensor, apart: bool) -> tf.Tensor:
+    """Power spectra [pictures, frequencies], or their mean [1, frequencies], of [pictures, side, side]; Hann window."""
+    side = light.shape[1]
+    window = np.outer(*[0.5 - 0.5 * np.cos(2 * np.pi * np.arange(side) / side)] * 2).astype(np.float32)
     waves = tf.signal.rfft2d((light - tf.reduce_mean(light, axis=(1, 2), keepdims=True)) * window)
-    power = tf.square(tf.math.real(waves)) + tf.square(tf.math.imag(waves))
+    power = (tf.square(tf.math.real(waves)) + tf.square(tf.math.imag(waves))) / np.sum(window**2)
     if not apart:
         power = tf.reduce_mean(power, axis=0, keepdims=True)
-    bin_of, counts = bins(side)
-    by_frequency = tf.transpose(tf.reshape(power, [-1, len(bin_of)]))
-    sums = tf.transpose(tf.math.unsorted_segment_sum(by_frequency, bin_of, len(counts)))
-    mean = sums / counts / np.sum(window**2)                        # [groups, bins + 1]
-    pixels = tf.reshape(pictures, [-1, side * side, 3] if apart else [1, -1, 3])
+    return tf.reshape(power, [-1, side * (side // 2 + 1)])
+
+
+def _colours(pictures: tf.Tensor, apart: bool) -> tf.Tensor:
+    """[groups, 6]: five times the colours' means, and the logarithms of their variances."""
+    pixels = tf.reshape(pictures, [-1, pictures.shape[1] ** 2, 3] if apart else [1, -1, 3])
     means = tf.reduce_mean(pixels, axis=1)
     # Products of the three channels, from which any colour's variance follows: half the time of `tf.nn.moments`.
     products = tf.matmul(pixels, pixels, transpose_a=True) / tf.cast(tf.shape(pixels)[1], tf.float32)
     covariance = products - means[:, :, tf.newaxis] * means[:, tf.newaxis]
     variances = tf.einsum("ic,gij,jc->gc", _COLOURS, covariance, _COLOURS)
-    colours = tf.concat([5.0 * means @ _COLOURS, tf.math.log(tf.nn.relu(variances) + _ROUNDING)], axis=1)
-    return tf.math.log(mean[:, :-1] + _ROUNDING), colours
+    return tf.concat([5.0 * means @ _COLOURS, tf.math.log(tf.nn.relu(variances) + _ROUNDING)], axis=1)
