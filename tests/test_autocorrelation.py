@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from tf_psgan.autocorrelation import autocorrelation, period
+from tf_psgan import judge, made_textures
+from tf_psgan.autocorrelation import autocorrelation, lattice, period
 
 
 def hexagons(across=24.0, side=192, shift=(0, 0), grain=6.0, seed=0, tall=1.0):
@@ -87,3 +88,14 @@ def test_slow_light_is_left_out():
     lit = (hexagons(seed=1) * np.linspace(0.4, 1, 192)[:, np.newaxis, np.newaxis]).astype(np.uint8)
     fit = period([lit], [hexagons()])
     assert fit.offsets[0] < 0.3 and fit.heights[0] > 0.9
+
+
+@pytest.mark.parametrize("name", ["honeycomb", "brick", "weave", "scales", "tiles", "knit", "plate", "herringbone"])
+def test_a_lattice_is_given_by_its_two_shortest_vectors(name):
+    found = lattice([judge.middle(made_textures.make(name, 1), 256)])
+    true = np.array(made_textures.TEXTURES[name].periods, float)
+    times = found @ np.linalg.inv(true)
+    np.testing.assert_allclose(times, np.rint(times), atol=0.01)       # each one of the lattice,
+    assert abs(np.linalg.det(times)) == pytest.approx(1, abs=0.02)      # and together all of it:
+    one, other = found                                                  # the weave's are 22 x 22, not 22 x 22 and 44 x 0
+    assert np.linalg.norm(one) <= np.linalg.norm(other) <= min(np.linalg.norm(other + n * one) for n in (-1, 1)) + 0.1

@@ -92,7 +92,17 @@ def lattice(sources: Sequence[np.ndarray]) -> np.ndarray:
     basis = np.array([first, others[0]])
     whole = np.rint(np.array(vectors) @ np.linalg.inv(basis))
     fits = np.linalg.norm(vectors - whole @ basis, axis=-1) < 0.15 * np.linalg.norm(first)
-    return np.linalg.lstsq(whole[fits], np.array(vectors)[fits], rcond=None)[0]
+    return _shortest(np.linalg.lstsq(whole[fits], np.array(vectors)[fits], rcond=None)[0])
+
+
+def _shortest(basis: np.ndarray) -> np.ndarray:
+    """The two shortest vectors that span the same lattice (Lagrange's reduction), the shorter one first."""
+    while True:
+        basis = basis[np.argsort(np.linalg.norm(basis, axis=1), kind="stable")]
+        times = np.rint(basis[0] @ basis[1] / (basis[0] @ basis[0]))
+        if abs(times) < 1 or np.linalg.norm(basis[1] - times * basis[0]) >= np.linalg.norm(basis[1]):
+            return basis
+        basis = np.array([basis[0], basis[1] - times * basis[0]])
 
 
 def autocorrelation(picture: np.ndarray, reach: int, shading: float) -> np.ndarray:
