@@ -22,7 +22,7 @@ def far(a, b, **kwargs):
 
 
 def part(measured, which, side=SIDE):
-    """Of the figures [groups, figures]: half octaves, frequencies of blocks, colours."""
+    """Of the figures [groups, figures]: half octaves, frequencies of luminance, of colour, colours."""
     weights = power_loss.weights(side)
     ends = np.flatnonzero(np.diff(weights)) + 1
     return np.split(np.array(measured), ends, axis=1)[which]
@@ -40,10 +40,10 @@ def test_half_the_contrast_is_two_log_two_in_every_bin_and_at_every_frequency():
     pictures = np.random.default_rng(0).normal(0, 0.3, (8, SIDE, SIDE, 3)).astype(np.float32)
     pictures -= pictures.mean(axis=(0, 1, 2))
     own, half = power_loss.measure(pictures), power_loss.measure(pictures / 2)
-    for which in (0, 1):
+    for which in (0, 1, 2):
         np.testing.assert_allclose(part(own, which) - part(half, which), 2 * math.log(2), rtol=0.02)
     # The colours' variances are half of their figures; their means are zero on both sides.
-    assert far(pictures, pictures / 2).numpy() == pytest.approx(2.5 * pseudo_huber(2 * math.log(2)), rel=0.01)
+    assert far(pictures, pictures / 2).numpy() == pytest.approx((2.5 + power_loss.SPECKS) * pseudo_huber(2 * math.log(2)), rel=0.01)
 
 
 def test_a_shift_of_colour_is_seen():
@@ -69,7 +69,8 @@ def test_crops_of_any_side_are_measured_apart_and_as_one(side):
     one_by_one = np.concatenate([power_loss.measure(pictures[i : i + 1]) for i in range(len(pictures))])
     np.testing.assert_allclose(apart, one_by_one, atol=1e-3)
     as_one = power_loss.measure(pictures)
-    np.testing.assert_allclose(np.exp(part(as_one, 1, side)), np.exp(part(apart, 1, side)).mean(0, keepdims=True), rtol=0.01)
+    for which in (1, 2):
+        np.testing.assert_allclose(np.exp(part(as_one, which, side)), np.exp(part(apart, which, side)).mean(0)[np.newaxis], rtol=0.01)
 
 
 @pytest.mark.parametrize("side", [32, 160])
@@ -94,6 +95,13 @@ def test_the_corners_of_the_spectrum_are_seen():
     board = 0.1 * np.where(np.indices((SIDE, SIDE)).sum(0) % 2, 1, -1)[..., np.newaxis].astype(np.float32)
     own = crops("honeycomb", 1)
     assert far(own, own + board).numpy() > 0.05
+
+
+def test_specks_of_colour_are_seen():
+    own = crops("honeycomb", 1)
+    specks = np.random.default_rng(0).normal(0, 0.02, (*own.shape[:3], 1)).astype(np.float32)
+    speckled = own + specks * np.array([1, -0.299 / 0.587, 0], np.float32)  # of the same luminance
+    assert far(own, speckled).numpy() > 10 * far(own, own + 0.001).numpy() and far(own, speckled).numpy() > 0.1
 
 
 def test_other_windows_of_a_texture_are_nearer_than_other_textures_and_than_blurred_ones():

@@ -7,8 +7,9 @@ that of real ones (the spectral loss of Durall et al. 2020, arXiv:2003.01826, se
 the mean and the variance of three colours.
 
 Large structures are few in a crop: their power is compared in half octaves and directions of the whole crop. Small ones
-are many: theirs is compared at each frequency, from blocks (Welch 1967). Errors count by their size, not their square,
-so that a small bias of every frequency, which is what contrast is, is still pulled at.
+are many: theirs is compared at each frequency, from blocks (Welch 1967), that of colour from fewer blocks than that of
+luminance: without it pictures carry coloured specks. Errors count by their size, not their square, so that a small bias
+of every frequency, which is what contrast is, is still pulled at.
 """
 
 import functools
@@ -19,6 +20,8 @@ import tensorflow as tf
 DIRECTIONS = 6
 BLOCK = 32
 MEMORY = 0.99
+SPECKS = 0.25
+"""Weight of the power of differences of colours: at 1 it slows everything else down."""
 _KNEE = 0.1  # below it errors count by their square
 _ROUNDING = 1 / (12 * 127.5**2)  # variance that rounding to levels adds; keeps logarithms finite
 # Luminance and two differences of colours.
@@ -33,8 +36,9 @@ def measure(pictures: tf.Tensor, apart: bool = False) -> tf.Tensor:
       apart: picture by picture, for batches whose pictures are of several textures.
 
     Returns:
-      Natural logarithms of luminance power, in half octaves and directions of 30 degrees of the whole picture and at
-      each frequency of its blocks of 32 x 32; five times the mean of each colour, and the logarithm of its variance.
+      Natural logarithms of luminance power, in half octaves and directions of 30 degrees of the whole picture, at each
+      frequency of its blocks of 32 x 32, and of the power of two differences of colours in the middle row of blocks;
+      five times the mean of each colour, and the logarithm of its variance.
     """
     pictures, side = tf.cast(pictures, tf.float32), pictures.shape[1]
     light = tf.linalg.matvec(pictures, _COLOURS[:, 0])
@@ -43,20 +47,17 @@ def measure(pictures: tf.Tensor, apart: bool = False) -> tf.Tensor:
     sums = tf.transpose(tf.math.unsorted_segment_sum(by_frequency, bin_of, len(counts)))
     rings = (sums / counts)[:, :-1]
     block = min(BLOCK, side)
-    count = side // block
-    light = light[:, : count * block, : count * block]
-    blocks = tf.transpose(tf.reshape(light, [-1, count, block, count, block]), [0, 1, 3, 2, 4])
-    powers = _power(tf.reshape(blocks, [-1, block, block]), apart=True)
-    groups = tf.reshape(powers[:, 1:], [tf.shape(pictures)[0] if apart else 1, -1, powers.shape[1] - 1])
-    powers = tf.concat([rings, tf.reduce_mean(groups, axis=1)], axis=1)
+    middle = tf.image.crop_to_bounding_box(pictures, side // block // 2 * block, 0, block, side)
+    tints = [_block_power(tf.linalg.matvec(middle, colour), block, apart) for colour in _COLOURS.T[1:]]
+    powers = tf.concat([rings, _block_power(light, block, apart), *tints], axis=1)
     return tf.concat([tf.math.log(powers + _ROUNDING), _colours(pictures, apart)], axis=1)
 
 
 def distance(a: tf.Tensor, b: tf.Tensor, side: int) -> tf.Tensor:
     """How far two measurements [groups, figures] of pictures of `side` lie apart; a scalar, 0 for equal ones.
 
-    The pseudo-Huber norm of the differences, 0.1 for the knee: its means over half octaves, frequencies and colours,
-    added up.
+    The pseudo-Huber norm of the differences, 0.1 for the knee: its means over half octaves, over frequencies of
+    luminance, over those of colour (times SPECKS), and over colours, added up.
     """
     difference = tf.sqrt(tf.square(a - b) + _KNEE**2) - _KNEE
     return tf.reduce_mean(tf.linalg.matvec(difference, weights(side)))
@@ -64,10 +65,11 @@ def distance(a: tf.Tensor, b: tf.Tensor, side: int) -> tf.Tensor:
 
 @functools.lru_cache
 def weights(side: int) -> np.ndarray:
-    """float32 [figures]: one over how many half octaves, frequencies or colours there are."""
+    """float32 [figures]: one over how many half octaves, frequencies or colours there are, times SPECKS for specks."""
     block = min(BLOCK, side)
-    sizes = (len(bins(side)[1]) - 1, block * (block // 2 + 1) - 1, 6)
-    return np.concatenate([np.full(size, 1 / size, np.float32) for size in sizes])
+    frequencies = block * (block // 2 + 1) - 1
+    parts = ((len(bins(side)[1]) - 1, 1.0), (frequencies, 1.0), (2 * frequencies, SPECKS), (6, 1.0))
+    return np.concatenate([np.full(count, weight / count, np.float32) for count, weight in parts])
 
 
 @functools.lru_cache
@@ -131,6 +133,17 @@ def _power(light: tf.Tensor, apart: bool) -> tf.Tensor:
     if not apart:
         power = tf.reduce_mean(power, axis=0, keepdims=True)
     return tf.reshape(power, [-1, side * (side // 2 + 1)])
+
+
+def _block_power(light: tf.Tensor, block: int, apart: bool) -> tf.Tensor:
+    """Power without the mean, [pictures or 1, frequencies - 1], over the blocks of [pictures, rows, cols]."""
+    down, across = (extent // block for extent in light.shape[1:])
+    if light.shape[1:] != (down * block, across * block):  # the gradient of a slice that cuts nothing off is slow, too
+        light = light[:, : down * block, : across * block]
+    blocks = tf.transpose(tf.reshape(light, [-1, down, block, across, block]), [0, 1, 3, 2, 4])
+    powers = _power(tf.reshape(blocks, [-1, block, block]), apart=True)[:, 1:]
+    groups = tf.reshape(powers, [tf.shape(light)[0] if apart else 1, -1, powers.shape[1]])
+    return tf.reduce_mean(groups, axis=1)
 
 
 def _colours(pictures: tf.Tensor, apart: bool) -> tf.Tensor:
