@@ -95,7 +95,7 @@ def test_a_lattice_is_given_by_its_two_shortest_vectors(name):
     found = lattice([judge.middle(made_textures.make(name, 1), 256)])
     true = np.array(made_textures.TEXTURES[name].periods, float)
     times = found @ np.linalg.inv(true)
-    np.testing.assert_allclose(times, np.rint(times), atol=0.01)       # each one of the lattice,
-    assert abs(np.linalg.det(times)) == pytest.approx(1, abs=0.02)      # and together all of it:
-    one, other = found                                                  # the weave's are 22 x 22, not 22 x 22 and 44 x 0
+    np.testing.assert_allclose(times, np.rint(times), atol=0.01)
+    assert abs(np.linalg.det(times)) == pytest.approx(1, abs=0.02)  # all of the lattice, not every second place
+    one, other = found  # the weave's are (22, 22) and (22, -22), not (22, 22) and (44, 0)
     assert np.linalg.norm(one) <= np.linalg.norm(other) <= min(np.linalg.norm(other + n * one) for n in (-1, 1)) + 0.1
