@@ -96,13 +96,19 @@ def lattice(sources: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _shortest(basis: np.ndarray) -> np.ndarray:
-    """The two shortest vectors that span the same lattice (Lagrange's reduction), the shorter one first."""
-    while True:
-        basis = basis[np.argsort(np.linalg.norm(basis, axis=1), kind="stable")]
-        times = np.rint(basis[0] @ basis[1] / (basis[0] @ basis[0]))
-        if abs(times) < 1 or np.linalg.norm(basis[1] - times * basis[0]) >= np.linalg.norm(basis[1]):
-            return basis
-        basis = np.array([basis[0], basis[1] - times * basis[0]])
+    """The two shortest vectors that span the same lattice (Lagrange's reduction).
+
+    A hexagonal lattice has three that are equally short; the two farthest from the picture's axes are taken. With one
+    along an axis, a wave would tell all about the rows, and where a cell lies in its row would be learned late.
+    """
+    one, other = sorted(basis, key=lambda vector: float(np.linalg.norm(vector)))
+    times = np.rint(one @ other / (one @ one))
+    if times and np.linalg.norm(other - times * one) < 0.99 * np.linalg.norm(other):
+        return _shortest(np.array([one, other - times * one]))
+    third = other - np.copysign(1.0, one @ other) * one
+    if np.linalg.norm(third) > 1.1 * np.linalg.norm(one):
+        return np.array([one, other])
+    return np.array(sorted((one, other, third), key=lambda vector: -np.min(np.abs(vector)))[:2])
 
 
 def autocorrelation(picture: np.ndarray, reach: int, shading: float) -> np.ndarray:

@@ -161,6 +161,7 @@ class GanStep(tf.Module):
             if record:
                 # Told the sources, each fake is of the texture of the real crop at its place.
                 wanted = tf.gather(record[1], sources) if apart else record[1]
+                weight *= tf.minimum(1.0, tf.cast(self.step + 1, tf.float32) / power_loss.RISE)
                 g_total += weight * power_loss.distance(wanted, power_loss.measure(fake, apart), self.side)
         g_variables = self.generator.trainable_variables if generator else []
         d_variables = self.discriminator.trainable_variables if discriminator else []

@@ -20,6 +20,8 @@ import tensorflow as tf
 DIRECTIONS = 6
 BLOCK = 32
 MEMORY = 0.99
+RISE = 1000
+"""Steps in which the loss's weight grows from 0: at full weight from the start lattices come later."""
 SPECKS = 0.25
 """Weight of the power of differences of colours: at 1 it slows everything else down."""
 _KNEE = 0.1  # below it errors count by their square
