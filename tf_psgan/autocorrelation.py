@@ -70,9 +70,9 @@ def lattice(sources: Sequence[np.ndarray]) -> np.ndarray:
     """The two shortest independent vectors of a source's lattice.
 
     The nearest strong autocorrelation peak and the nearest one in another direction, fitted by least squares to all
-    peaks that are sums of them, then reduced. Unlike the highest peaks of a spectrum they tell which way a running bond's
-    courses are shifted. Peaks below three quarters of the highest do not count: a weave whose strands have tones of their
-    own can show only twice its periods.
+    peaks that are sums of them, then reduced. Unlike the highest peaks of a spectrum they tell which way a running
+    bond's courses are shifted. Peaks below three quarters of the highest do not count: a weave whose strands have tones
+    of their own can show only twice its periods.
 
     Returns:
       float64 [2, 2], (row, col) pixels of each vector; [0, 2] for a source that does not repeat in two directions.
