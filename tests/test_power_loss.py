@@ -169,3 +169,28 @@ def test_it_agrees_with_the_metric_on_which_of_two_is_nearer():
     known, *others = (metrics.features(list(batch)) for batch in as_bytes)
     assert metrics.log_spectrum_distance(known, others[0]) < metrics.log_spectrum_distance(known, others[1])
     assert far(own, near) < far(own, faint)
+
+
+@pytest.mark.parametrize("side", [16, 17])
+def test_the_gradient_of_power_is_that_of_its_formula(side):
+    rng = np.random.default_rng(side)
+    light = tf.constant(rng.normal(size=(2, side, side)), tf.float32)
+    upstream = tf.constant(rng.normal(size=(2, side * (side // 2 + 1))), tf.float32)
+    hann = np.hanning(side + 1)[:-1]
+    window = np.outer(hann, hann)
+
+    def by_sums(light):
+        turns = np.outer(np.arange(side), np.arange(side)) / side
+        wave = tf.constant(np.exp(-2j * np.pi * turns), tf.complex64)
+        windowed = (light - tf.reduce_mean(light, axis=(1, 2), keepdims=True)) * window / np.linalg.norm(window)
+        waves = wave @ tf.cast(windowed, tf.complex64) @ wave[:, : side // 2 + 1]
+        return tf.reshape(tf.math.real(waves) ** 2 + tf.math.imag(waves) ** 2, (2, -1))
+
+    gradients = []
+    for function in (by_sums, lambda light: power_loss._power(light, apart=True)):
+        with tf.GradientTape() as tape:
+            tape.watch(light)
+            powers = function(light)
+        gradients.append((powers, tape.gradient(powers, light, upstream)))
+    for expected, found in zip(*gradients, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)

@@ -13,6 +13,7 @@ of every frequency, which is what contrast is, is still pulled at.
 """
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -42,17 +43,18 @@ def measure(pictures: tf.Tensor, apart: bool = False) -> tf.Tensor:
       frequency of its blocks of 32 x 32, and of the power of two differences of colours in the middle row of blocks;
       five times the mean of each colour, and the logarithm of its variance.
     """
-    pictures, side = tf.cast(pictures, tf.float32), pictures.shape[1]
-    light = tf.linalg.matvec(pictures, _COLOURS[:, 0])
+    planes = _planes(tf.cast(pictures, tf.float32))
+    light, side = planes[0], pictures.shape[1]
     bin_of, counts = bins(side)
     by_frequency = tf.transpose(_power(light, apart))
     sums = tf.transpose(tf.math.unsorted_segment_sum(by_frequency, bin_of, len(counts)))
     rings = (sums / counts)[:, :-1]
     block = min(BLOCK, side)
-    middle = tf.image.crop_to_bounding_box(pictures, side // block // 2 * block, 0, block, side)
-    tints = [_block_power(tf.linalg.matvec(middle, colour), block, apart) for colour in _COLOURS.T[1:]]
+    above = side // block // 2 * block
+    rows = [above, block, side - above - block]
+    tints = [_block_power(tf.split(plane, rows, axis=1)[1], block, apart) for plane in planes[1:]]
     powers = tf.concat([rings, _block_power(light, block, apart), *tints], axis=1)
-    return tf.concat([tf.math.log(powers + _ROUNDING), _colours(pictures, apart)], axis=1)
+    return tf.concat([tf.math.log(powers + _ROUNDING), _colours(planes, apart)], axis=1)
 
 
 def distance(a: tf.Tensor, b: tf.Tensor, side: int) -> tf.Tensor:
@@ -126,15 +128,41 @@ class Record(tf.Module):
         self.figures.assign(figures)
 
 
+def _planes(pictures: tf.Tensor) -> list[tf.Tensor]:
+    """Luminance and the differences of colours of [batch, side, side, 3], each as [batch, side, side]."""
+    side = pictures.shape[1]
+    pixels = tf.matmul(tf.reshape(pictures, [-1, 3]), _COLOURS)
+    return tf.unstack(tf.reshape(tf.transpose(pixels), [3, -1, side, side]))
+
+
 def _power(light: tf.Tensor, apart: bool) -> tf.Tensor:
     """Power spectra [pictures, frequencies], or their mean [1, frequencies], of [pictures, side, side]; Hann window."""
     side = light.shape[1]
-    window = np.outer(*[0.5 - 0.5 * np.cos(2 * np.pi * np.arange(side) / side)] * 2).astype(np.float32)
-    waves = tf.signal.rfft2d((light - tf.reduce_mean(light, axis=(1, 2), keepdims=True)) * window)
-    power = (tf.square(tf.math.real(waves)) + tf.square(tf.math.imag(waves))) / np.sum(window**2)
+    power = _squares(light)
     if not apart:
         power = tf.reduce_mean(power, axis=0, keepdims=True)
     return tf.reshape(power, [-1, side * (side // 2 + 1)])
+
+
+@tf.custom_gradient
+def _squares(light: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """`_power` of each picture, [pictures, side, side // 2 + 1]. TensorFlow's gradient of `rfft2d` takes twice this."""
+    side = light.shape[1]
+    window = np.outer(*[0.5 - 0.5 * np.cos(2 * np.pi * np.arange(side) / side)] * 2)
+    window = (window / np.sqrt(np.sum(window**2))).astype(np.float32)
+    waves = tf.signal.rfft2d(_without_mean(light) * window)
+    # The inverse transform counts the columns between the first and the middle one twice.
+    times = side**2 * np.where(np.arange(side // 2 + 1) % (side / 2) == 0, 2.0, 1.0).astype(np.float32)
+
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        shares = waves * tf.cast(upstream * times, tf.complex64)
+        return _without_mean(tf.signal.irfft2d(shares, [side, side]) * window)
+
+    return tf.square(tf.math.real(waves)) + tf.square(tf.math.imag(waves)), gradient
+
+
+def _without_mean(light: tf.Tensor) -> tf.Tensor:
+    return light - tf.reduce_mean(light, axis=(1, 2), keepdims=True)
 
 
 def _block_power(light: tf.Tensor, block: int, apart: bool) -> tf.Tensor:
@@ -148,12 +176,10 @@ def _block_power(light: tf.Tensor, block: int, apart: bool) -> tf.Tensor:
     return tf.reduce_mean(groups, axis=1)
 
 
-def _colours(pictures: tf.Tensor, apart: bool) -> tf.Tensor:
-    """[groups, 6]: five times the colours' means, and the logarithms of their variances."""
-    pixels = tf.reshape(pictures, [-1, pictures.shape[1] ** 2, 3] if apart else [1, -1, 3])
-    means = tf.reduce_mean(pixels, axis=1)
-    # Products of the three channels, from which any colour's variance follows: half the time of `tf.nn.moments`.
-    products = tf.matmul(pixels, pixels, transpose_a=True) / tf.cast(tf.shape(pixels)[1], tf.float32)
-    covariance = products - means[:, :, tf.newaxis] * means[:, tf.newaxis]
-    variances = tf.einsum("ic,gij,jc->gc", _COLOURS, covariance, _COLOURS)
-    return tf.concat([5.0 * means @ _COLOURS, tf.math.log(tf.nn.relu(variances) + _ROUNDING)], axis=1)
+def _colours(planes: list[tf.Tensor], apart: bool) -> tf.Tensor:
+    """[groups, 6]: five times the means of three planes, and the logarithms of their variances."""
+    pixels = [tf.reshape(plane, [tf.shape(plane)[0] if apart else 1, -1]) for plane in planes]
+    means = [tf.reduce_mean(plane, axis=1) for plane in pixels]
+    squares = [tf.reduce_mean(tf.square(plane), axis=1) for plane in pixels]
+    variances = tf.nn.relu(tf.stack(squares, axis=1) - tf.square(tf.stack(means, axis=1)))
+    return tf.concat([5.0 * tf.stack(means, axis=1), tf.math.log(variances + _ROUNDING)], axis=1)
