@@ -1,6 +1,7 @@
 """Pictures a second, beside the same network in other engines, interleaved in one run.
 
   python benchmarks/speed.py [--flagfile=flags/paper.cfg] [--sizes=512] [--rounds=15] [--json=speed.json]
+  python benchmarks/speed.py --sizes=4096 --parts=picture --types=bfloat16     # all at once fill 23 GB
   python benchmarks/speed.py --backend=jax [--sizes=512,1024,2048,4096] [--batches=1,4,16,64]
 
 All engines have the same weights, drawn at random, and as many threads as there are cores. "network": latents in
@@ -28,6 +29,7 @@ from tf_psgan import flags as edge
 
 USAGE = "Times pictures beside PyTorch, onnxruntime, OpenVINO and plain Keras; or under JAX."
 OTHERS = ("torch", "onnxruntime", "openvino")
+PARTS, TYPES = ("picture", "network"), ("bfloat16", "float32")
 
 
 def define(values: flags.FlagValues) -> None:
@@ -35,6 +37,8 @@ def define(values: flags.FlagValues) -> None:
     edge.define_config(values)
     where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_list("sizes", ["256", "512", "1024", "2048", "4096"], "Sides of the pictures in pixels.", **where)
+    flags.DEFINE_list("parts", list(PARTS), "What to time, where 4096 pixels of all would fill the memory.", **where)
+    flags.DEFINE_list("types", list(TYPES), "Number types to time.", **where)
     flags.DEFINE_list("batches", ["1", "4", "16", "64"], "Pictures at a time, with --backend=jax.", **where)
     flags.DEFINE_integer("rounds", 15, "Timings of each way; fewer above 512 pixels, 3 at least.", 3, **where)
     flags.DEFINE_enum("backend", "tensorflow", ["tensorflow", "jax"], "What runs the Keras model.", **where)
@@ -51,6 +55,10 @@ def main(values: flags.FlagValues) -> str:
     if values["backend"].value == "jax":
         os.environ["KERAS_BACKEND"] = "jax"
     work: Any = importlib.import_module("engines.work").draw(config.model)
+    for name, known in (("parts", PARTS), ("types", TYPES)):
+        chosen = values[name].value
+        if not chosen or not set(chosen) <= set(known):
+            raise ValueError(f"{name}: {','.join(chosen)}: choose from {', '.join(known)}.")
     if wrong := [pixels for pixels in sizes if pixels % work.cell]:
         raise ValueError(f"sizes: {wrong[0]} is no multiple of the cell of {work.cell} pixels; give others.")
     compare = _jax if values["backend"].value == "jax" else _compare if len(sizes) == 1 else _apart_by_size
@@ -95,7 +103,9 @@ def _compare(work: Any, sizes: list[int], _: list[int], values: flags.FlagValues
     ways = with_tensorflow.ways(work, exports, pixels) + list(
         _others(work, pixels, list(packages), threads, pixels <= values["frozen_up_to"].value)
     )
-    expected = next(way for way in ways if way.name == "here, network" and way.dtype == "float32").picture()
+    reference = next(way for way in ways if way.name == "here, network" and way.dtype == "float32")
+    ways = [way for way in ways if way.part in values["parts"].value and way.dtype in values["types"].value]
+    expected = reference.picture() if any(way.picture for way in ways) else None
     products = matrix.products(("TensorFlow", "PyTorch") if "torch" in packages else ("TensorFlow",))
     times = interleave(
         dict(enumerate(way.run for way in ways)) | products, max(3, min(rounds, rounds * 512 // pixels))
@@ -123,9 +133,9 @@ def _others(work: Any, pixels: int, packages: list[str], threads: int, frozen: b
             yield from importlib.import_module("engines.with_onnx").ways(name, work, pixels, threads)
 
 
-def _apart(way: Any, expected: np.ndarray) -> float | None:
+def _apart(way: Any, expected: np.ndarray | None) -> float | None:
     """How far a picture is from the float32 one at most, in levels of 255."""
-    if way.picture is None:
+    if way.picture is None or expected is None:
         return None
     cut = slice(way.inside, len(expected) - way.inside)
     return float(np.abs(way.picture()[cut, cut] - expected[cut, cut]).max() * 127.5)

@@ -77,3 +77,17 @@ def test_all_that_is_timed_is_written(tmp_path):
 def test_a_wrong_size_is_one_line(capsys, sizes, says):
     lines = ask(capsys, f"--sizes={sizes}", code=2)
     assert len(lines) == 1 and says in lines[0]
+
+
+@pytest.mark.parametrize("setting", ["--parts=pictures", "--types=float16", "--types="])
+def test_an_unknown_part_or_type_is_one_line(capsys, setting):
+    (line,) = ask(capsys, setting, "--sizes=64", code=2)
+    assert setting[2:].split("=")[0] in line and "choose from" in line
+
+
+def test_parts_and_types_leave_the_rest_out(tmp_path):
+    settings = ("--filters=16,8", "--sizes=64", "--rounds=3", "--threads=1", "--parts=picture", "--types=float32")
+    command = [sys.executable, speed.__file__, *settings, "--frozen_up_to=0", f"--json={tmp_path / 'a.json'}"]
+    subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, check=True)
+    rows = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["rows"]
+    assert rows and {(row["part"], row["dtype"]) for row in rows} == {("picture", "float32")}
