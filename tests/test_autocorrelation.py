@@ -90,6 +90,22 @@ def test_slow_light_is_left_out():
     assert fit.offsets[0] < 0.3 and fit.heights[0] > 0.9
 
 
+def test_strands_with_tones_of_their_own_do_not_hide_the_lattice():
+    found = lattice([judge.middle(made_textures.make("weave", 1), 384)])  # by light alone (44, 0) and (0, 44)
+    np.testing.assert_allclose(np.abs(found), [[22, 22], [22, 22]], atol=0.1)
+
+
+def test_crossings_are_not_the_lattice_of_a_weave():
+    row, col = np.mgrid[:240, :240]
+    over = (row // 20 + col // 20) % 2 == 0
+    across = np.where(over, row, col) % 20 - 9.5  # place across the strand on top, 2 pixels of shade on either side
+    holes = np.hypot((row + 10) % 20 - 9.5, (col + 10) % 20 - 9.5) < 5
+    light = np.where(holes, 20, np.where(np.abs(across) > 7.5, 130, 160))
+    light = light + np.random.default_rng(1).normal(0, 5, row.shape)
+    picture = np.repeat(np.clip(light, 0, 255).astype(np.uint8)[..., np.newaxis], 3, axis=2)
+    np.testing.assert_allclose(np.abs(lattice([picture])), [[20, 20], [20, 20]], atol=0.1)
+
+
 @pytest.mark.parametrize("name", ["honeycomb", "brick", "weave", "scales", "tiles", "knit", "plate", "herringbone"])
 def test_a_lattice_is_given_by_its_two_shortest_vectors(name):
     found = lattice([judge.middle(made_textures.make(name, 1), 256)])

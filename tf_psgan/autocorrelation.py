@@ -71,14 +71,15 @@ def lattice(sources: Sequence[np.ndarray]) -> np.ndarray:
 
     The nearest strong autocorrelation peak and the nearest one in another direction, fitted by least squares to all
     peaks that are sums of them, then reduced. Unlike the highest peaks of a spectrum they tell which way a running
-    bond's courses are shifted. Peaks below three quarters of the highest do not count: a weave whose strands have tones
-    of their own can show only twice its periods.
+    bond's courses are shifted. Peaks below three quarters of the highest do not count. Half of the autocorrelation is
+    that of the edges' directions (structure tensor, Bigun and Granlund 1987): light alone takes a weave's crossings for
+    its lattice, or, where strands have tones of their own, twice its periods.
 
     Returns:
       float64 [2, 2], (row, col) pixels of each vector; [0, 2] for a source that does not repeat in two directions.
     """
     side = min(min(picture.shape[:2]) for picture in sources)
-    table, lags, overlap = _source_table(sources, side // 2, side / 8)
+    table, lags, overlap = _source_table(sources, side // 2, side / 8, directions=True)
     places = _peaks(table, lags, overlap)
     vectors = [lags[place] + spectrum.vertex(table, *place) for place in places]
     strong = [v for v, place in zip(vectors, places, strict=True) if table[place] >= 0.75 * table[places[0]]]
@@ -124,31 +125,58 @@ def autocorrelation(picture: np.ndarray, reach: int, shading: float) -> np.ndarr
     Returns:
       float64 [2 * reach + 1, 2 * reach + 1], lag (0, 0) in the middle; 0 everywhere else for a picture of one colour.
     """
-    light = spectrum.luminance(picture).astype(np.float64)
-    shape = tuple(np.array(light.shape) + reach)
-    bells = [np.exp(-0.5 * (2 * np.pi * np.fft.fftfreq(n) * shading) ** 2) for n in shape]
-    blur = np.outer(bells[0], bells[1][: shape[1] // 2 + 1])
+    return _repeats([spectrum.luminance(picture).astype(np.float64)], reach, shading)
 
-    def filtered(image: np.ndarray, response: np.ndarray) -> np.ndarray:
-        return np.fft.irfft2(np.fft.rfft2(image, shape) * response, shape)
 
-    light -= light.mean()
-    inside = np.ones_like(light)
-    rows, cols = light.shape
-    light -= (filtered(light, blur) / np.maximum(filtered(inside, blur), 1e-3))[:rows, :cols]
-    light -= light.mean()
-    sums = np.fft.irfft2(np.abs(np.fft.rfft2(light, shape)) ** 2, shape)
+def _repeats(planes: Sequence[np.ndarray], reach: int, shading: float) -> np.ndarray:
+    """`autocorrelation` of float64 [h, w] planes: of their sum over the planes, 1 at lag 0."""
+    rows, cols = planes[0].shape
+    shape = rows + reach, cols + reach
+    power = np.zeros((shape[0], shape[1] // 2 + 1))
+    for plane in planes:
+        flat = plane - plane.mean()
+        flat -= _blurred(flat, shading, shape)
+        flat -= flat.mean()
+        power += np.abs(np.fft.rfft2(flat, shape)) ** 2
+    sums = np.fft.irfft2(power, shape)
     lags = np.arange(-reach, reach + 1)
     overlap = np.outer(rows - np.abs(lags), cols - np.abs(lags))
     result = sums[np.ix_(lags, lags)] / overlap
     return result / max(float(result[reach, reach]), 1e-12)
 
 
+def _directions(light: np.ndarray) -> list[np.ndarray]:
+    """Cosine and sine of twice the edges' angle times their strength, over 2 pixels around each of [h, w]."""
+    down, across = np.gradient(_blurred(light, 1.0, _padded(light, 1.0)))
+    strength = np.maximum(np.hypot(down, across), 1e-6)
+    doubled = (across**2 - down**2) / strength, 2 * across * down / strength
+    return [_blurred(plane, 2.0, _padded(plane, 2.0)) for plane in doubled]
+
+
+def _padded(plane: np.ndarray, deviation: float) -> tuple[int, int]:
+    return plane.shape[0] + round(6 * deviation), plane.shape[1] + round(6 * deviation)
+
+
+def _blurred(plane: np.ndarray, deviation: float, shape: tuple[int, int]) -> np.ndarray:
+    """A Gaussian mean around each place of [h, w], of what lies inside; `shape` has room for its tails."""
+    bells = [np.exp(-0.5 * (2 * np.pi * np.fft.fftfreq(n) * deviation) ** 2) for n in shape]
+    response = np.outer(bells[0], bells[1][: shape[1] // 2 + 1])
+    total, inside = (np.fft.irfft2(np.fft.rfft2(image, shape) * response, shape) for image in (plane, plane * 0 + 1))
+    return (total / np.maximum(inside, 1e-3))[: plane.shape[0], : plane.shape[1]]
+
+
 def _source_table(
-    sources: Sequence[np.ndarray], reach: int, shading: float
+    sources: Sequence[np.ndarray], reach: int, shading: float, directions: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The mean autocorrelation of some pictures, its lags [rows, cols, 2] and the pixels that each lag overlaps."""
-    table = np.mean([autocorrelation(picture, reach, shading) for picture in sources], axis=0)
+    """The mean autocorrelation of some pictures, its lags [rows, cols, 2] and the pixels that each lag overlaps.
+
+    With `directions` half of it is that of the edges' directions.
+    """
+    lights = [spectrum.luminance(picture).astype(np.float64) for picture in sources]
+    tables = [_repeats([light], reach, shading) for light in lights]
+    if directions:
+        tables += [_repeats(_directions(light), reach, shading) for light in lights]
+    table = np.mean(tables, axis=0)
     lags = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * 2, indexing="ij"), axis=-1).astype(np.float64)
     shapes = [np.array(picture.shape[:2]) for picture in sources]
     return table, lags, np.sum([np.prod(shape - np.abs(lags), axis=-1) for shape in shapes], axis=0)
