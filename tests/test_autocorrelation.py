@@ -100,7 +100,7 @@ def test_crossings_are_not_the_lattice_of_a_weave():
     over = (row // 20 + col // 20) % 2 == 0
     across = np.where(over, row, col) % 20 - 9.5  # place across the strand on top, 2 pixels of shade on either side
     holes = np.hypot((row + 10) % 20 - 9.5, (col + 10) % 20 - 9.5) < 5
-    light = np.where(holes, 20, np.where(np.abs(across) > 7.5, 130, 160))
+    light = np.where(holes, 90, np.where(np.abs(across) > 7.5, 115, 160))
     light = light + np.random.default_rng(1).normal(0, 5, row.shape)
     picture = np.repeat(np.clip(light, 0, 255).astype(np.uint8)[..., np.newaxis], 3, axis=2)
     np.testing.assert_allclose(np.abs(lattice([picture])), [[20, 20], [20, 20]], atol=0.1)
