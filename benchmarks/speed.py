@@ -37,8 +37,8 @@ def define(values: flags.FlagValues) -> None:
     edge.define_config(values)
     where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_list("sizes", ["256", "512", "1024", "2048", "4096"], "Sides of the pictures in pixels.", **where)
-    flags.DEFINE_list("parts", list(PARTS), "What to time, where 4096 pixels of all would fill the memory.", **where)
-    flags.DEFINE_list("types", list(TYPES), "Number types to time.", **where)
+    flags.DEFINE_list("parts", list(PARTS), "What to time; not with --backend=jax.", **where)
+    flags.DEFINE_list("types", list(TYPES), "Number types to time; not with --backend=jax.", **where)
     flags.DEFINE_list("batches", ["1", "4", "16", "64"], "Pictures at a time, with --backend=jax.", **where)
     flags.DEFINE_integer("rounds", 15, "Timings of each way; fewer above 512 pixels, 3 at least.", 3, **where)
     flags.DEFINE_enum("backend", "tensorflow", ["tensorflow", "jax"], "What runs the Keras model.", **where)

@@ -146,7 +146,7 @@ def _power(light: tf.Tensor, apart: bool) -> tf.Tensor:
 
 @tf.custom_gradient
 def _squares(light: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """`_power` of each picture, [pictures, side, side // 2 + 1]. TensorFlow's gradient of `rfft2d` takes twice this."""
+    """`_power` of each picture, [pictures, side, side // 2 + 1]. TensorFlow's own gradient of `rfft2d` costs more."""
     side = light.shape[1]
     window = np.outer(*[0.5 - 0.5 * np.cos(2 * np.pi * np.arange(side) / side)] * 2)
     window = (window / np.sqrt(np.sum(window**2))).astype(np.float32)
