@@ -95,6 +95,11 @@ def test_strands_with_tones_of_their_own_do_not_hide_the_lattice():
     np.testing.assert_allclose(np.abs(found), [[22, 22], [22, 22]], atol=0.1)
 
 
+def test_stripes_have_no_lattice():
+    stripes = np.indices((128, 128)).sum(axis=0) // 8 % 2 * 200
+    assert lattice([np.repeat(stripes.astype(np.uint8)[..., np.newaxis], 3, axis=2)]).shape == (0, 2)
+
+
 def test_crossings_are_not_the_lattice_of_a_weave():
     row, col = np.mgrid[:240, :240]
     over = (row // 20 + col // 20) % 2 == 0

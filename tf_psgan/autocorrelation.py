@@ -72,8 +72,8 @@ def lattice(sources: Sequence[np.ndarray]) -> np.ndarray:
     The nearest strong autocorrelation peak and the nearest one in another direction, fitted by least squares to all
     peaks that are sums of them, then reduced. Unlike the highest peaks of a spectrum they tell which way a running
     bond's courses are shifted. Peaks below three quarters of the highest do not count. Half of the autocorrelation is
-    that of the edges' directions (structure tensor, Bigun and Granlund 1987): light alone takes a weave's crossings for
-    its lattice, or, where strands have tones of their own, twice its periods.
+    that of the edges' directions (structure tensor, Bigun and Granlund 1987), unless all go one way: light alone takes
+    a weave's crossings for its lattice, or, where strands have tones of their own, twice its periods.
 
     Returns:
       float64 [2, 2], (row, col) pixels of each vector; [0, 2] for a source that does not repeat in two directions.
@@ -170,12 +170,14 @@ def _source_table(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The mean autocorrelation of some pictures, its lags [rows, cols, 2] and the pixels that each lag overlaps.
 
-    With `directions` half of it is that of the edges' directions.
+    With `directions` half of it is that of the edges' directions, where these vary: those of stripes tell of noise.
     """
     lights = [spectrum.luminance(picture).astype(np.float64) for picture in sources]
     tables = [_repeats([light], reach, shading) for light in lights]
-    if directions:
-        tables += [_repeats(_directions(light), reach, shading) for light in lights]
+    for i, light in enumerate(lights if directions else []):
+        planes = _directions(light)
+        if sum(np.var(plane) for plane in planes) > 0.5 * sum(np.mean(plane**2) for plane in planes):
+            tables[i] = (tables[i] + _repeats(planes, reach, shading)) / 2
     table = np.mean(tables, axis=0)
     lags = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * 2, indexing="ij"), axis=-1).astype(np.float64)
     shapes = [np.array(picture.shape[:2]) for picture in sources]
