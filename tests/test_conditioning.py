@@ -135,10 +135,10 @@ def test_a_run_without_conditioning_has_no_table():
 def test_amplitudes_are_compared_picture_by_picture():
     noise_of = np.random.default_rng(0).normal(0, 0.2, (2, 32, 32, 3)).astype(np.float32)
     pictures = noise_of * np.array([1.0, 3.0], np.float32)[:, None, None, None]
-    swapped = pictures[::-1]
-    one, other = (power_loss.measure(batch) for batch in (pictures, swapped))
+    swapped, still = pictures[::-1], tf.constant([0, 0])
+    one, other = (power_loss.measure(batch, still) for batch in (pictures, swapped))
     assert power_loss.distance(one, other, 32).numpy() == pytest.approx(0.0, abs=1e-5)
-    one, other = (power_loss.measure(batch, apart=True) for batch in (pictures, swapped))
+    one, other = (power_loss.measure(batch, still, apart=True) for batch in (pictures, swapped))
     assert power_loss.distance(one, other, 32) > 1.0
     each = [power_loss.distance(one[i : i + 1], other[i : i + 1], 32) for i in range(2)]
     assert power_loss.distance(one, other, 32).numpy() == pytest.approx(np.mean(each), rel=1e-5)

@@ -18,7 +18,11 @@ FLOORS = (
         "made_many",
     ),
     # 1: pure tensor functions, files of pictures, the machine
-    ("device images losses power_loss raster_files reels served waves", "first_waves manifest noise"),
+    (
+        "device images losses power raster_files reels served waves",
+        "block_statistics first_waves manifest noise",
+        "power_loss",
+    ),
     # 2: networks
     ("adam filter_gradients rectifiers", "layers", "discriminator generator", "conditioning frozen"),
     # 3: uses of the networks

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_psgan import conditioning, data, geometry, images, losses, noise, power_loss, waves
+from tf_psgan import block_statistics, conditioning, data, geometry, images, losses, noise, power_loss, waves
 from tf_psgan.adam import Adam
 from tf_psgan.config import Config
 from tf_psgan.discriminator import PatchDiscriminator
@@ -146,7 +146,8 @@ class GanStep(tf.Module):
         """Draw, generate, score, the losses, and the updates of the networks whose turn it is, if all is finite."""
         weight = self.config.training.power if generator else 0.0
         apart = sources is not None
-        record = self.record.with_batch(power_loss.measure(real, apart), sources) if weight else None
+        shift = noise.below(noise.fold(key, 2, [0, 1]), block_statistics.BLOCK)
+        record = self.record.with_batch(power_loss.measure(real, shift, apart), sources) if weight else None
         with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
             with tf.name_scope("generate"):  # what a profile shows
                 fake = self.draw(noise.fold(key, 1), self.config.data.crop_cells, sources)
@@ -162,7 +163,7 @@ class GanStep(tf.Module):
                 # Told the sources, each fake is of the texture of the real crop at its place.
                 wanted = tf.gather(record[1], sources) if apart else record[1]
                 weight *= tf.minimum(1.0, tf.cast(self.step + 1, tf.float32) / power_loss.RISE)
-                g_total += weight * power_loss.distance(wanted, power_loss.measure(fake, apart), self.side)
+                g_total += weight * power_loss.distance(wanted, power_loss.measure(fake, shift, apart), self.side)
         g_variables = self.generator.trainable_variables if generator else []
         d_variables = self.discriminator.trainable_variables if discriminator else []
         g_gradients = g_tape.gradient(g_total, g_variables)
