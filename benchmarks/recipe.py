@@ -1,11 +1,13 @@
 """What makes it learn faster and look better: one thing changed at a time, on several textures and seeds.
 
   python benchmarks/recipe.py --out=runs/recipe [--arms=defaults,no_power] [--seconds=60] [--workers=2]
+                              [--textures=honeycomb,brick,my/photo.jpg]
 
 Every run has one thread and the same budget of processor seconds for its training steps, so that a dearer step has
-fewer of them and other work on the machine is no disadvantage. Its pictures are judged by `metrics.py`. The table holds
-each arm's figures over those of the defaults for the same texture and seed: the median and the middle half over all,
-below 1 for better. A run that is there is only read, so arms can be added.
+fewer of them and other work on the machine is no disadvantage. Its pictures are judged by `metrics.py`, and by how
+unevenly fine detail is spread (grain: `roughness`). The table holds each arm's figures over those of the defaults for
+the same texture and seed: the median and the middle half over all, below 1 for better. A run that is there is only
+read, so arms can be added.
 """
 
 import json
@@ -29,7 +31,9 @@ BASE = "defaults"
 ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     BASE: ((), "plain"),
     "no_power": (("--power=0",), "plain"),
+    "spectra_only": ((), "spectra_only"),
     "power_half": (("--power=0.5",), "plain"),
+    "power_4": (("--power=4",), "plain"),
     "power_8": (("--power=8",), "plain"),
     "hinge": ((), "hinge"),
     "r1": (("--r1=1",), "plain"),
@@ -57,7 +61,7 @@ ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     "field_253": (("--critic_filters=16,32,64,128,128", "--crop_cells=12"), "plain"),
 }
 TEXTURES = ("honeycomb", "brick", "knit", "scales", "pebbles", "water")
-FIGURES = ("autocorrelation_distance", "log_spectrum", "sliced_wasserstein", "colour")
+FIGURES = ("autocorrelation_distance", "log_spectrum", "sliced_wasserstein", "colour", "grain")
 PICTURES, PIXELS = 6, 256
 
 
@@ -65,7 +69,7 @@ def define(values: flags.FlagValues) -> None:
     """Where, which arms, textures and seeds, how long; and the settings that all runs share."""
     flags.DEFINE_string("out", None, "Folder for the results.", flag_values=values)
     flags.DEFINE_list("arms", list(ARMS), f"What to try: {', '.join(ARMS)}.", flag_values=values)
-    flags.DEFINE_list("textures", list(TEXTURES), "Pictures in textures/, without .png.", flag_values=values)
+    flags.DEFINE_list("textures", list(TEXTURES), "Pictures in textures/, without .png, or files.", flag_values=values)
     flags.DEFINE_list("seeds", ["1", "2", "3"], "Seeds.", flag_values=values)
     flags.DEFINE_float("seconds", 60.0, "Processor seconds of training steps.", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("workers", 2, "Runs side by side.", lower_bound=1, flag_values=values)
@@ -88,7 +92,7 @@ def main(values: flags.FlagValues) -> str:
 
 
 def _file(out: Path, arm: str, texture: str, seed: str) -> Path:
-    return out / f"{arm}-{texture}-{seed}.json"
+    return out / f"{arm}-{Path(texture).stem}-{seed}.json"
 
 
 def _child(out: Path, arm: str, texture: str, seed: str, seconds: float) -> None:
@@ -114,6 +118,23 @@ def _table(found: dict[tuple[str, str, str], dict[str, Any]], arms: list[str]) -
     return "\n".join(lines)
 
 
+def roughness(pictures: list[np.ndarray]) -> np.ndarray:
+    """How rough the blocks of 8 x 8 pixels are, [49]: quantiles of the logarithm of the high-pass variance (levels).
+
+    High-pass is luminance less the mean of the four neighbours. Grain spread evenly over a picture of smooth places and
+    edges has nearly one roughness, whatever its spectrum.
+    """
+    logs = []
+    for picture in pictures:
+        light = picture @ np.array([0.299, 0.587, 0.114])
+        around = light[:-2, 1:-1] + light[2:, 1:-1] + light[1:-1, :-2] + light[1:-1, 2:]
+        high = light[1:-1, 1:-1] - around / 4
+        down, across = (extent // 8 for extent in high.shape)
+        blocks = high[: down * 8, : across * 8].reshape(down, 8, across, 8)
+        logs.append(np.log(np.mean(blocks**2, axis=(1, 3)) + 0.1).ravel())
+    return np.quantile(np.concatenate(logs), np.linspace(0.02, 0.98, 49))
+
+
 def _train(path: Path, arm: str, texture: str, seed: str, seconds: float) -> None:
     """One run, in a process of its own."""
     import tensorflow as tf
@@ -130,7 +151,8 @@ def _train(path: Path, arm: str, texture: str, seed: str, seconds: float) -> Non
     values(["recipe", *settings, f"--seed={seed}"])
     config = edge.read_config(values)
     device.pin_threads(1)
-    source = images.decode(ROOT / "textures" / f"{texture}.png")
+    own = ROOT / "textures" / f"{texture}.png"
+    source = images.decode(own if own.exists() else Path(texture))
     cell = geometry.pixels_per_cell(len(config.model.filters) + 1)
     height, width = source.shape[:2]
     whole = [tf.constant([extent], tf.int64) for extent in (height, width)]
@@ -147,7 +169,9 @@ def _train(path: Path, arm: str, texture: str, seed: str, seconds: float) -> Non
         step.settle(noise.fold(int(seed), -1))
     plane = Plane(frozen.freeze(step.averaged), 2 * PIXELS // cell)
     pictures = [plane.window(i, 0, 0, 0, PIXELS, PIXELS) for i in range(PICTURES)]
-    figures = {k: v if np.isfinite(v) else None for k, v in metrics.compare(pictures, [source]).items()}
+    found = metrics.compare(pictures, [source])
+    found["grain"] = float(np.mean(np.abs(roughness(pictures) - roughness([source]))))
+    figures = {k: v if np.isfinite(v) else None for k, v in found.items()}
     images.write_png(path.with_suffix(".png"), images.sheet([source[:PIXELS, :PIXELS], *pictures[:3]], columns=4))
     new = path.with_suffix(".new")
     new.write_text(json.dumps({"step": int(step.step), **figures}), encoding="utf-8")

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from tf_psgan import discriminator, gan_step, geometry, layers, losses
+from tf_psgan import block_statistics, discriminator, gan_step, geometry, layers, losses
 from tf_psgan.gan_step import GanStep
 
 Variant = contextlib.AbstractContextManager[Callable[[GanStep], None]]
@@ -27,6 +27,17 @@ def nothing(step: GanStep) -> None:
 def plain() -> Iterator[Callable[[GanStep], None]]:
     """The package as it is."""
     yield nothing
+
+
+@contextlib.contextmanager
+def spectra_only() -> Iterator[Callable[[GanStep], None]]:
+    """`--power` without the statistics of small blocks: how strong each frequency is, not where."""
+
+    def nowhere(planes: list[tf.Tensor], shift: tf.Tensor, apart: bool = False) -> tf.Tensor:
+        return tf.zeros([planes[0].shape[0] if apart else 1, len(block_statistics.weights())])
+
+    with mock.patch.object(block_statistics, "measure", nowhere):
+        yield nothing
 
 
 @contextlib.contextmanager

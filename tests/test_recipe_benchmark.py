@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from absl import flags
 
@@ -47,9 +48,25 @@ def test_the_table_compares_with_the_defaults_of_the_same_texture_and_seed(tmp_p
         result(tmp_path, "hinge", "brick", seed, colour=colour, peak_height=0.5)
     lines = ask(capsys, f"--out={tmp_path}", "--arms=hinge", "--textures=brick")
     assert lines[2].endswith("| 1.00 (1.00 to 1.00) | 3 of 3 |")
-    assert lines[3].startswith("| hinge | 300 | 1.00 ") and lines[3].endswith("| 0.50 (0.50 to 0.50) | 0 of 3 |")
+    same = "1.00 (1.00 to 1.00)"
+    assert lines[3] == f"| hinge | 300 | {same} | {same} | {same} | 0.50 (0.50 to 0.50) | {same} | 0 of 3 |"
 
 
 def test_an_unknown_arm_is_one_line(tmp_path, capsys):
     lines = ask(capsys, f"--out={tmp_path}", "--arms=magic", code=2)
     assert len(lines) == 1 and "'magic'" in lines[0] and "hinge" in lines[0]
+
+
+def test_pictures_of_the_users_own_are_named_by_their_file(tmp_path, capsys):
+    for seed in "123":
+        result(tmp_path, "defaults", "wall", seed)
+    assert len(ask(capsys, f"--out={tmp_path}", "--arms=defaults", "--textures=my/photos/wall.jpg")) == 3
+
+
+def test_even_grain_is_told_from_the_same_grain_in_few_places():
+    rng = np.random.default_rng(0)
+    even = rng.normal(0, 20, (256, 256))
+    where = np.kron(rng.random((32, 32)) < 0.25, np.ones((8, 8)))
+    even, uneven = (np.repeat((128 + grain)[..., np.newaxis], 3, axis=2) for grain in (even, 2 * even * where))
+    same = recipe.roughness([even[:, :128]]) - recipe.roughness([even[:, 128:]])
+    assert np.abs(same).mean() < 0.1 < 1 < np.abs(recipe.roughness([even]) - recipe.roughness([uneven])).mean()
