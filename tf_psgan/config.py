@@ -99,7 +99,7 @@ class TrainingConfig:
     wave_rate: float = setting(0.05, "Learning rate of the wave numbers, as a multiple of --learning_rate.", low=0)
     weight_decay: float = setting(1e-8, "L2 penalty on the kernels.", low=0)
     power: float = setting(
-        4.0, "Weight of the distance of crops' power spectra and colours, reached after 1000 steps; 0 for none.", low=0
+        4.0, "Weight of the distance of crops' power spectra and colours, full after 1000 steps; 0 for none.", low=0
     )
     r1: float = setting(0.0, "Weight of the R1 gradient penalty on real crops; 0 turns it off.", low=0)
     r1_every: int = setting(16, "Steps between R1 penalties, each weighted by this number.", low=1)

@@ -8,8 +8,9 @@ the mean and the variance of three colours.
 
 Large structures are few in a crop: their power is compared in half octaves and directions of the whole crop. Small ones
 are many: theirs is compared at each frequency, from blocks (Welch 1967), that of colour from fewer blocks than that of
-luminance: without it pictures carry coloured specks. Errors count by their size, not their square, so that a small bias
-of every frequency, which is what contrast is, is still pulled at.
+luminance: without it pictures carry coloured specks. Where in a picture the power lies, which a mean does not say, is
+compared by the statistics of small blocks (`block_statistics.py`). Errors count by their size, not their square, so
+that a small bias of every frequency, which is what contrast is, is still pulled at.
 """
 
 import functools
