@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/pictures.md from two runs: one of honeycomb.cfg, one of manifold.cfg.
+"""Makes the pictures of docs/pictures.md and README.md from two runs: one of honeycomb.cfg, one of manifold.cfg.
 
   python docs/pictures.py --honeycomb=runs/honeycomb --manifold=runs/manifold
 """
@@ -17,6 +17,12 @@ from tf_psgan.scene import Scene
 
 HERE = Path(__file__).parent
 TEXTURES = ("honeycomb", "knit", "pebbles", "scales", "brick", "plate")
+
+
+def honeycomb(plane: Plane) -> np.ndarray:
+    """The picture that was learned, and a window far from the origin of what it became."""
+    source = images.decode(HERE.parent / "textures/honeycomb.png")
+    return images.sheet([source, plane.window(0, 0, 100_000, 100_000, 384, 960)], 2, gap=16)
 
 
 def local(plane: Plane) -> np.ndarray:
@@ -83,7 +89,7 @@ def main() -> None:
     parser.add_argument("--manifold", required=True, help="a run of flags/manifold.cfg")
     asked = parser.parse_args()
     one, many = load_plane(asked.honeycomb), load_plane(asked.manifold)
-    for make in (local, periodic, tile, wang):
+    for make in (honeycomb, local, periodic, tile, wang):
         images.write(HERE / f"{make.__name__}.jpg", make(one))
     for make in (different, morph, painting):
         images.write(HERE / f"{make.__name__}.jpg", make(many))
