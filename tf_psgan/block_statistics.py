@@ -38,8 +38,7 @@ def measure(planes: list[tf.Tensor], shift: tf.Tensor, apart: bool = False) -> t
     side = planes[0].shape[1]
     extent = max(1, (side - 1) // BLOCK) * BLOCK
     row, col = tf.unstack(tf.cast(shift, tf.int32) % (side - extent + 1))
-    cut = [tf.slice(plane, [0, row, col], [-1, extent, extent]) for plane in planes]
-    planes = [power.blocks(tf.ensure_shape(plane, [None, extent, extent]), BLOCK) for plane in cut]
+    planes = [power.blocks(tf.slice(plane, [0, row, col], [-1, extent, extent]), BLOCK) for plane in planes]
     logs = tf.matmul(tf.reshape(power.spectra(planes[0]), [-1, BLOCK * (BLOCK // 2 + 1)]), _sectors())
     figures = [tf.math.log(logs + power.ROUNDING)]
     for i, plane in enumerate(planes):
