@@ -23,6 +23,7 @@ import numpy as np
 from absl import flags
 
 from tf_psgan import flags as edge
+from tf_psgan import spectrum
 
 USAGE = "Trains with one setting changed at a time and tabulates what it does."
 ROOT = Path(__file__).parents[1]
@@ -33,7 +34,7 @@ ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     "no_power": (("--power=0",), "plain"),
     "spectra_only": ((), "spectra_only"),
     "power_half": (("--power=0.5",), "plain"),
-    "power_4": (("--power=4",), "plain"),
+    "power_2": (("--power=2",), "plain"),
     "power_8": (("--power=8",), "plain"),
     "hinge": ((), "hinge"),
     "r1": (("--r1=1",), "plain"),
@@ -80,11 +81,16 @@ def main(values: flags.FlagValues) -> str:
     out = edge.path(values, "out")
     if unknown := [arm for arm in values.arms if arm not in ARMS]:
         raise ValueError(f"arms: {unknown[0]!r} is none; choose from {', '.join(ARMS)}.")
+    stems = [Path(texture).stem for texture in values.textures]
+    if twice := [stem for stem in stems if stems.count(stem) > 1]:
+        raise ValueError(f"textures: {twice[0]!r} is named twice; rename a file or name it once.")
     out.mkdir(parents=True, exist_ok=True)
     arms = [BASE, *(arm for arm in values.arms if arm != BASE)]
     runs = [(a, t, s) for s in values.seeds for a in arms for t in values.textures]
     with ThreadPoolExecutor(values["workers"].value) as pool:
         missing = [run for run in runs if not _file(out, *run).exists()]
+        for texture in {run[1] for run in missing}:
+            _picture(texture)
         jobs = [pool.submit(_child, out, *run, values["seconds"].value) for run in missing]
         for job in jobs:
             job.result()
@@ -95,8 +101,17 @@ def _file(out: Path, arm: str, texture: str, seed: str) -> Path:
     return out / f"{arm}-{Path(texture).stem}-{seed}.json"
 
 
+def _picture(texture: str) -> Path:
+    """The file of a picture in textures/ or of the user's own."""
+    for file in (ROOT / "textures" / f"{texture}.png", Path(texture).expanduser().absolute()):
+        if file.is_file():
+            return file
+    raise ValueError(f"textures: {texture!r} is none of {ROOT / 'textures'} and no file; give a name or a path.")
+
+
 def _child(out: Path, arm: str, texture: str, seed: str, seconds: float) -> None:
-    one = [sys.executable, __file__, "--one", str(_file(out, arm, texture, seed)), arm, texture, seed, str(seconds)]
+    to, picture = str(_file(out, arm, texture, seed).absolute()), str(_picture(texture))
+    one = [sys.executable, __file__, "--one", to, arm, picture, seed, str(seconds)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     subprocess.run(one, check=True, cwd=ROOT, env=environment)
 
@@ -126,7 +141,7 @@ def roughness(pictures: list[np.ndarray]) -> np.ndarray:
     """
     logs = []
     for picture in pictures:
-        light = picture @ np.array([0.299, 0.587, 0.114])
+        light = spectrum.luminance(picture)
         around = light[:-2, 1:-1] + light[2:, 1:-1] + light[1:-1, :-2] + light[1:-1, 2:]
         high = light[1:-1, 1:-1] - around / 4
         down, across = (extent // 8 for extent in high.shape)
@@ -135,7 +150,7 @@ def roughness(pictures: list[np.ndarray]) -> np.ndarray:
     return np.quantile(np.concatenate(logs), np.linspace(0.02, 0.98, 49))
 
 
-def _train(path: Path, arm: str, texture: str, seed: str, seconds: float) -> None:
+def _train(path: Path, arm: str, picture: str, seed: str, seconds: float) -> None:
     """One run, in a process of its own."""
     import tensorflow as tf
 
@@ -151,8 +166,7 @@ def _train(path: Path, arm: str, texture: str, seed: str, seconds: float) -> Non
     values(["recipe", *settings, f"--seed={seed}"])
     config = edge.read_config(values)
     device.pin_threads(1)
-    own = ROOT / "textures" / f"{texture}.png"
-    source = images.decode(own if own.exists() else Path(texture))
+    source = images.decode(Path(picture))
     cell = geometry.pixels_per_cell(len(config.model.filters) + 1)
     height, width = source.shape[:2]
     whole = [tf.constant([extent], tf.int64) for extent in (height, width)]

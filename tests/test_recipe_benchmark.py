@@ -70,3 +70,9 @@ def test_even_grain_is_told_from_the_same_grain_in_few_places():
     even, uneven = (np.repeat((128 + grain)[..., np.newaxis], 3, axis=2) for grain in (even, 2 * even * where))
     same = recipe.roughness([even[:, :128]]) - recipe.roughness([even[:, 128:]])
     assert np.abs(same).mean() < 0.1 < 1 < np.abs(recipe.roughness([even]) - recipe.roughness([uneven])).mean()
+
+
+@pytest.mark.parametrize(("textures", "told"), [("nowhere.jpg", "nowhere.jpg"), ("brick,my/brick.png", "named twice")])
+def test_a_picture_that_cannot_be_taken_is_one_line(tmp_path, capsys, textures, told):
+    lines = ask(capsys, f"--out={tmp_path}", "--arms=defaults", f"--textures={textures}", code=2)
+    assert len(lines) == 1 and told in lines[0]
