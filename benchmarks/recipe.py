@@ -33,6 +33,7 @@ ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     BASE: ((), "plain"),
     "no_power": (("--power=0",), "plain"),
     "spectra_only": ((), "spectra_only"),
+    "two_blocks": ((), "two_blocks"),
     "power_half": (("--power=0.5",), "plain"),
     "power_2": (("--power=2",), "plain"),
     "power_8": (("--power=8",), "plain"),
@@ -58,6 +59,7 @@ ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     "critic_narrower": (("--critic_filters=8,16,32,64",), "plain"),
     "wider": (("--filters=256,128,64", "--critic_filters=32,64,128,256"), "plain"),
     "narrower": (("--filters=64,32,16",), "plain"),
+    "local_40": (("--local_channels=40",), "plain"),
     "field_61": (("--critic_filters=16,32,64",), "plain"),
     "field_253": (("--critic_filters=16,32,64,128,128", "--crop_cells=12"), "plain"),
 }

@@ -10,6 +10,7 @@ from typing import Any
 from unittest import mock
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -37,6 +38,26 @@ def spectra_only() -> Iterator[Callable[[GanStep], None]]:
         return tf.zeros([planes[0].shape[0] if apart else 1, len(block_statistics.weights())])
 
     with mock.patch.object(block_statistics, "measure", nowhere):
+        yield nothing
+
+
+@contextlib.contextmanager
+def two_blocks() -> Iterator[Callable[[GanStep], None]]:
+    """Statistics of blocks of 32 x 32 pixels beside those of 16 x 16, half the weight each."""
+    measure, weights = block_statistics.measure, block_statistics.weights
+    large = {"BLOCK": 32, "_sectors": block_statistics._sectors.__wrapped__}
+
+    def both(planes: list[tf.Tensor], shift: tf.Tensor, apart: bool = False) -> tf.Tensor:
+        small = measure(planes, shift, apart)
+        with mock.patch.multiple(block_statistics, **large):
+            return tf.concat([small, measure(planes, shift, apart)], axis=1)
+
+    def halves() -> np.ndarray:
+        small = weights() / 2
+        with mock.patch.multiple(block_statistics, **large):
+            return np.concatenate([small, weights.__wrapped__() / 2])
+
+    with mock.patch.multiple(block_statistics, measure=both, weights=halves):
         yield nothing
 
 
