@@ -17,7 +17,7 @@ def make(dtype="float32", global_channels=2, waves=2, **training):
     config = Config(
         tiny.model_config(global_channels=global_channels, waves=waves),
         DataConfig(crop_cells=2, batch=2),
-        TrainingConfig(**({"learning_rate": RATE, "wave_rate": WAVE_RATE} | training)),
+        TrainingConfig(**({"learning_rate": RATE, "wave_rate": WAVE_RATE, "r1": 0.0} | training)),
     )
     step = GanStep(config, dtype)
     if waves:

@@ -57,7 +57,7 @@ class DataConfig:
 
     images: tuple[str, ...] = setting((), "Pictures and folders of pictures to learn from, separated by commas.")
     crop_cells: int = setting(
-        10, "Side of a training crop in cells of 2 pixels, doubled by each of --filters: 16.", low=2, high=256
+        8, "Side of a training crop in cells of 2 pixels, doubled by each of --filters: 16.", low=2, high=256
     )
     batch: int = setting(8, "Crops in one training step.", low=1, high=4096)
     cache_megabytes: int = setting(
@@ -101,7 +101,7 @@ class TrainingConfig:
     power: float = setting(
         4.0, "Weight of the distance of crops' power spectra and colours, full after 1000 steps; 0 for none.", low=0
     )
-    r1: float = setting(0.0, "Weight of the R1 gradient penalty on real crops; 0 turns it off.", low=0)
+    r1: float = setting(1.0, "Weight of the R1 gradient penalty on real crops; 0 turns it off.", low=0)
     r1_every: int = setting(16, "Steps between R1 penalties, each weighted by this number.", low=1)
     average: float = setting(0.9, "Decay of the running average of the generator's weights.", low=0, high=0.99999)
     patience: int = setting(20, "Steps in a row with gradients that are not finite before a roll-back.", low=1)
