@@ -99,7 +99,7 @@ def test_a_whole_number_serves_as_a_fraction():
         (DataConfig, "batch", 0, "0 is outside 1 .. 4096"),
         (TrainingConfig, "seed", 2**62 + 1, f"{2**62 + 1} is outside 0 .. {2**62}"),
         (TrainingConfig, "average", 1.0, "1.0 is outside 0 .. 0.99999"),
-        (TrainingConfig, "steps", -1, "-1 is outside 0 .. ;"),
+        (TrainingConfig, "steps", -1, "-1 is below 0; choose 0 or more"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_its_range(section, name, value, words):
@@ -109,7 +109,7 @@ def test_a_value_out_of_range_is_named_with_its_range(section, name, value, word
 
 @pytest.mark.parametrize("field", [p for p in FIELDS if p.values[0].type is float], ids=lambda field: field.name)
 def test_no_setting_may_be_nan(field):
-    with pytest.raises(ValueError, match=f"^{field.name}: nan is outside"):
+    with pytest.raises(ValueError, match=f"^{field.name}: nan is not a finite number"):
         from_json(TrainingConfig, changed(TrainingConfig, **{field.name: float("nan")}))
 
 

@@ -176,7 +176,7 @@ def difference(ours: Any, theirs: Any, ignored: Container[str] = ()) -> str:
 
 def _check_type(field: dataclasses.Field, value: Any) -> None:
     expected: Any = typing.get_origin(field.type) or field.type
-    if isinstance(value, float) and math.isinf(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{field.name}: {value!r} is not a finite number.")
     right = isinstance(value, expected) or (expected is float and isinstance(value, int))
     if right and expected is tuple:
@@ -190,7 +190,7 @@ def _check_range(field: dataclasses.Field, value: Any) -> None:
     low, high, choices = (field.metadata[key] for key in ("low", "high", "choices"))
     if choices and value not in choices:
         raise ValueError(f"{field.name}: {value!r} is not one of {', '.join(choices)}.")
-    # A comparison with NaN is false, so this also refuses NaN.
-    if (low is not None and not value >= low) or (high is not None and not value <= high):
-        limits = f"{low} .. {'' if high is None else high}"
-        raise ValueError(f"{field.name}: {value!r} is outside {limits}; choose a value inside.")
+    if (low is not None and value < low) or (high is not None and value > high):
+        if high is None:
+            raise ValueError(f"{field.name}: {value!r} is below {low}; choose {low} or more.")
+        raise ValueError(f"{field.name}: {value!r} is outside {low} .. {high}; choose a value inside.")

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tf_psgan import data, device, images, losses, noise
 
-CROP = 160
+CROP = 128
 BATCH = 8
 NOISE = 100
 FILTERS = (256, 128, 64, 32)
