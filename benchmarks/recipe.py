@@ -33,7 +33,7 @@ ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     BASE: ((), "plain"),
     "no_power": (("--power=0",), "plain"),
     "spectra_only": ((), "spectra_only"),
-    "two_blocks": ((), "two_blocks"),
+    "one_block": ((), "one_block"),
     "power_half": (("--power=0.5",), "plain"),
     "power_2": (("--power=2",), "plain"),
     "power_8": (("--power=8",), "plain"),

@@ -10,7 +10,6 @@ from typing import Any
 from unittest import mock
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -35,29 +34,16 @@ def spectra_only() -> Iterator[Callable[[GanStep], None]]:
     """`--power` without the statistics of small blocks: how strong each frequency is, not where."""
 
     def nowhere(planes: list[tf.Tensor], shift: tf.Tensor, apart: bool = False) -> tf.Tensor:
-        return tf.zeros([planes[0].shape[0] if apart else 1, len(block_statistics.weights())])
+        return tf.zeros([planes[0].shape[0] if apart else 1, len(block_statistics.weights(planes[0].shape[1]))])
 
     with mock.patch.object(block_statistics, "measure", nowhere):
         yield nothing
 
 
 @contextlib.contextmanager
-def two_blocks() -> Iterator[Callable[[GanStep], None]]:
-    """Statistics of blocks of 32 x 32 pixels beside those of 16 x 16, half the weight each."""
-    measure, weights = block_statistics.measure, block_statistics.weights
-    large = {"BLOCK": 32, "_sectors": block_statistics._sectors.__wrapped__}
-
-    def both(planes: list[tf.Tensor], shift: tf.Tensor, apart: bool = False) -> tf.Tensor:
-        small = measure(planes, shift, apart)
-        with mock.patch.multiple(block_statistics, **large):
-            return tf.concat([small, measure(planes, shift, apart)], axis=1)
-
-    def halves() -> np.ndarray:
-        small = weights() / 2
-        with mock.patch.multiple(block_statistics, **large):
-            return np.concatenate([small, weights.__wrapped__() / 2])
-
-    with mock.patch.multiple(block_statistics, measure=both, weights=halves):
+def one_block() -> Iterator[Callable[[GanStep], None]]:
+    """Statistics of blocks of 16 x 16 pixels alone, at twice the weight."""
+    with mock.patch.object(block_statistics, "BLOCKS", (16,)):
         yield nothing
 
 

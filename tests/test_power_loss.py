@@ -28,7 +28,7 @@ def far(a, b):
 
 def part(measured, which, side=SIDE):
     """Of the figures [groups, figures]: half octaves, frequencies of luminance, of colour, colours, small blocks."""
-    small = len(block_statistics.weights())
+    small = len(block_statistics.weights(side))
     ends = [*(np.flatnonzero(np.diff(power_loss.weights(side)[:-small])) + 1), -small]
     return np.split(np.array(measured), ends, axis=1)[which]
 

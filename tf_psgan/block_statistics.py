@@ -1,10 +1,10 @@
 """Where a texture's power lies: statistics of small blocks of its pictures.
 
 A spectrum says how strong each frequency is in the mean, not where: the fine detail of walls spread evenly over cells
-as grain has the same. So each block of 16 x 16 pixels is described by a few figures, and of these the means, the
-deviations and the correlations over all blocks are kept: which blocks are smooth and which rough, that an edge has all
-frequencies of its direction at once, that light walls are the rough ones. The joint statistics of Portilla and
-Simoncelli 2000, section 2.2, are such correlations, of each pixel's magnitudes in a pyramid.
+as grain has the same. So each block of 16 x 16 and of 32 x 32 pixels is described by a few figures, and of these the
+means, the deviations and the correlations over all blocks of a size are kept: which blocks are smooth and which rough,
+that an edge has all frequencies of its direction at once, that light walls are the rough ones. The joint statistics of
+Portilla and Simoncelli 2000, section 2.2, are such correlations, of each pixel's magnitudes in a pyramid.
 """
 
 import functools
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tf_psgan import power
 
-BLOCK = 16
+BLOCKS = (16, 32)
 CORRELATIONS = 5.0
 """Weight of the correlations, together, beside that of the means and that of the deviations."""
 _FIRST = 1.5  # cycles a block: where the half octaves begin
@@ -25,21 +25,42 @@ def measure(planes: list[tf.Tensor], shift: tf.Tensor, apart: bool = False) -> t
     """The statistics of a batch, float32 [1, statistics], or [batch, statistics] picture by picture.
 
     Args:
-      planes: of `power.planes`, float32 [batch, side, side], side at least 16.
-      shift: int [2], 0 .. 15, the first block's row and column (modulo the room that there is). Blocks at always the
+      planes: of `power.planes`, float32 [batch, side, side], side at least 16; below 32 only blocks of 16 are cut.
+      shift: int [2], 0 .. 31, the first block's row and column (modulo the room that there is). Blocks at always the
         same place would not see what lies between them.
       apart: picture by picture.
 
     Returns:
-      Means over the blocks, standard deviations, and correlations of each pair of a block's figures: the natural
-      logarithms of luminance power in half octaves and directions of 30 degrees, five times the mean of each plane, the
-      logarithm of the variance of each difference of colours.
+      For each size of blocks means, standard deviations, and correlations of each pair of a block's figures: the
+      natural logarithms of luminance power in half octaves and directions of 30 degrees, five times the mean of each
+      plane, the logarithm of the variance of each difference of colours.
     """
     side = planes[0].shape[1]
-    extent = max(1, (side - 1) // BLOCK) * BLOCK
+    return tf.concat([_of_size(block, planes, shift, apart) for block in _sizes(side)], axis=1)
+
+
+@functools.lru_cache
+def weights(side: int) -> np.ndarray:
+    """float32 [statistics] of pictures of `side`: what each counts in a distance; means add up to 1, deviations too."""
+    parts = []
+    for block in _sizes(side):
+        count = _sectors(block).shape[1] + 5
+        pairs = count * (count - 1) // 2
+        share = np.array([1 / count, CORRELATIONS / pairs], np.float32) / len(_sizes(side))
+        parts.append(np.repeat(share, [2 * count, pairs]))
+    return np.concatenate(parts)
+
+
+def _sizes(side: int) -> list[int]:
+    return [block for block in BLOCKS if block <= side]
+
+
+def _of_size(block: int, planes: list[tf.Tensor], shift: tf.Tensor, apart: bool) -> tf.Tensor:
+    side = planes[0].shape[1]
+    extent = max(1, (side - 1) // block) * block
     row, col = tf.unstack(tf.cast(shift, tf.int32) % (side - extent + 1))
-    planes = [power.blocks(tf.slice(plane, [0, row, col], [-1, extent, extent]), BLOCK) for plane in planes]
-    logs = tf.matmul(tf.reshape(power.spectra(planes[0]), [-1, BLOCK * (BLOCK // 2 + 1)]), _sectors())
+    planes = [power.blocks(tf.slice(plane, [0, row, col], [-1, extent, extent]), block) for plane in planes]
+    logs = tf.matmul(tf.reshape(power.spectra(planes[0]), [-1, block * (block // 2 + 1)]), _sectors(block))
     figures = [tf.math.log(logs + power.ROUNDING)]
     for i, plane in enumerate(planes):
         mean = tf.reduce_mean(plane, axis=(1, 2))
@@ -47,15 +68,7 @@ def measure(planes: list[tf.Tensor], shift: tf.Tensor, apart: bool = False) -> t
         if i:
             variance = tf.nn.relu(tf.reduce_mean(tf.square(plane), axis=(1, 2)) - tf.square(mean))
             figures.append(tf.math.log(variance + power.ROUNDING)[:, tf.newaxis])
-    return _joint(tf.concat(figures, axis=1), (extent // BLOCK) ** 2, apart)
-
-
-@functools.lru_cache
-def weights() -> np.ndarray:
-    """float32 [statistics]: what each counts in a distance; means and deviations add up to 1 each."""
-    count = _sectors().shape[1] + 5
-    pairs = count * (count - 1) // 2
-    return np.repeat(np.array([1 / count, CORRELATIONS / pairs], np.float32), [2 * count, pairs])
+    return _joint(tf.concat(figures, axis=1), (extent // block) ** 2, apart)
 
 
 def _joint(figures: tf.Tensor, blocks: int, apart: bool) -> tf.Tensor:
@@ -72,7 +85,7 @@ def _joint(figures: tf.Tensor, blocks: int, apart: bool) -> tf.Tensor:
 
 
 @functools.lru_cache
-def _sectors() -> np.ndarray:
+def _sectors(block: int) -> np.ndarray:
     """float32 [frequencies, bins]: what takes a block's power to the mean of each half octave and direction."""
-    bin_of, counts = power.bins(BLOCK, _FIRST)
+    bin_of, counts = power.bins(block, _FIRST)
     return (np.arange(len(counts) - 1) == bin_of[:, np.newaxis]).astype(np.float32) / counts[:-1]

@@ -146,7 +146,7 @@ class GanStep(tf.Module):
         """Draw, generate, score, the losses, and the updates of the networks whose turn it is, if all is finite."""
         weight = self.config.training.power if generator else 0.0
         apart = sources is not None
-        shift = noise.below(noise.fold(key, 2, [0, 1]), block_statistics.BLOCK)
+        shift = noise.below(noise.fold(key, 2, [0, 1]), max(block_statistics.BLOCKS))
         record = self.record.with_batch(power_loss.measure(real, shift, apart), sources) if weight else None
         with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
             with tf.name_scope("generate"):  # what a profile shows

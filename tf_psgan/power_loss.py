@@ -34,7 +34,7 @@ def measure(pictures: tf.Tensor, shift: tf.Tensor, apart: bool = False) -> tf.Te
 
     Args:
       pictures: float [batch, side, side, 3] in [-1, 1], side at least 16.
-      shift: int [2], 0 .. 15, where the small blocks begin; see `block_statistics.measure`.
+      shift: int [2], 0 .. 31, where the small blocks begin; see `block_statistics.measure`.
       apart: picture by picture, for batches whose pictures are of several textures.
 
     Returns:
@@ -78,7 +78,7 @@ def weights(side: int) -> np.ndarray:
     frequencies = block * (block // 2 + 1) - 1
     parts = ((len(power.bins(side)[1]) - 1, 1.0), (frequencies, 1.0), (2 * frequencies, SPECKS), (6, 1.0))
     spectra = [np.full(count, weight / count, np.float32) for count, weight in parts]
-    return np.concatenate([*spectra, block_statistics.weights()])
+    return np.concatenate([*spectra, block_statistics.weights(side)])
 
 
 class Record(tf.Module):
