@@ -54,7 +54,7 @@ ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     "crops_96": (("--crop_cells=6",), "plain"),
     "crops_160": (("--crop_cells=10",), "plain"),
     "crops_192": (("--crop_cells=12",), "plain"),
-    "batch_4": (("--batch=4",), "plain"),
+    "batch_8": (("--batch=8",), "plain"),
     "batch_16": (("--batch=16",), "plain"),
     "cells_32": (("--filters=256,128,64,32", "--crop_cells=5"), "plain"),
     "critic_wider": (("--critic_filters=32,64,128,256",), "plain"),

@@ -59,7 +59,7 @@ class DataConfig:
     crop_cells: int = setting(
         8, "Side of a training crop in cells of 2 pixels, doubled by each of --filters: 16.", low=2, high=256
     )
-    batch: int = setting(8, "Crops in one training step.", low=1, high=4096)
+    batch: int = setting(4, "Crops in one training step.", low=1, high=4096)
     cache_megabytes: int = setting(
         1024, "Memory for decoded pictures; more pictures than fit take turns.", low=1, high=1 << 20
     )

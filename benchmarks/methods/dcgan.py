@@ -2,8 +2,8 @@
 
 The paper's network and settings, in Keras: a dense layer, zero-padded up-convolutions of 5x5 and stride two with batch
 norm and ReLU; a discriminator of stride-two convolutions with batch norm and LeakyReLU 0.2 that ends in one score;
-Adam, rate 2e-4, beta_1 0.5; kernels from N(0, 0.02). It learns crops of the same size and as many at a time as the
-preset of this project, and it cannot make a picture of another size than these crops.
+Adam, rate 2e-4, beta_1 0.5; kernels from N(0, 0.02). It learns crops of the same size as the preset of this project,
+eight at a time, and it cannot make a picture of another size than these crops.
 """
 
 import time
