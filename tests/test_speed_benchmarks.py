@@ -42,7 +42,8 @@ def test_a_picture_costs_two_operations_for_each_weight_that_reaches_an_output()
 def test_a_training_step_costs_what_its_convolutions_do():
     from steps import operations
 
-    config = Config(ModelConfig(local_channels=5, waves=0, filters=(4,), critic_filters=(6,)), DataConfig(crop_cells=8))
+    model = ModelConfig(local_channels=5, waves=0, filters=(4,), critic_filters=(6,))
+    config = Config(model, DataConfig(crop_cells=8, batch=8))
     # Cells 12 -> 20 -> 36 pixels; the discriminator 32 -> 16 -> 8.
     first, last = 2 * 8 * 9 * 20**2 * 5 * 4, 2 * 8 * 9 * 36**2 * 4 * 3
     seen, scored = 2 * 8 * 25 * 16**2 * 3 * 6, 2 * 8 * 25 * 8**2 * 6 * 1
