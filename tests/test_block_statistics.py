@@ -50,7 +50,7 @@ def test_the_statistics_are_those_of_numpy(block):
     correlation = np.cov(figures, bias=True) / np.outer(deviation, deviation)
     by_hand = (figures.mean(1), deviation, correlation[np.triu_indices(len(figures), 1)])
     for found, expected in zip(parts(measured), by_hand, strict=True):
-        np.testing.assert_allclose(found[0], expected, atol=3e-3)
+        np.testing.assert_allclose(found[0], expected, atol=2e-3)
 
 
 def test_each_statistic_has_its_weight():
