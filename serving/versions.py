@@ -29,7 +29,7 @@ class Version:
     Args:
       folder: of the version; its name is the version's number.
       wanted: names of signatures that it must have.
-      threads: of TensorFlow, for an operation and between operations; 0 leaves the choice to it.
+      threads: of TensorFlow, between operations, and half of them for each; 0 leaves the choice to it.
 
     Raises:
       ValueError: it lacks a wanted signature or has a wrong one, or a request that it is tried with fails.
@@ -40,7 +40,10 @@ class Version:
         self.number = int(folder.name)
         self.description: Mapping[str, Any] = {}
         graph = tf.Graph()
-        options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads)
+        # A tile is two chains of operations: half of the threads for each, which wait less than all for both in turn.
+        options = tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=(threads + 1) // 2, inter_op_parallelism_threads=threads
+        )
         options.gpu_options.allow_growth = True
         self._session = tf.compat.v1.Session(graph=graph, config=options)
         try:

@@ -12,7 +12,7 @@ PACKAGE = "tf_psgan"
 FLOORS = (
     # 0: no TensorFlow
     (
-        "config disk fields geometry made_noise pyramid quiet spectrum torus",
+        "config disk fields geometry made_noise pyramid quiet spectrum threads torus",
         "autocorrelation made_aperiodic made_periodic request scene",
         "made_textures moves",
         "made_many",

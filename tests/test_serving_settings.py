@@ -190,7 +190,8 @@ def test_the_threads_are_those_of_the_processors():
     limits = compose()["deploy"]["resources"]["limits"], container()["resources"]["limits"]
     given = flags(compose()["command"])
     for limit in (each.get("cpu") or each["cpus"] for each in limits):
-        assert given["tensorflow_intra_op_parallelism"] == given["tensorflow_inter_op_parallelism"] == limit
+        assert given["tensorflow_inter_op_parallelism"] == limit
+        assert int(given["tensorflow_intra_op_parallelism"]) == int(limit) // 2  # a tile is two chains of operations
         assert int(given["grpc_max_threads"]) == int(given["rest_api_num_threads"]) == 4 * int(limit)
     assert container()["resources"]["requests"]["cpu"] == container()["resources"]["limits"]["cpu"]
 

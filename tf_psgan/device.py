@@ -9,9 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_psgan.threads import split
+
 
 def pin_threads(threads: int) -> int:
-    """Fixes TensorFlow's threads, 0 for one per core; returns their number.
+    """Fixes how many cores TensorFlow uses, 0 for all, as `threads.split` shares them; returns their number.
 
     Also lets a GPU's memory grow as needed, so that pictures can be made while a training runs.
 
@@ -20,8 +22,9 @@ def pin_threads(threads: int) -> int:
     """
     threads = threads or len(os.sched_getaffinity(0))
     try:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        within, between = split(threads)
+        tf.config.threading.set_intra_op_parallelism_threads(within)
+        tf.config.threading.set_inter_op_parallelism_threads(between)
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
     except RuntimeError:

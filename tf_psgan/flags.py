@@ -16,6 +16,7 @@ from typing import Any
 from absl import flags
 
 from tf_psgan import config as configs
+from tf_psgan import threads
 from tf_psgan.quiet import quiet_start as quiet_start  # scripts import TensorFlow inside it
 from tf_psgan.request import Request
 
@@ -49,6 +50,7 @@ def run(argv: Sequence[str], usage: str, define: Callable[[flags.FlagValues], No
     """
     values = flags.FlagValues()
     define(values)
+    threads.set_defaults()
     flags.DEFINE_bool("help", False, "Shows this text.", short_name="h", flag_values=values)
     try:
         rest = _parse(values, argv)

@@ -165,8 +165,7 @@ def _speed(draft: Draft) -> list[str]:
         began = time.perf_counter()
         draft.served.ask("window", **asked)
         times.append(1e3 * (time.perf_counter() - began))
-    threads = tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
-    where = device.conditions(threads, draft.frozen.dtype)
+    where = device.conditions(len(os.sched_getaffinity(0)), draft.frozen.dtype)
     side = tiles.cells(draft.frozen.pixels_per_cell) * draft.frozen.pixels_per_cell
     text = (
         f"`window`, {TIMED_PIXELS} x {TIMED_PIXELS} pixels at the plane's origin: "
