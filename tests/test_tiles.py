@@ -9,7 +9,7 @@ from tf_psgan.generator import paint
 
 @pytest.mark.parametrize("cells", [1, 2, 5, 8])
 @pytest.mark.parametrize("dtype, levels", [("float32", 1), ("bfloat16", 4)])
-def test_the_strips_of_a_tile_make_the_picture_of_the_whole(cells, dtype, levels):
+def test_a_tile_made_as_strips_is_the_picture_of_the_whole(cells, dtype, levels):
     frozen = freeze(tiny.generator())
     blocks, halo = tiles.cast(frozen.blocks, dtype), geometry.HALO
     extent = cells + 2 * halo

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tf_psgan import geometry, metrics, noise, spectrum, tiles, waves
 from tf_psgan.frozen import freeze
-from tf_psgan.generator import SpatialGenerator, latent_field, paint
+from tf_psgan.generator import SpatialGenerator, latent_field, paint_strips
 from tf_psgan.likeness import Likeness
 from tf_psgan.plane import Plane
 
@@ -130,7 +130,7 @@ class _Trial:
         z_periodic = waves.plane_waves(numbers, phase, extent, extent, config.quadrature)
         latents = latent_field(z_local, vectors[:, tf.newaxis, tf.newaxis], z_periodic)
         weights = tiles.cast(self._frozen.blocks, self._frozen.dtype)
-        return (paint(weights, latents, self._frozen.dtype)[:, halo:-halo, halo:-halo] + 1.0) * 127.5
+        return (paint_strips(weights, latents, self._frozen.dtype)[:, halo:-halo, halo:-halo] + 1.0) * 127.5
 
 
 def _descend(trial: _Trial, starts: np.ndarray, key: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tf_psgan import geometry, noise, tiles, torus
 from tf_psgan.frozen import STEP, Frozen
-from tf_psgan.generator import paint
+from tf_psgan.generator import paint_strips
 from tf_psgan.plane import MAX_PIXEL
 
 JPEG_QUALITY = 92
@@ -94,7 +94,7 @@ class Signatures(tf.Module):
         good = _demand(finite, ["latents: some are no finite numbers; give numbers, best from -1 to 1."])
         with tf.control_dependencies([*sides, asked, good]):
             latents = tf.identity(latents)
-        return {"images": paint(tiles.cast(self.blocks, self._dtype), latents, self._dtype)}
+        return {"images": paint_strips(tiles.cast(self.blocks, self._dtype), latents, self._dtype)}
 
     def _window(self, seed: Any, texture: Any, top: Any, left: Any, height: Any, width: Any) -> Any:
         height, width = self._extent(height, width)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tf_psgan import geometry, noise, waves
 from tf_psgan.config import ModelConfig
-from tf_psgan.generator import latent_field, paint
+from tf_psgan.generator import latent_field, paint_strips
 
 TILE_PIXELS = 512
 """Side of a tile; chosen by measurement, see docs/training.md."""
@@ -73,14 +73,6 @@ def pixels(blocks: list[tuple[Any, Any]], field: Any, dtype: str) -> tf.Tensor:
       blocks: the network's weights, already of `dtype`.
       field: from `latents`.
     """
-    # Two strips that need nothing of each other: two cores take one each, which costs less than to share each layer.
-    spare, extent = 2 * geometry.HALO, field.shape[1]
-    middle = (extent - spare) // 2
-    strips = (field[:, : middle + spare], field[:, middle:]) if middle else (field,)
-    return tf.concat([_strip(blocks, strip, dtype) for strip in strips], axis=0)
-
-
-def _strip(blocks: list[tuple[Any, Any]], field: Any, dtype: str) -> tf.Tensor:
     # `images.to_bytes` without its clipping: a tanh stays inside. Bytes are cut, not floats: a quarter of the copying.
-    picture = tf.cast(tf.round((paint(blocks, field, dtype) + 1.0) * 127.5), tf.uint8)
+    picture = paint_strips(blocks, field, dtype, lambda strip: tf.cast(tf.round((strip + 1.0) * 127.5), tf.uint8))
     return picture[0, geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO]

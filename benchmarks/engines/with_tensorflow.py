@@ -18,7 +18,7 @@ import tensorflow as tf
 from engines.work import DTYPES, Way, Work, middle
 from tf_psgan import geometry, saved_model, tiles
 from tf_psgan.frozen import Frozen
-from tf_psgan.generator import paint
+from tf_psgan.generator import paint_strips
 from tf_psgan.plane import Plane
 from tf_psgan.served import Served
 
@@ -67,7 +67,7 @@ def _ended(network: Callable[[Any], Any], held: Any) -> Callable[[], Any]:
 
 
 def _network(frozen: Frozen) -> Callable[[Any], Any]:
-    return tf.function(lambda latents: paint(tiles.cast(frozen.blocks, frozen.dtype), latents, frozen.dtype))
+    return tf.function(lambda latents: paint_strips(tiles.cast(frozen.blocks, frozen.dtype), latents, frozen.dtype))
 
 
 def _pictures(plane: Plane, served: Served, dtype: str, pixels: int) -> list[Way]:
