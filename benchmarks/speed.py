@@ -41,6 +41,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_list("types", list(TYPES), "Number types to time; not with --backend=jax.", **where)
     flags.DEFINE_list("batches", ["1", "4", "16", "64"], "Pictures at a time, with --backend=jax.", **where)
     flags.DEFINE_integer("rounds", 15, "Timings of each way; fewer above 512 pixels, 3 at least.", 3, **where)
+    flags.DEFINE_integer("within", 0, "Threads of one operation; 0 for half of the cores, as everywhere.", 0, **where)
     flags.DEFINE_enum("backend", "tensorflow", ["tensorflow", "jax"], "What runs the Keras model.", **where)
     flags.DEFINE_integer("frozen_up_to", 1024, "Largest side at which PyTorch is frozen and compiled.", 0, **where)
     flags.DEFINE_float("gigabytes", 64.0, "Memory of the device, with --backend=jax.", 0.1, **where)
@@ -88,7 +89,7 @@ def _compare(work: Any, sizes: list[int], _: list[int], values: flags.FlagValues
 
     from tf_psgan import device
 
-    threads, rounds = device.pin_threads(threads), values["rounds"].value
+    threads, rounds = device.pin_threads(threads, values["within"].value), values["rounds"].value
     os.environ["OMP_NUM_THREADS"] = str(threads)
     missing, packages = [], {}
     for name in OTHERS:

@@ -47,6 +47,8 @@ def define(values: flags.FlagValues) -> None:
     """The settings of the networks, and how often to time."""
     edge.define_config(values)
     flags.DEFINE_integer("rounds", 15, "Timings of each way; the median is shown.", lower_bound=3, flag_values=values)
+    text = "Threads of one operation; 0 for half of the cores, as everywhere."
+    flags.DEFINE_integer("within", 0, text, lower_bound=0, flag_values=values)
     flags.DEFINE_bool("torch", True, "Times PyTorch too.", flag_values=values)
     flags.DEFINE_bool("compile", True, "PyTorch's compiled forms too: takes minutes and g++.", flag_values=values)
     flags.DEFINE_bool("profile", False, "Says where the time of our own step goes.", flag_values=values)
@@ -57,7 +59,7 @@ def define(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues) -> str:
     """Times all ways in turn; Markdown tables."""
     config = edge.read_config(values)
-    threads = device.pin_threads(config.training.threads)
+    threads = device.pin_threads(config.training.threads, values["within"].value)
     pixels = config.data.crop_cells * 2 ** (len(config.model.filters) + 1)
     if pixels > SIDE:
         raise ValueError(f"crop_cells: crops of {pixels} pixels, but the picture here has {SIDE}; lower --crop_cells.")

@@ -12,8 +12,10 @@ import tensorflow as tf
 from tf_psgan.threads import split
 
 
-def pin_threads(threads: int) -> int:
+def pin_threads(threads: int, within: int = 0) -> int:
     """Fixes how many cores TensorFlow uses, 0 for all, as `threads.split` shares them; returns their number.
+
+    `within` is how many of them compute one operation where that is not to be as there.
 
     Also lets a GPU's memory grow as needed, so that pictures can be made while a training runs.
 
@@ -22,8 +24,8 @@ def pin_threads(threads: int) -> int:
     """
     threads = threads or len(os.sched_getaffinity(0))
     try:
-        within, between = split(threads)
-        tf.config.threading.set_intra_op_parallelism_threads(within)
+        half, between = split(threads)
+        tf.config.threading.set_intra_op_parallelism_threads(within or half)
         tf.config.threading.set_inter_op_parallelism_threads(between)
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
