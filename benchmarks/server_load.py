@@ -20,11 +20,13 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from serving.client import Client, Error, Window
-from tf_psgan import flags as edge
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # serving/ is not installed
+
+from serving.client import Client, Error, Window  # noqa: E402
+from tf_psgan import flags as edge  # noqa: E402
 
 USAGE = "Measures the embedded server."
-ROOT = Path(__file__).resolve().parent.parent
 PIXELS = 512
 NAME = "texture"
 
