@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from tf_psgan import waves
-from tf_psgan.autocorrelation import lattice
+from tf_psgan.autocorrelation import lattice, repeats
 from tf_psgan.config import ModelConfig
-from tf_psgan.first_waves import first_waves, reciprocal
+from tf_psgan.first_waves import first_waves, first_waves_of_each, reciprocal
 
 SIDE = 16
+NOISE = np.random.default_rng(2).integers(0, 256, (160, 160, 3), dtype=np.uint8)
 
 
 def _dots(vectors: list[tuple[float, float]], pixels: int = 192) -> np.ndarray:
@@ -29,8 +30,7 @@ def test_the_lattice_of_dots_is_found_to_half_a_pixel(vectors: list[tuple[float,
 
 
 def test_random_noise_has_no_lattice() -> None:
-    noise = np.random.default_rng(2).integers(0, 256, (160, 160, 3), dtype=np.uint8)
-    assert lattice([noise]).shape == (0, 2)
+    assert lattice([NOISE]).shape == (0, 2)
 
 
 def test_reciprocal_vectors_turn_once_along_their_own_lattice_vector() -> None:
@@ -49,9 +49,21 @@ def test_two_waves_start_at_the_lattice_and_more_at_other_peaks() -> None:
     assert apart.min() > 0.1
 
 
-def test_a_picture_without_a_lattice_starts_at_its_spectrum_and_axis_waves_stay_on_axes() -> None:
-    noise = np.random.default_rng(2).integers(0, 256, (160, 160, 3), dtype=np.uint8)
-    assert first_waves([noise], ModelConfig(waves=3), "source", SIDE).shape == (3, 2)
+def test_a_picture_without_a_lattice_starts_at_its_spectrum() -> None:
+    assert not repeats([NOISE]) and repeats([_dots([(24, 0), (0, 30)])])
+    found = first_waves([NOISE], ModelConfig(waves=3), "source", SIDE)
+    assert found.shape == (3, 2) and np.linalg.norm(found, axis=1).min() > 0.1
+
+
+def test_told_apart_each_picture_has_its_own_waves_and_where_nothing_repeats_they_stand_still() -> None:
+    dots, model = _dots([(24, 0), (0, 30)]), ModelConfig(waves=2, global_channels=4)
+    found = first_waves_of_each(iter([dots, NOISE]), model, "source", SIDE)
+    np.testing.assert_array_equal(found[0], first_waves([dots], ModelConfig(waves=2), "source", SIDE))
+    np.testing.assert_array_equal(found[1], np.zeros((2, 2)))
+    np.testing.assert_array_equal(first_waves_of_each([NOISE], model, "paper", SIDE), [waves.ladder(2)])
+
+
+def test_axis_waves_stay_on_axes() -> None:
     axis = first_waves([_dots([(20, 14), (20, -14)])], ModelConfig(waves=4, wave_angles="axis"), "source", SIDE)
     assert not axis[::2, 1].any() and not axis[1::2, 0].any()
 

@@ -78,9 +78,7 @@ def lattice(sources: Sequence[np.ndarray]) -> np.ndarray:
     Returns:
       float64 [2, 2], (row, col) pixels of each vector; [0, 2] for a source that does not repeat in two directions.
     """
-    side = min(min(picture.shape[:2]) for picture in sources)
-    table, lags, overlap = _source_table(sources, side // 2, side / 8, directions=True)
-    places = _peaks(table, lags, overlap)
+    table, lags, places = _strong_places(sources)
     vectors = [lags[place] + spectrum.vertex(table, *place) for place in places]
     strong = [v for v, place in zip(vectors, places, strict=True) if table[place] >= 0.75 * table[places[0]]]
     strong.sort(key=lambda vector: float(np.linalg.norm(vector)))
@@ -95,6 +93,18 @@ def lattice(sources: Sequence[np.ndarray]) -> np.ndarray:
     whole = np.rint(np.array(vectors) @ np.linalg.inv(basis))
     fits = np.linalg.norm(vectors - whole @ basis, axis=-1) < 0.15 * np.linalg.norm(first)
     return _shortest(np.linalg.lstsq(whole[fits], np.array(vectors)[fits], rcond=None)[0])
+
+
+def repeats(sources: Sequence[np.ndarray]) -> bool:
+    """Whether a source repeats in any direction: whether what `lattice` looks at has a peak at all."""
+    return bool(_strong_places(sources)[2])
+
+
+def _strong_places(sources: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]]]:
+    """The autocorrelation of light and of edges' directions, its lags, and where its peaks stand, highest first."""
+    side = min(min(picture.shape[:2]) for picture in sources)
+    table, lags, overlap = _source_table(sources, side // 2, side / 8, directions=True)
+    return table, lags, _peaks(table, lags, overlap)
 
 
 def _shortest(basis: np.ndarray) -> np.ndarray:

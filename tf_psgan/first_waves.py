@@ -3,9 +3,14 @@
 Two plane waves say all about where a cell lies in a lattice of two vectors. More waves on the
 same lattice, with phases of their own, contradict each other: seen as bands of dislocations.
 A model of several textures starts with the waves of all their lattices, for each to choose from.
+
+In a model that is told its pictures apart each has waves of its own, and those of one that repeats nowhere stand still:
+they tell a cell nothing of where it is. Started at its spectrum's peaks, which chance puts somewhere, water and pebbles
+learned to follow them, in rows and diagonals that no source has.
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -35,6 +40,18 @@ def first_waves(pictures: Sequence[np.ndarray], model: ModelConfig, how: str, pi
     if len(found) < model.waves:
         found = _distinct([*wanted, *spectrum.peaks(pictures, model.waves + len(wanted))])
     return pixels_per_cell * np.array(found[: model.waves], np.float32).reshape(-1, 2)
+
+
+def first_waves_of_each(
+    pictures: Iterable[np.ndarray], model: ModelConfig, how: str, pixels_per_cell: int
+) -> np.ndarray:
+    """`first_waves` of every picture by itself, [pictures, waves, 2]; by "source", 0 for one that repeats nowhere."""
+    alone, still = dataclasses.replace(model, global_channels=0), np.zeros((model.waves, 2), np.float32)
+    return np.stack([
+        still if how == "source" and not autocorrelation.repeats([picture])
+        else first_waves([picture], alone, how, pixels_per_cell)
+        for picture in pictures
+    ])  # fmt: skip
 
 
 def reciprocal(lattice: np.ndarray) -> np.ndarray:

@@ -101,7 +101,8 @@ def _waves(config: Config, sources: Sources, rows: Sequence[dict[str, Any]]) -> 
     which = " of texture 0" if config.model.global_channels else ""
     try:
         found = first_waves.first_waves(sources.pictures, config.model, "source", pixels_per_cell=1)
-        own = ", ".join(map(_length, sorted((2 * np.pi / np.linalg.norm(found, axis=1)).tolist(), reverse=True)))
+        size = np.maximum(np.linalg.norm(found, axis=1), 1e-9)
+        own = ", ".join(map(_length, sorted((2 * np.pi / size).tolist(), reverse=True)))
     except ValueError:  # more waves than its spectrum has room for; the paper's start asks for none of it
         own = "not so many"
     start = " The waves started there." if config.training.first_waves == "source" else ""

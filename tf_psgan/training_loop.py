@@ -6,7 +6,6 @@ are pinned.
 """
 
 import contextlib
-import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan import (
+    autocorrelation,
     checkpoint,
     conditioning,
     device,
@@ -232,7 +232,9 @@ def _first_waves(config: Config, pictures: manifest.Manifest) -> np.ndarray:
     model, how = config.model, config.training.first_waves
     side = geometry.pixels_per_cell(len(model.filters) + 1)
     if config.training.conditioning == "source":
-        alone = dataclasses.replace(model, global_channels=0)
         read = (middle(manifest.read(entry), SOURCE_PIXELS) for entry in pictures.usable)
-        return np.stack([first_waves.first_waves([picture], alone, how, side) for picture in read])
-    return first_waves.first_waves(Sources.read(pictures).pictures, model, how, side)
+        return first_waves.first_waves_of_each(read, model, how, side)
+    sources = Sources.read(pictures).pictures
+    if model.waves and how == "source" and not any(autocorrelation.repeats([source]) for source in sources):
+        Progress.say("the pictures repeat nowhere: --waves=0, a Spatial GAN, mostly comes nearer to such textures.")
+    return first_waves.first_waves(sources, model, how, side)
