@@ -2,10 +2,11 @@
 
   python benchmarks/like.py --run=runs/manifold [--pictures=16] [--first=1001] [--pixels=256] [--sheet=sheet.png]
 
-Each picture is a window of another texture (numbers from --first on). The search is given the picture alone; a window
-of what it found is then held, by `metrics.nearest`, against other windows of all the known textures. Found is where
-the nearest one is the true one. For comparison the same is asked of a window of the known vector itself: some random
-textures of a model are so much alike that even their own windows are taken for each other.
+Each picture is a window of another texture (numbers from --first on; from 0 where the model is told its pictures
+apart). The search is given the picture alone, and what the run has stored; a window of what it found is then held, by
+`metrics.nearest`, against other windows of all the known textures. Found is where the nearest one is the true one. For
+comparison the same is asked of a window of the known vector itself: some random textures of a model are so much alike
+that even their own windows are taken for each other.
 """
 
 import sys
@@ -17,8 +18,7 @@ from absl import flags
 
 from tf_psgan import flags as edge
 from tf_psgan import images, metrics
-from tf_psgan.plane import Plane
-from tf_psgan.run_folder import load
+from tf_psgan.run_folder import load, plane_of
 from tf_psgan.search import search
 
 USAGE = "Searches for the textures of pictures made from known vectors."
@@ -38,8 +38,9 @@ def define(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues) -> str:
     """Makes, searches and judges; Markdown."""
     side, first = values["pixels"].value, values["first"].value
-    generator, _ = load(edge.path(values, "run"), values["dtype"].value)
-    plane = Plane(generator)
+    run = edge.path(values, "run")
+    generator, _ = load(run, values["dtype"].value)
+    plane = plane_of(run, generator)
     textures = range(first, first + values["pictures"].value)
     known = {str(t): metrics.features([plane.window(KNOWN + t, t, 0, 0, side, side)]) for t in textures}
     lines = ["| texture | found | its distance, of the nearest other's | own window's | to the picture | floor | s |"]
@@ -49,7 +50,7 @@ def main(values: flags.FlagValues) -> str:
     for texture in textures:
         given = plane.window(GIVEN + texture, texture, 0, 0, side, side)
         began = time.perf_counter()
-        found = search(generator, given)
+        found = search(generator, given, known=plane.names.values())
         seconds = time.perf_counter() - began
         shown = plane.window(SHOWN + texture, found.vector, 0, 0, side, side)
         name, share = _against(shown, known, str(texture))

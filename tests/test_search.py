@@ -45,6 +45,16 @@ def test_the_texture_of_a_picture_is_found(network, picture, found):
     assert far(found[0].vector) < 0.6 * np.median(others) and far(found[0].vector) < min(others)
 
 
+def test_a_known_vector_is_a_start_and_is_found_where_random_ones_lie_far(network, picture, monkeypatch):
+    monkeypatch.setattr(search, "RANDOM", 4)
+    monkeypatch.setattr(search, "STEPS", 4)
+    said, true = [], Plane(network).vector(TEXTURE)
+    others = [np.full(CHANNELS, value, np.float32) for value in (-1.0, 1.0)]
+    result = search.search(network, picture, say=said.append, known=[*others, true])
+    assert said[0].startswith("5 random and 3 known textures")
+    assert result.distance < 1.3 * result.floor and np.abs(np.array(result.vector) - true).max() < 0.15
+
+
 def test_the_vector_is_one_that_the_plane_takes_and_keeps(network, found):
     vector = found[0].vector
     assert len(vector) == CHANNELS and all(type(value) is float and -1 <= value <= 1 for value in vector)

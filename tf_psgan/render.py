@@ -45,7 +45,8 @@ def render(run: Path, out: Path | None, dtype: str, asked: Request) -> str:
         Progress.say(f"checkpoint passed over: {reason}")
     plane, texture, said = plane_of(run, generator), None, ""
     if name is not None:
-        liked = search.search(generator, images.decode(Path(asked.like).expanduser()), asked.seed, Progress.say)
+        given, known = images.decode(Path(asked.like).expanduser()), plane.names.values()
+        liked = search.search(generator, given, asked.seed, Progress.say, known)
         about = {"like": str(asked.like), "step": found.step, "distance": liked.distance, "floor": liked.floor}
         about |= liked.distances
         RunFolder(run).write_texture(name, liked.vector, about)

@@ -1,14 +1,14 @@
 """Finds the global vector whose plane looks most like a given picture.
 
 A search through the generator, as GAN inversion (Zhu et al. 2016, arXiv:1609.03552) with a texture's statistics in the
-place of pixels: random vectors first, then gradient descent from the nearest few on windows of ever new noise, then a
-choice by metrics.py on the plane itself. All noise is counter-based and folded away from the planes that users see, so
-that run, picture and seed decide the vector.
+place of pixels: random and known vectors first, then gradient descent from the nearest few on windows of ever new
+noise, then a choice by metrics.py on the plane itself. All noise is counter-based and folded away from the planes that
+users see, so that run, picture and seed decide the vector.
 """
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,11 @@ class Found:
 
 
 def search(
-    generator: SpatialGenerator, picture: np.ndarray, seed: int = 0, say: Callable[[str], None] = lambda message: None
+    generator: SpatialGenerator,
+    picture: np.ndarray,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda message: None,
+    known: Iterable[Sequence[float]] = (),
 ) -> Found:
     """Finds the global vector whose plane is nearest to a picture.
 
@@ -64,6 +68,8 @@ def search(
       picture: uint8 [h, w, 3], at least 64 pixels a side, of one texture at the scale of the model's own pictures.
       seed: of the random vectors and of all noise.
       say: hears how it goes, a line at a time.
+      known: vectors to try beside random ones. In a model that is told its pictures apart nearly all random ones are
+        of no use, its pictures' own are.
 
     Raises:
       ValueError: a model without global channels, or a picture too small to judge.
@@ -76,11 +82,14 @@ def search(
                          "give a picture of at least 64x64.")
     given = np.ascontiguousarray(spectrum.middle(picture, LARGEST, LARGEST))
     trial = _Trial(generator, given)
-    tried = noise.global_vector(noise.fold(seed, _SCAN, tf.range(RANDOM, dtype=tf.int64)), channels).numpy()
-    batches = [trial.distances(tried[i : i + STARTS], noise.fold(seed, _SCAN, i)) for i in range(0, RANDOM, STARTS)]
+    own = np.array(list(known), np.float32).reshape(-1, channels)
+    random = noise.fold(seed, _SCAN, tf.range(RANDOM + -len(own) % STARTS, dtype=tf.int64))  # all batches are full
+    tried = np.concatenate([noise.global_vector(random, channels).numpy(), own])
+    batches = [trial.distances(tried[i : i + STARTS], noise.fold(seed, _SCAN, i)) for i in range(0, len(tried), STARTS)]
     far = np.concatenate(batches)
     starts = tried[np.argsort(far, kind="stable")[:STARTS]]
-    say(f"{RANDOM} random textures: the nearest at {far.min():.2f}, the median at {np.median(far):.2f}")
+    also = f" and {len(own)} known" if len(own) else ""
+    say(f"{len(random)} random{also} textures: the nearest at {far.min():.2f}, the median at {np.median(far):.2f}")
     ends, near = _descend(trial, starts, noise.fold(seed, _DESCENT))
     say(f"{STEPS} steps from the {STARTS} nearest: now at {near.min():.2f} .. {near.max():.2f}")
     return _nearest(Plane(freeze(generator)), given, np.concatenate([ends, starts]), seed)
