@@ -9,7 +9,6 @@ memory is the most that the whole process had resident.
 
 import hashlib
 import json
-import os
 import random
 import resource
 import shutil
@@ -23,6 +22,7 @@ from typing import Any
 from absl import flags
 
 from tf_psgan import flags as edge
+from tf_psgan.threads import cores
 
 USAGE = "Times very large pictures, or kills their writer and compares what becomes of them."
 COMPARED = 4096
@@ -52,7 +52,7 @@ def main(values: flags.FlagValues) -> str:
 
 def _table(rows: dict[int, dict[str, float]]) -> str:
     costs = {side: row["seconds"] / side**2 for side, row in rows.items()}
-    threads, base = len(os.sched_getaffinity(0)), costs.get(COMPARED)
+    threads, base = cores(), costs.get(COMPARED)
     lines = [f"{threads} cores", ""]
     lines += [f"| side, px | seconds | megapixels/s | peak memory, MB | cost a pixel, {COMPARED} = 1 |"]
     lines += ["|---|---|---|---|---|"]

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_psgan.threads import split
+from tf_psgan.threads import cores, split
 
 
 def pin_threads(threads: int, within: int = 0) -> int:
@@ -22,7 +22,7 @@ def pin_threads(threads: int, within: int = 0) -> int:
     Raises:
       ValueError: TensorFlow has started in this process with another number.
     """
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = threads or cores()
     try:
         half, between = split(threads)
         tf.config.threading.set_intra_op_parallelism_threads(within or half)

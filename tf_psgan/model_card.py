@@ -5,7 +5,6 @@ to be; the paths of the machine that trained are left out.
 """
 
 import dataclasses
-import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from tf_psgan.judge import MEASURES
 from tf_psgan.manifest import Manifest
 from tf_psgan.plane import MAX_PIXEL
 from tf_psgan.saved_model import Draft
+from tf_psgan.threads import cores
 
 FILE, PICTURE = "MODEL_CARD.md", "samples.jpg"
 SAMPLES, COLUMNS, SAMPLE_PIXELS = 8, 4, 256
@@ -165,7 +165,7 @@ def _speed(draft: Draft) -> list[str]:
         began = time.perf_counter()
         draft.served.ask("window", **asked)
         times.append(1e3 * (time.perf_counter() - began))
-    where = device.conditions(len(os.sched_getaffinity(0)), draft.frozen.dtype)
+    where = device.conditions(cores(), draft.frozen.dtype)
     side = tiles.cells(draft.frozen.pixels_per_cell) * draft.frozen.pixels_per_cell
     text = (
         f"`window`, {TIMED_PIXELS} x {TIMED_PIXELS} pixels at the plane's origin: "

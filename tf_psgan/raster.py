@@ -9,7 +9,6 @@ import collections
 import contextlib
 import importlib.util
 import itertools
-import os
 import shutil
 import sys
 import time
@@ -23,6 +22,7 @@ from tf_psgan import progress, pyramid
 from tf_psgan.raster_files import FORMATS, DeepZoom, Tiff, Zarr
 from tf_psgan.raster_partial import Journal, Partial
 from tf_psgan.stopping import Stopping
+from tf_psgan.threads import cores
 
 SIDE = 512
 """Side of a tile in pixels: the plane's own."""
@@ -145,7 +145,7 @@ class _Run:
 
     def go(self, stopping: Stopping) -> None:
         """Makes what is missing, or ends earlier, with all that was begun, when asked to."""
-        threads = min(MOST_THREADS, len(os.sched_getaffinity(0)))
+        threads = min(MOST_THREADS, cores())
         places = pyramid.order(*pyramid.grid(self._extent, self._side))
         for row, col in itertools.islice(places, self.done):
             self._pace.skip(self._pixels(row, col))

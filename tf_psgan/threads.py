@@ -9,12 +9,17 @@ import os
 WITHIN, BETWEEN = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"
 
 
-def split(cores: int) -> tuple[int, int]:
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on Macs
+
+
+def split(count: int) -> tuple[int, int]:
     """How many threads compute one operation, and how many operations run at a time, on so many cores."""
-    return (cores + 1) // 2, cores
+    return (count + 1) // 2, count
 
 
 def set_defaults() -> None:
     """What a TensorFlow that is not told otherwise will do; before it starts. A user's own environment stays."""
-    for name, count in zip((WITHIN, BETWEEN), split(len(os.sched_getaffinity(0))), strict=True):
+    for name, count in zip((WITHIN, BETWEEN), split(cores()), strict=True):
         os.environ.setdefault(name, str(count))
