@@ -4,7 +4,7 @@ import sys
 
 from absl import flags
 
-from tf_psgan import flags as edge
+from tf_psgan.cli import flags as edge
 
 USAGE = "Says how like their sources the pictures of a run are, or any.\n\n  python evaluate.py --run=runs/NAME"
 ASKED: dict[str, tuple] = {

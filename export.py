@@ -4,7 +4,7 @@ import sys
 
 from absl import flags
 
-from tf_psgan import flags as edge
+from tf_psgan.cli import flags as edge
 
 USAGE = """Writes the next version of a model for TensorFlow Serving and other programs.
 
@@ -30,9 +30,9 @@ def main(values: flags.FlagValues) -> str:
     """Exports; the version's folder."""
     run, out, said = edge.path(values, "run"), edge.path(values, "out"), values.flag_values_dict()
     with edge.quiet_start():
-        from tf_psgan import release
-    limits = release.Limits(said["most_side"], said["most_pixels"])
-    return str(release.export(run, out, said["dtype"], said["version"], limits, said["source_licence"], said["onnx"]))
+        from tf_psgan.exporting import export as exporter
+    limits = exporter.Limits(said["most_side"], said["most_pixels"])
+    return str(exporter.export(run, out, said["dtype"], said["version"], limits, said["source_licence"], said["onnx"]))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import sys
 
 from absl import flags
 
-from tf_psgan import flags as edge
+from tf_psgan.cli import flags as edge
 
 USAGE = """Makes pictures of any size from a trained run.
 
@@ -27,7 +27,7 @@ def main(values: flags.FlagValues) -> str:
     run, asked = edge.path(values, "run"), edge.read_request(values)
     out = None if asked.like and not values.out else edge.path(values, "out")
     with edge.quiet_start():
-        from tf_psgan import render
+        from tf_psgan.rendering import render
     return render.render(run, out, values.flag_values_dict()["dtype"], asked)
 
 

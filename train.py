@@ -4,7 +4,7 @@ import sys
 
 from absl import flags
 
-from tf_psgan import flags as edge
+from tf_psgan.cli import flags as edge
 
 USAGE = """Learns a texture from pictures.
 
@@ -23,7 +23,7 @@ def main(values: flags.FlagValues) -> str:
     """Trains; the run's folder."""
     config, run = edge.read_config(values), edge.path(values, "run")
     with edge.quiet_start():
-        from tf_psgan import training_loop
+        from tf_psgan.training import training_loop
 
     if values.dry_run:
         return training_loop.rehearse(config, run)

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # benchmarks/ is not installed
 
 from benchmarks.methods import period_score, results, schedule, sheet, table  # noqa: E402
-from tf_psgan import flags as edge  # noqa: E402
+from tf_psgan.cli import flags as edge  # noqa: E402
 
 USAGE = "Compares the pictures of several texture methods with their sources."
 NEEDS = {"gatys": ("torch", "vgg"), "portilla": ("plenoptic", "")}
@@ -65,10 +65,13 @@ def main(values: flags.FlagValues) -> str:
         chosen["vgg"] = str(Path(chosen["vgg"]).expanduser().absolute())
     folders = _sources(chosen, out)
     jobs = [
-        results.Job(str(folder), digest, method, seed, chosen["pixels"], chosen["threads"],
-                    results.settings_of(method, chosen))
-        for seed in seeds for folder, (digest, made) in folders.items()
-        for method in (results.FLOOR, *methods) if made or method != results.FLOOR
+        results.Job(
+            str(folder), digest, method, seed, chosen["pixels"], chosen["threads"], results.settings_of(method, chosen)
+        )
+        for seed in seeds
+        for folder, (digest, made) in folders.items()
+        for method in (results.FLOOR, *methods)
+        if made or method != results.FLOOR
     ]
     missing = [job for job in jobs if not job.is_done()]
     schedule.tell(f"{len(jobs) - len(missing)} of {len(jobs)} pictures are there.")
@@ -142,8 +145,16 @@ def _report(
         f"{platform.machine()}, Python {platform.python_version()}. Bold: the best."
     )
     parts = [conditions]
-    for name in ("period_score", "autocorrelation_distance", "log_spectrum", "sliced_wasserstein", "gram", "diversity",
-                 "seconds", "megabytes"):
+    for name in (
+        "period_score",
+        "autocorrelation_distance",
+        "log_spectrum",
+        "sliced_wasserstein",
+        "gram",
+        "diversity",
+        "seconds",
+        "megabytes",
+    ):
         if any(row[name] for rows in found.values() for row in rows.values()):
             parts += [f"### {table.COLUMNS[name][0].capitalize()}", table.of_figure(found, name, methods)]
     summary = "\n\n".join(parts)

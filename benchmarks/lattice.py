@@ -14,8 +14,8 @@ from typing import Any
 
 from absl import flags
 
-from tf_psgan import flags as edge
-from tf_psgan.run_folder import RunFolder
+from tf_psgan.cli import flags as edge
+from tf_psgan.runs.run_folder import RunFolder
 
 USAGE = "Trains the honeycomb with several seeds and tabulates when its lattice stood."
 ROOT = Path(__file__).parents[1]

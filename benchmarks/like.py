@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from tf_psgan import flags as edge
-from tf_psgan import images, metrics
-from tf_psgan.run_folder import load, plane_of
-from tf_psgan.search import search
+from tf_psgan.cli import flags as edge
+from tf_psgan.data import images
+from tf_psgan.evaluation import texture_metrics
+from tf_psgan.rendering.texture_inversion import search
+from tf_psgan.runs.run_folder import load, plane_of
 
 USAGE = "Searches for the textures of pictures made from known vectors."
 GIVEN, KNOWN, SHOWN = 1_000_000, 2_000_000, 3_000_000  # seeds of planes
@@ -42,7 +43,7 @@ def main(values: flags.FlagValues) -> str:
     generator, _ = load(run, values["dtype"].value)
     plane = plane_of(run, generator)
     textures = range(first, first + values["pictures"].value)
-    known = {str(t): metrics.features([plane.window(KNOWN + t, t, 0, 0, side, side)]) for t in textures}
+    known = {str(t): texture_metrics.features([plane.window(KNOWN + t, t, 0, 0, side, side)]) for t in textures}
     lines = ["| texture | found | its distance, of the nearest other's | own window's | to the picture | floor | s |"]
     lines.append("|---|---|---|---|---|---|---|")
     names: list[tuple[bool, bool, bool]] = []
@@ -71,9 +72,9 @@ def main(values: flags.FlagValues) -> str:
     return "\n".join(lines)
 
 
-def _against(picture: np.ndarray, known: dict[str, metrics.Features], true: str) -> tuple[str, float]:
+def _against(picture: np.ndarray, known: dict[str, texture_metrics.Features], true: str) -> tuple[str, float]:
     """The known texture that a picture is nearest to, and the true one's distance over the nearest other one's."""
-    name, distances = metrics.nearest(picture, known)
+    name, distances = texture_metrics.nearest(picture, known)
     return name, distances[true] / min(value for other, value in distances.items() if other != true)
 
 

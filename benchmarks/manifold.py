@@ -30,11 +30,13 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from tf_psgan import fields, images, judge, manifest, metrics
-from tf_psgan import flags as edge
-from tf_psgan.run_folder import RunFolder, load_plane
-from tf_psgan.scene import Scene
-from tf_psgan.search import distance
+from tf_psgan.cli import flags as edge
+from tf_psgan.data import images, manifest
+from tf_psgan.evaluation import evaluator, texture_metrics
+from tf_psgan.latents import texture_fields
+from tf_psgan.latents.scene import Scene
+from tf_psgan.rendering.texture_inversion import distance
+from tf_psgan.runs.run_folder import RunFolder, load_plane
 
 USAGE = "Judges every source, random textures and morphs of a run of many textures."
 SURE, UNIFORM = 0.8, 0.4
@@ -84,29 +86,29 @@ class Manifold:
     def __init__(self, run: Path, textures: int, side: int) -> None:
         entries = manifest.check(RunFolder(run).read_manifest(), side).usable
         self.names = [Path(entry.path).stem for entry in entries]
-        self.sources = [judge.middle(manifest.read(entry), judge.SOURCE_PIXELS) for entry in entries]
-        self._known = {str(i): metrics.features([source]) for i, source in enumerate(self.sources)}
+        self.sources = [evaluator.middle(manifest.read(entry), evaluator.SOURCE_PIXELS) for entry in entries]
+        self._known = {str(i): texture_metrics.features([source]) for i, source in enumerate(self.sources)}
         self.told = RunFolder(run).read_config().training.conditioning == "source"
         self._plane, self._side = load_plane(run), side
-        drawn = self._blends(textures) if self.told else [fields.Uniform(i) for i in range(1, textures + 1)]
+        drawn = self._blends(textures) if self.told else [texture_fields.Uniform(i) for i in range(1, textures + 1)]
         self.random = [self._window(i, field) for i, field in enumerate(drawn)]
         self.textures = list(range(len(entries))) if self.told else [1 + i for i in self._nearest_random()]
-        self.own = [self._window(i, fields.Uniform(texture)) for i, texture in enumerate(self.textures)]
+        self.own = [self._window(i, texture_fields.Uniform(texture)) for i, texture in enumerate(self.textures)]
 
     def figures(self) -> dict[str, Any]:
         """Each source's and the random textures' figures."""
         rows = []
         for i, (name, picture) in enumerate(zip(self.names, self.own, strict=True)):
-            apart = distance(metrics.distances(self._known[str(i)], metrics.features([picture])))
-            right = metrics.nearest(picture, self._known)[0] == str(i)
+            apart = distance(texture_metrics.distances(self._known[str(i)], texture_metrics.features([picture])))
+            right = texture_metrics.nearest(picture, self._known)[0] == str(i)
             row = {"source": name, "texture": self.textures[i], "distance": apart, "right": right, "nearest_of": 0}
             rows.append(row)
         sure, uniform = 0, []
         for picture in self.random:
-            name, far = metrics.nearest(picture, self._known)
+            name, far = texture_metrics.nearest(picture, self._known)
             first, second = [*sorted(far.values()), np.inf][:2]
             sure += int(first <= SURE * second)
-            uniform.append(metrics.uniformity(picture, [self.sources[int(name)]]))
+            uniform.append(texture_metrics.uniformity(picture, [self.sources[int(name)]]))
             rows[int(name)]["nearest_of"] += 1
         return {
             "conditioning": "source" if self.told else "none",
@@ -129,24 +131,24 @@ class Manifold:
 
     def _morph(self, a: int, b: int, steps: int) -> Morph:
         weights = np.linspace(0.0, 1.0, steps + 1).tolist()
-        mixes = [fields.Mix(((a, 1.0 - weight), (b, weight))) for weight in weights]
+        mixes = [texture_fields.Mix(((a, 1.0 - weight), (b, weight))) for weight in weights]
         shown = [self._window(1, mix) for mix in mixes]
         faded = [np.rint((1.0 - w) * shown[0] + w * shown[-1]).astype(np.uint8) for w in weights]
         return Morph(shown, *_steps(shown), _steps(faded)[0])
 
-    def _window(self, seed: int, field: fields.Mix) -> np.ndarray:
+    def _window(self, seed: int, field: texture_fields.Mix) -> np.ndarray:
         return self._plane.show(Scene(seed, field), 0, 0, self._side, self._side)
 
-    def _blends(self, count: int) -> list[fields.Mix]:
+    def _blends(self, count: int) -> list[texture_fields.Mix]:
         """Points of random weight between two random sources' textures."""
         rng, weights = np.random.default_rng(1), np.random.default_rng(2).random(count).tolist()
         ends = [rng.permutation(len(self.sources)) for _ in weights]
-        return [fields.Mix(((int(e[0]), 1.0 - w), (int(e[-1]), w))) for e, w in zip(ends, weights, strict=True)]
+        return [texture_fields.Mix(((int(e[0]), 1.0 - w), (int(e[-1]), w))) for e, w in zip(ends, weights, strict=True)]
 
     def _nearest_random(self) -> list[int]:
         """For each source the place of the random texture nearest to it."""
-        made = [metrics.features([picture]) for picture in self.random]
-        return [int(np.argmin([distance(metrics.distances(f, m)) for m in made])) for f in self._known.values()]
+        made = [texture_metrics.features([picture]) for picture in self.random]
+        return [int(np.argmin([distance(texture_metrics.distances(f, m)) for m in made])) for f in self._known.values()]
 
 
 def morph_figures(morphs: Sequence[Morph]) -> dict[str, Any]:
@@ -185,9 +187,9 @@ def to_markdown(figures: dict[str, Any]) -> str:
 
 def _steps(pictures: Sequence[np.ndarray]) -> tuple[float, float]:
     """Evenness and detour of a way."""
-    features = [metrics.features([picture]) for picture in pictures]
-    steps = [distance(metrics.distances(a, b)) for a, b in itertools.pairwise(features)]
-    ends = distance(metrics.distances(features[0], features[-1]))
+    features = [texture_metrics.features([picture]) for picture in pictures]
+    steps = [distance(texture_metrics.distances(a, b)) for a, b in itertools.pairwise(features)]
+    ends = distance(texture_metrics.distances(features[0], features[-1]))
     return max(steps) / max(float(np.mean(steps)), 1e-9), sum(steps) / max(ends, 1e-9)
 
 

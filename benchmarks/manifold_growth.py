@@ -20,11 +20,14 @@ from typing import Any
 import manifold
 from absl import flags
 
-from tf_psgan import flags as edge
-from tf_psgan import images
-from tf_psgan.run_folder import RunFolder
+from tf_psgan.cli import flags as edge
+from tf_psgan.data import images
+from tf_psgan.runs.run_folder import RunFolder
 
-WAYS = {"source": (), "none": ("--waves=12", "--wave_rate=0.25")}  # without conditioning waves are shared by all
+WAYS = {
+    "source": (),
+    "none": ("--waves=12", "--wave_lr_multiplier=0.25"),
+}  # without conditioning waves are shared by all
 USAGE = "Trains models of more and more textures for equally many steps and tabulates how good they are."
 ROOT = Path(__file__).parents[1]
 

@@ -21,8 +21,8 @@ from typing import Any
 
 from absl import flags
 
-from tf_psgan import flags as edge
-from tf_psgan.threads import cores
+from tf_psgan.cli import flags as edge
+from tf_psgan.runtime.threads import cores
 
 USAGE = "Times very large pictures, or kills their writer and compares what becomes of them."
 COMPARED = 4096
@@ -40,7 +40,7 @@ def define(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues) -> str:
-    """A Markdown table; of the kills, a verdict."""
+    """A Markdown table; of the kills, a result."""
     if values.child:
         return _picture(edge.path(values, "run"), Path(values.child), values.side, values.dtype)
     with tempfile.TemporaryDirectory(dir=values.out_folder) as folder:
@@ -65,7 +65,7 @@ def _table(rows: dict[int, dict[str, float]]) -> str:
 
 def _kills(values: flags.FlagValues, folder: Path) -> str:
     """Makes the picture unbroken, then again with kills at random moments, each after a journal newer than the last."""
-    from tf_psgan.raster_partial import Partial
+    from tf_psgan.rendering.raster.journal import Partial
 
     side, kills, counts, random_ = int(values.side), int(values.kills), [0], random.Random(0)
     expected = _finished(_start(values, folder, side))
@@ -111,17 +111,17 @@ def _finished(process: subprocess.Popen) -> dict:
 def _picture(run: Path, out: Path, side: int, dtype: str) -> str:
     """Makes a picture, measures, and deletes it; JSON."""
     with edge.quiet_start():
-        from tf_psgan import raster
-        from tf_psgan.progress import Progress
-        from tf_psgan.run_folder import load_plane
+        from tf_psgan.rendering.raster import writer as raster_writer
+        from tf_psgan.runs.run_folder import load_plane
+        from tf_psgan.runtime.progress import Progress
     plane = load_plane(run, dtype)
     plane.window(0, 0, -512, -512, 512, 512)  # traces the graph
     began = time.perf_counter()
-    raster.write(out, lambda *window: plane.window(0, 0, *window), side, side, {"run": str(run)}, Progress.say)
+    raster_writer.write(out, lambda *window: plane.window(0, 0, *window), side, side, {"run": str(run)}, Progress.say)
     seconds = time.perf_counter() - began
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     digest = _digest(out)
-    for path in (out, raster.FORMATS[out.suffix].target(out)):
+    for path in (out, raster_writer.FORMATS[out.suffix].target(out)):
         if path.is_dir():
             shutil.rmtree(path)
         else:

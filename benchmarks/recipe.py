@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from tf_psgan import flags as edge
-from tf_psgan import spectrum
+from tf_psgan.cli import flags as edge
+from tf_psgan.evaluation import spectrum
 
 USAGE = "Trains with one setting changed at a time and tabulates what it does."
 ROOT = Path(__file__).parents[1]
@@ -31,12 +31,12 @@ BASE = "defaults"
 # What is changed: settings, and the name of a context in variants.py.
 ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     BASE: ((), "plain"),
-    "no_power": (("--power=0",), "plain"),
+    "no_power": (("--spectral_loss_weight=0",), "plain"),
     "spectra_only": ((), "spectra_only"),
     "one_block": ((), "one_block"),
-    "power_half": (("--power=0.5",), "plain"),
-    "power_2": (("--power=2",), "plain"),
-    "power_8": (("--power=8",), "plain"),
+    "power_half": (("--spectral_loss_weight=0.5",), "plain"),
+    "power_2": (("--spectral_loss_weight=2",), "plain"),
+    "power_8": (("--spectral_loss_weight=8",), "plain"),
     "hinge": ((), "hinge"),
     "no_r1": (("--r1=0",), "plain"),
     "r1_10": (("--r1=10",), "plain"),
@@ -44,26 +44,26 @@ ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     "two_rates": ((), "two_rates"),
     "rate_doubled": (("--learning_rate=4e-4",), "plain"),
     "alternating": (("--updates=alternating",), "plain"),
-    "no_average": (("--average=0",), "plain"),
-    "average_97": (("--average=0.97",), "plain"),
-    "ladder_waves": (("--first_waves=paper", "--wave_rate=1"), "plain"),
+    "no_average": (("--ema_decay=0",), "plain"),
+    "average_97": (("--ema_decay=0.97",), "plain"),
+    "ladder_waves": (("--wave_init=paper", "--wave_lr_multiplier=1"), "plain"),
     "no_waves": (("--waves=0",), "plain"),
     "padded": ((), "padded"),
-    "kernel_5": (("--kernel=5",), "plain"),
+    "kernel_5": (("--kernel_size=5",), "plain"),
     "augmented": ((), "augmented"),
     "crops_96": (("--crop_cells=6",), "plain"),
     "crops_160": (("--crop_cells=10",), "plain"),
     "crops_192": (("--crop_cells=12",), "plain"),
-    "batch_8": (("--batch=8",), "plain"),
-    "batch_16": (("--batch=16",), "plain"),
+    "batch_8": (("--batch_size=8",), "plain"),
+    "batch_16": (("--batch_size=16",), "plain"),
     "cells_32": (("--filters=256,128,64,32", "--crop_cells=5"), "plain"),
-    "critic_wider": (("--critic_filters=32,64,128,256",), "plain"),
-    "critic_narrower": (("--critic_filters=8,16,32,64",), "plain"),
-    "wider": (("--filters=256,128,64", "--critic_filters=32,64,128,256"), "plain"),
+    "critic_wider": (("--discriminator_filters=32,64,128,256",), "plain"),
+    "critic_narrower": (("--discriminator_filters=8,16,32,64",), "plain"),
+    "wider": (("--filters=256,128,64", "--discriminator_filters=32,64,128,256"), "plain"),
     "narrower": (("--filters=64,32,16",), "plain"),
     "local_40": (("--local_channels=40",), "plain"),
-    "field_61": (("--critic_filters=16,32,64",), "plain"),
-    "field_253": (("--critic_filters=16,32,64,128,128", "--crop_cells=12"), "plain"),
+    "field_61": (("--discriminator_filters=16,32,64",), "plain"),
+    "field_253": (("--discriminator_filters=16,32,64,128,128", "--crop_cells=12"), "plain"),
 }
 TEXTURES = ("honeycomb", "brick", "knit", "scales", "pebbles", "water")
 FIGURES = ("autocorrelation_distance", "log_spectrum", "sliced_wasserstein", "colour", "grain")
@@ -160,34 +160,42 @@ def _train(path: Path, arm: str, picture: str, seed: str, seconds: float) -> Non
 
     sys.path.insert(0, str(ROOT))  # benchmarks/ is not installed
     from benchmarks import variants
-    from tf_psgan import data, device, first_waves, frozen, geometry, images, metrics, noise
-    from tf_psgan.gan_step import GanStep
-    from tf_psgan.plane import Plane
+    from tf_psgan import geometry
+    from tf_psgan.data import crops, images
+    from tf_psgan.evaluation import texture_metrics
+    from tf_psgan.latents import noise
+    from tf_psgan.plane import folded_generator
+    from tf_psgan.plane.plane import Plane
+    from tf_psgan.runtime import device
+    from tf_psgan.training import wave_initialisation
+    from tf_psgan.training.gan_step import GanStep
 
     settings, variant = ARMS[arm]
     values = flags.FlagValues()
     edge.define_config(values)
     values(["recipe", *settings, f"--seed={seed}"])
     config = edge.read_config(values)
-    device.pin_threads(1)
+    device.set_threads(1)
     source = images.decode(Path(picture))
     cell = geometry.pixels_per_cell(len(config.model.filters) + 1)
     height, width = source.shape[:2]
     whole = [tf.constant([extent], tf.int64) for extent in (height, width)]
-    shelf = data.Shelf(tf.constant(source.reshape(-1, 3)), tf.constant([0], tf.int64), *whole)
+    packed = crops.PackedImages(tf.constant(source.reshape(-1, 3)), tf.constant([0], tf.int64), *whole)
     with getattr(variants, variant)() as alter:
         step = GanStep(config, device.compute_type(config.training.dtype))
         alter(step)
         if config.model.waves:
-            step.start_waves(first_waves.first_waves([source], config.model, config.training.first_waves, cell))
-        step(shelf)  # traced now
+            step.start_waves(
+                wave_initialisation.initial_wave_numbers([source], config.model, config.training.wave_init, cell)
+            )
+        step(packed)  # traced now
         began = time.process_time()
         while time.process_time() - began < seconds:
-            int(step(shelf)["generator_loss"])
-        step.settle(noise.fold(int(seed), -1))
-    plane = Plane(frozen.freeze(step.averaged), 2 * PIXELS // cell)
+            int(step(packed)["generator_loss"])
+        step.recalibrate(noise.fold(int(seed), -1))
+    plane = Plane(folded_generator.fold(step.averaged), 2 * PIXELS // cell)
     pictures = [plane.window(i, 0, 0, 0, PIXELS, PIXELS) for i in range(PICTURES)]
-    found = metrics.compare(pictures, [source])
+    found = texture_metrics.compare(pictures, [source])
     found["grain"] = float(np.mean(np.abs(roughness(pictures) - roughness([source]))))
     figures = {k: v if np.isfinite(v) else None for k, v in found.items()}
     images.write_png(path.with_suffix(".png"), images.sheet([source[:PIXELS, :PIXELS], *pictures[:3]], columns=4))

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # serving/ is not installed
 
 from serving.client import Client, Error, Window  # noqa: E402
-from tf_psgan import flags as edge  # noqa: E402
+from tf_psgan.cli import flags as edge  # noqa: E402
 
 USAGE = "Measures the embedded server."
 PIXELS = 512
@@ -77,7 +77,7 @@ def large(models: Path, run: Path, seconds: float) -> list[str]:
         began = time.perf_counter()
         _python("generate.py", f"--run={run}", f"--out={folder}/a.png", "--height=4096", "--width=4096")
         by_process = time.perf_counter() - began
-        from tf_psgan import images
+        from tf_psgan.data import images
 
         apart = np.abs(images.decode(Path(folder) / "a.png").astype(int) - found).max()
     return [

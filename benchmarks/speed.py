@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from tf_psgan import flags as edge
+from tf_psgan.cli import flags as edge
 
 USAGE = "Times pictures beside PyTorch, onnxruntime, OpenVINO and plain Keras; or under JAX."
 OTHERS = ("torch", "onnxruntime", "openvino")
@@ -43,7 +43,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("rounds", 15, "Timings of each way; fewer above 512 pixels, 3 at least.", 3, **where)
     flags.DEFINE_integer("within", 0, "Threads of one operation; 0 for half of the cores, as everywhere.", 0, **where)
     flags.DEFINE_enum("backend", "tensorflow", ["tensorflow", "jax"], "What runs the Keras model.", **where)
-    flags.DEFINE_integer("frozen_up_to", 1024, "Largest side at which PyTorch is frozen and compiled.", 0, **where)
+    flags.DEFINE_integer("frozen_up_to", 1024, "Largest side at which PyTorch is folded and compiled.", 0, **where)
     flags.DEFINE_float("gigabytes", 64.0, "Memory of the device, with --backend=jax.", 0.1, **where)
     flags.DEFINE_string("json", None, "Where to write all figures.", **where)
     flags.DEFINE_string("run", None, "Not used; here so that presets can be read.", **where)
@@ -87,9 +87,9 @@ def _compare(work: Any, sizes: list[int], _: list[int], values: flags.FlagValues
     from engines import matrix, with_tensorflow
     from engines.rounds import interleave, spread
 
-    from tf_psgan import device
+    from tf_psgan.runtime import device
 
-    threads, rounds = device.pin_threads(threads, values["within"].value), values["rounds"].value
+    threads, rounds = device.set_threads(threads, values["within"].value), values["rounds"].value
     os.environ["OMP_NUM_THREADS"] = str(threads)
     missing, packages = [], {}
     for name in OTHERS:
@@ -108,9 +108,7 @@ def _compare(work: Any, sizes: list[int], _: list[int], values: flags.FlagValues
     ways = [way for way in ways if way.part in values["parts"].value and way.dtype in values["types"].value]
     expected = reference.picture() if any(way.picture for way in ways) else None
     products = matrix.products(("TensorFlow", "PyTorch") if "torch" in packages else ("TensorFlow",))
-    times = interleave(
-        dict(enumerate(way.run for way in ways)) | products, max(3, min(rounds, rounds * 512 // pixels))
-    )
+    times = interleave(dict(enumerate(way.run for way in ways)) | products, max(3, min(rounds, rounds * 512 // pixels)))
     for engine, dtype, shape in products:
         rate = matrix.operations(shape) / spread(times[engine, dtype, shape])[0] * 1e3
         best[dtype] = max(best[dtype], rate)
@@ -126,9 +124,9 @@ def _compare(work: Any, sizes: list[int], _: list[int], values: flags.FlagValues
     return {"about": about, "missing": missing, "best": best, "network": _called(work), "rows": rows}
 
 
-def _others(work: Any, pixels: int, packages: list[str], threads: int, frozen: bool) -> Iterator[Any]:
+def _others(work: Any, pixels: int, packages: list[str], threads: int, folded: bool) -> Iterator[Any]:
     if "torch" in packages:
-        yield from importlib.import_module("engines.with_torch").ways(work, pixels, frozen)
+        yield from importlib.import_module("engines.with_torch").ways(work, pixels, folded)
     for name in ("onnxruntime", "openvino"):
         if name in packages:
             yield from importlib.import_module("engines.with_onnx").ways(name, work, pixels, threads)
@@ -152,7 +150,9 @@ def _jax(work: Any, sizes: list[int], batches: list[int], values: flags.FlagValu
 
 def _called(work: Any) -> str:
     widths = ", ".join(str(kernel.shape[2]) for kernel in work.kernels)
-    return f"{widths}, 3 channels, kernel {work.config.kernel}; {work.operations(512) / 1e9:.2f} GFLOP at 512 x 512"
+    return (
+        f"{widths}, 3 channels, kernel {work.config.kernel_size}; {work.operations(512) / 1e9:.2f} GFLOP at 512 x 512"
+    )
 
 
 def _numbers(values: flags.FlagValues, name: str) -> list[int]:

@@ -18,10 +18,13 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from tf_psgan import device, geometry, images, layers
-from tf_psgan import flags as edge
-from tf_psgan.frozen import Frozen, freeze
-from tf_psgan.generator import SpatialGenerator
+from tf_psgan import geometry
+from tf_psgan.cli import flags as edge
+from tf_psgan.data import images
+from tf_psgan.networks import layers
+from tf_psgan.networks.generator import SpatialGenerator
+from tf_psgan.plane.folded_generator import FoldedGenerator, fold
+from tf_psgan.runtime import device
 
 USAGE = "Times a large picture by the way its tiles are made."
 WAYS = [  # side of a tile in pixels, tiles at a time, callers, form
@@ -109,14 +112,14 @@ FORMS: dict[str, Callable[[Any, Any, Any, bool], Any]] = {
 }
 
 
-def maker(frozen: Frozen, form: str) -> Callable[[Any], Any]:
+def maker(folded: FoldedGenerator, form: str) -> Callable[[Any], Any]:
     """The network as a function of latents, its up-convolutions in another form: uint8 pictures without the halo."""
 
     @tf.function
     def make(latents: Any) -> Any:
-        x = tf.cast(latents, frozen.dtype)
-        for i, block in enumerate(frozen.blocks):
-            x = FORMS[form](x, *(tf.cast(part, frozen.dtype) for part in block), i + 1 < len(frozen.blocks))
+        x = tf.cast(latents, folded.dtype)
+        for i, block in enumerate(folded.blocks):
+            x = FORMS[form](x, *(tf.cast(part, folded.dtype) for part in block), i + 1 < len(folded.blocks))
         x = tf.tanh(tf.cast(x, tf.float32))
         return images.to_bytes(x[:, geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO])
 
@@ -126,16 +129,16 @@ def maker(frozen: Frozen, form: str) -> Callable[[Any], Any]:
 def main(values: flags.FlagValues) -> str:
     """Times all ways in turn; a Markdown table."""
     config = edge.read_config(values)
-    threads = device.pin_threads(config.training.threads)
-    frozen = freeze(SpatialGenerator(config.model, dtype=device.compute_type(config.training.dtype)))
-    channels, random = frozen.blocks[0][0].shape[2], np.random.default_rng(0)
+    threads = device.set_threads(config.training.threads)
+    folded = fold(SpatialGenerator(config.model, dtype=device.compute_type(config.training.dtype)))
+    channels, random = folded.blocks[0][0].shape[2], np.random.default_rng(0)
     # A new network has equal phases and biases of 0: TensorFlow would make one phase for all, and leave the sums out.
     blocks = [
         (random.normal(0, 0.02, kernel.shape), np.tile(random.normal(0, 0.1, len(bias) // 4), 4))
-        for kernel, bias in frozen.blocks
+        for kernel, bias in folded.blocks
     ]
-    frozen = dataclasses.replace(frozen, blocks=tuple((k.astype(np.float32), b.astype(np.float32)) for k, b in blocks))
-    makers, side = {form: maker(frozen, form) for form in FORMS}, values["side"].value
+    folded = dataclasses.replace(folded, blocks=tuple((k.astype(np.float32), b.astype(np.float32)) for k, b in blocks))
+    makers, side = {form: maker(folded, form) for form in FORMS}, values["side"].value
     trial = tf.constant(random.uniform(-1, 1, (1, 12, 12, channels)), tf.float32)
     expected = keras.ops.convert_to_numpy(makers["one convolution"](trial)).astype(int)
     for form, make in makers.items():
@@ -143,7 +146,7 @@ def main(values: flags.FlagValues) -> str:
 
     def work(way: tuple[int, int, int, str]) -> Callable[[], None]:
         pixels, batch, callers, form = way
-        extent = pixels // frozen.pixels_per_cell + 2 * geometry.HALO
+        extent = pixels // folded.pixels_per_cell + 2 * geometry.HALO
         latents = tf.constant(random.uniform(-1, 1, (batch, extent, extent, channels)), tf.float32)
         calls = (side // pixels) ** 2 // batch
 
@@ -166,7 +169,7 @@ def main(values: flags.FlagValues) -> str:
             run()
             times[way].append(time.perf_counter() - began)
     rounds = values["rounds"].value
-    lines = [f"{threads} threads, {frozen.dtype}, {side} x {side} pixels, median (least time) of {rounds}", ""]
+    lines = [f"{threads} threads, {folded.dtype}, {side} x {side} pixels, median (least time) of {rounds}", ""]
     lines += ["| tile, px | tiles at a time | callers | form | megapixels/s |", "|---|---|---|---|---|"]
     for (pixels, batch, callers, form), found in times.items():
         fast, best = (side**2 / 1e6 / seconds for seconds in (statistics.median(found), min(found)))

@@ -1,7 +1,7 @@
 """One training step of both networks: here, in PyTorch and in plain Keras, interleaved in one run.
 
   python benchmarks/training_speed.py [--flagfile=flags/honeycomb.cfg] [--rounds=15] [--json=training_speed.json]
-  python benchmarks/training_speed.py --filters=256,128,64 --critic_filters=64,128,256,512
+  python benchmarks/training_speed.py --filters=256,128,64 --discriminator_filters=64,128,256,512
   python benchmarks/training_speed.py --profile
 
 A step is the same numeric work in `GanStep` and in every form of PyTorch: crops cut from a picture in memory, noise and
@@ -9,8 +9,8 @@ phases drawn, plane waves, one forward pass of the generator, the discriminator 
 logits, both gradients from that one forward pass, L2 penalty, the test that all gradients are finite, Adam for both
 networks, and the running average of the generator's weights; networks and batch norm are alike layer by layer. (PyTorch
 pads its strided convolutions by 2 on every side; here it is 1 before and 2 behind, for the same output.) Plain Keras
-has the same layers, losses, Adam and average; no guard, no penalty and no waves. What --power adds is in a row of its
-own and in no other. R1, in one step of sixteen, is left out of all.
+has the same layers, losses, Adam and average; no guard, no penalty and no waves. What --spectral_loss_weight adds is
+in a row of its own and in no other. R1, in one step of sixteen, is left out of all.
 
 PyTorch's best is the least of the medians of its forms (`steps/torch_step.py`). Useful operations are those of
 `steps/operations.py`, held against the best matrix product of either library in the same run. With --profile a second
@@ -34,10 +34,11 @@ from steps import operations
 from steps.keras_step import KerasStep
 from steps.profile import breakdown
 
-from tf_psgan import data, device
-from tf_psgan import flags as edge
+from tf_psgan.cli import flags as edge
 from tf_psgan.config import Config
-from tf_psgan.gan_step import GanStep
+from tf_psgan.data import crops
+from tf_psgan.runtime import device
+from tf_psgan.training.gan_step import GanStep
 
 USAGE = "Times a training step beside PyTorch and plain Keras."
 SIDE = 384  # of the picture that crops are cut from
@@ -59,19 +60,19 @@ def define(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues) -> str:
     """Times all ways in turn; Markdown tables."""
     config = edge.read_config(values)
-    threads = device.pin_threads(config.training.threads, values["within"].value)
+    threads = device.set_threads(config.training.threads, values["within"].value)
     pixels = config.data.crop_cells * 2 ** (len(config.model.filters) + 1)
     if pixels > SIDE:
         raise ValueError(f"crop_cells: crops of {pixels} pixels, but the picture here has {SIDE}; lower --crop_cells.")
     picture = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
-    shelf = _shelf(picture)
+    packed = _shelf(picture)
     config = dataclasses.replace(config, training=dataclasses.replace(config.training, r1=0.0))
-    bare = dataclasses.replace(config, training=dataclasses.replace(config.training, power=0.0))
-    ours = {short: _runner(GanStep(bare, dtype), shelf) for short, dtype in DTYPES.items()}
-    ways = {("plain Keras", "float32"): KerasStep(config, shelf)}
+    bare = dataclasses.replace(config, training=dataclasses.replace(config.training, spectral_loss_weight=0.0))
+    ours = {short: _runner(GanStep(bare, dtype), packed) for short, dtype in DTYPES.items()}
+    ways = {("plain Keras", "float32"): KerasStep(config, packed)}
     ways |= {("GanStep", short): run for short, run in ours.items()}
-    if config.training.power:
-        with_spectra = {short: _runner(GanStep(config, dtype), shelf) for short, dtype in DTYPES.items()}
+    if config.training.spectral_loss_weight:
+        with_spectra = {short: _runner(GanStep(config, dtype), packed) for short, dtype in DTYPES.items()}
         ways |= {("GanStep with the power loss", short): run for short, run in with_spectra.items()}
     if values["torch"].value:
         ways |= _torch_ways(config, picture, threads, values["compile"].value)
@@ -89,13 +90,13 @@ def main(values: flags.FlagValues) -> str:
     return "\n".join([*_table(found), *_profile_tables(found["profile"])])
 
 
-def _shelf(picture: np.ndarray) -> data.Shelf:
+def _shelf(picture: np.ndarray) -> crops.PackedImages:
     whole = tf.constant([SIDE], tf.int64)
-    return data.Shelf(tf.constant(picture.reshape(-1, 3)), tf.constant([0], tf.int64), whole, whole)
+    return crops.PackedImages(tf.constant(picture.reshape(-1, 3)), tf.constant([0], tf.int64), whole, whole)
 
 
-def _runner(step: GanStep, shelf: data.Shelf) -> Callable[[], object]:
-    return lambda: float(step(shelf)["generator_loss"])
+def _runner(step: GanStep, packed: crops.PackedImages) -> Callable[[], object]:
+    return lambda: float(step(packed)["generator_loss"])
 
 
 def _torch_ways(config: Config, picture: np.ndarray, threads: int, compiled: bool) -> dict[Any, Callable[[], object]]:
@@ -103,7 +104,7 @@ def _torch_ways(config: Config, picture: np.ndarray, threads: int, compiled: boo
         from steps import torch_step  # here: the benchmark does without it
     except ImportError:
         raise ValueError("torch: PyTorch is not installed; pip install torch, or pass --notorch.") from None
-    torch_step.pin_threads(threads)
+    torch_step.set_threads(threads)
     return {
         (f"PyTorch, {form.name}", short): torch_step.TorchStep(config, picture, form)
         for short in DTYPES

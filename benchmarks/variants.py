@@ -13,8 +13,11 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from tf_psgan import block_statistics, discriminator, gan_step, geometry, layers, losses
-from tf_psgan.gan_step import GanStep
+from tf_psgan import geometry
+from tf_psgan.networks import discriminator, layers
+from tf_psgan.training import gan_step, losses
+from tf_psgan.training.gan_step import GanStep
+from tf_psgan.training.spectral import block_statistics
 
 Variant = contextlib.AbstractContextManager[Callable[[GanStep], None]]
 
@@ -31,7 +34,7 @@ def plain() -> Iterator[Callable[[GanStep], None]]:
 
 @contextlib.contextmanager
 def spectra_only() -> Iterator[Callable[[GanStep], None]]:
-    """`--power` without the statistics of small blocks: how strong each frequency is, not where."""
+    """`--spectral_loss_weight` without the statistics of small blocks: how strong each frequency is, not where."""
 
     def nowhere(planes: list[tf.Tensor], shift: tf.Tensor, apart: bool = False) -> tf.Tensor:
         return tf.zeros([planes[0].shape[0] if apart else 1, len(block_statistics.weights(planes[0].shape[1]))])
@@ -111,9 +114,7 @@ class _SpectralDown(discriminator.DownConvolution):
         self.direction.assign(tf.stop_gradient(right))
         left, right = tf.stop_gradient(left), tf.stop_gradient(right)
         kernel = kernel / tf.tensordot(left, tf.linalg.matvec(flat, right), 1)
-        return tf.nn.bias_add(
-            tf.nn.conv2d(x, tf.cast(kernel, x.dtype), 2, "SAME"), tf.cast(self.bias.value, x.dtype)
-        )
+        return tf.nn.bias_add(tf.nn.conv2d(x, tf.cast(kernel, x.dtype), 2, "SAME"), tf.cast(self.bias.value, x.dtype))
 
 
 class _PaddedGenerator(gan_step.SpatialGenerator):

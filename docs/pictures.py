@@ -1,6 +1,6 @@
 """Makes the pictures of docs/pictures.md and README.md from two runs: one of honeycomb.cfg, one of manifold.cfg.
 
-  python docs/pictures.py --honeycomb=runs/honeycomb --manifold=runs/manifold
+python docs/pictures.py --honeycomb=runs/honeycomb --manifold=runs/manifold
 """
 
 import argparse
@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from tf_psgan import Plane, fields, images, load_plane
-from tf_psgan.composition import compose, wang_tiles
-from tf_psgan.request import Request
-from tf_psgan.scene import Scene
+from tf_psgan import Plane, load_plane
+from tf_psgan.data import images
+from tf_psgan.latents import texture_fields
+from tf_psgan.latents.scene import Scene
+from tf_psgan.rendering.composition import compose, wang_tiles
+from tf_psgan.rendering.request import Request
 
 HERE = Path(__file__).parent
 TEXTURES = ("honeycomb", "knit", "pebbles", "scales", "brick", "plate")
@@ -66,7 +68,7 @@ def wang(plane: Plane) -> np.ndarray:
 
 def morph(plane: Plane) -> np.ndarray:
     """Four textures at the corners."""
-    field = fields.Morph(((TEXTURES[0], TEXTURES[3]), (TEXTURES[1], TEXTURES[2])), 0, 0, 768, 768)
+    field = texture_fields.Morph(((TEXTURES[0], TEXTURES[3]), (TEXTURES[1], TEXTURES[2])), 0, 0, 768, 768)
     return plane.show(Scene(3, field), 0, 0, 768, 768)
 
 
@@ -78,7 +80,7 @@ def painting(plane: Plane) -> np.ndarray:
     draw.polygon([(0, 384), (150, 200), (384, 300), (384, 384)], (0, 255, 0))
     labels = np.asarray(page).argmax(axis=-1)
     palette = (TEXTURES[3], TEXTURES[2], TEXTURES[0])
-    field = fields.Painting(labels, palette, border=32, top=0, left=0, height=384, width=384)
+    field = texture_fields.Painting(labels, palette, border=32, top=0, left=0, height=384, width=384)
     return images.sheet([np.asarray(page), plane.show(Scene(3, field), 0, 0, 384, 384)], 2)
 
 

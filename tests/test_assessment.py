@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from small_run import changed, picture, save_generator
 
-from tf_psgan import assessment, images, manifest
+from tests.support.small_run import changed, picture, save_generator
+from tf_psgan import assessment
 from tf_psgan.assessment import Case, assess
-from tf_psgan.judge import Judge, Sources
-from tf_psgan.run_folder import RunFolder, load_plane
+from tf_psgan.data import images, manifest
+from tf_psgan.evaluation.evaluator import Evaluator, Sources
+from tf_psgan.runs.run_folder import RunFolder, load_plane
 
 
 def made_run(path, source, **settings):
@@ -56,13 +57,13 @@ def test_a_run_is_judged_by_windows_of_its_plane_and_its_own_sources(run, source
     found, table = figures(run=run, sheet=str(sheet))
     plane = load_plane(run, "float32")
     windows = [plane.window(seed=i, texture=0, top=0, left=0, height=64, width=64) for i in range(2)]
-    judge = Judge(Sources((source,), (images.decode(tmp_path / source),)))
-    means = judge.measure(windows, several=False)
+    evaluator = Evaluator(Sources((source,), (images.decode(tmp_path / source),)))
+    means = evaluator.measure(windows, several=False)
     assert found["means"] == {name: pytest.approx(value) for name, value in means.items()}
     assert (found["run"], found["step"], found["dtype"], found["sources"]) == (run, 3, "float32", [source])
     assert [(row["seed"], row["texture"], row["nearest"]) for row in found["samples"]] == [(0, 0, None), (1, 0, None)]
     assert found["versions"]["numpy"] == np.__version__
-    np.testing.assert_array_equal(images.decode(sheet), judge.sheet(windows))
+    np.testing.assert_array_equal(images.decode(sheet), evaluator.sheet(windows))
     title = f"small at step 3, float32: 2 samples of 64x64 pixels\nagainst {source}\nfloor: "
     assert table.startswith(title) and f"colour {means['colour']:.3f}" in " ".join(table.split())
 
@@ -128,7 +129,7 @@ def test_what_cannot_be_used_is_skipped_aloud(tmp_path, source, figures, capsys,
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "sources: the first 0 of 1 pictures are held against."
     assert "broken.png: not a picture" in lines[1] and lines[1].startswith("skipped: ")
-    assert lines[2].endswith("small.png: 63x63 pixels are too few to judge; give 64x64 or more.")
+    assert lines[2].endswith("small.png: 63x63 pixels are too few to evaluate; give 64x64 or more.")
     assert lines[3].endswith("s.png: shows the first 1 of 2 samples.") and len(lines) == 4
 
 
@@ -137,8 +138,8 @@ def test_what_cannot_be_used_is_skipped_aloud(tmp_path, source, figures, capsys,
     [
         ({"images": ["a.png"]}, "sources: missing; say --sources="),
         ({"images": ["a.png"], "sources": ["b.png"], "seed": 0}, "judged as they are; leave these flags out"),
-        ({"samples": 0}, "samples: 0 is nothing to judge"),
-        ({"pixels": 63}, "pixels: 63 are too few to judge; give 64 or more"),
+        ({"samples": 0}, "samples: 0 is nothing to evaluate"),
+        ({"pixels": 63}, "pixels: 63 are too few to evaluate; give 64 or more"),
         ({"json": "a.txt"}, r"a\.txt: is to be JSON"),
         ({"json": "no/a.json"}, "the folder no is missing; make it or correct --json"),
         ({"sheet": "a.gif"}, "cannot write the suffix '.gif'"),

@@ -93,12 +93,12 @@ def test_a_whole_number_serves_as_a_fraction():
     "section, name, value, words",
     [
         (ModelConfig, "waves", -1, "-1 is outside 0 .. 256"),
-        (ModelConfig, "kernel", 4, "4 is outside 5 .. 6"),
+        (ModelConfig, "kernel_size", 4, "4 is outside 5 .. 6"),
         (ModelConfig, "filters", [8, 0], "0 is outside 1 .. 4096"),
         (ModelConfig, "wave_angles", "round", "'round' is not one of any, axis"),
-        (DataConfig, "batch", 0, "0 is outside 1 .. 4096"),
+        (DataConfig, "batch_size", 0, "0 is outside 1 .. 4096"),
         (TrainingConfig, "seed", 2**62 + 1, f"{2**62 + 1} is outside 0 .. {2**62}"),
-        (TrainingConfig, "average", 1.0, "1.0 is outside 0 .. 0.99999"),
+        (TrainingConfig, "ema_decay", 1.0, "1.0 is outside 0 .. 0.99999"),
         (TrainingConfig, "steps", -1, "-1 is below 0; choose 0 or more"),
     ],
 )
@@ -130,7 +130,7 @@ def test_check_looks_into_every_section():
 
 def test_a_difference_names_the_first_field_and_both_values():
     assert configs.difference(ModelConfig(), ModelConfig()) == ""
-    theirs = ModelConfig(waves=9, kernel=5)
+    theirs = ModelConfig(waves=9, kernel_size=5)
     assert configs.difference(ModelConfig(waves=3), theirs) == "waves: 3 here, 9"
     assert configs.difference(ModelConfig(waves=3), theirs, ignored={"waves"}) == "kernel: 6 here, 5"
-    assert configs.difference(ModelConfig(waves=3), theirs, ignored={"waves", "kernel"}) == ""
+    assert configs.difference(ModelConfig(waves=3), theirs, ignored={"waves", "kernel_size"}) == ""

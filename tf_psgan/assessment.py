@@ -11,12 +11,13 @@ import numpy as np
 import PIL
 import tensorflow as tf
 
-import tf_psgan
-from tf_psgan import images, manifest, request
-from tf_psgan.judge import LEAST_PIXELS, MOST_SOURCES, SOURCE_PIXELS, Judge, Sources, middle
-from tf_psgan.progress import Progress
-from tf_psgan.run_folder import RunFolder, load, plane_of
-from tf_psgan.verdict import verdict
+from tf_psgan._version import __version__
+from tf_psgan.data import images, manifest
+from tf_psgan.evaluation.evaluator import LEAST_PIXELS, MOST_SOURCES, SOURCE_PIXELS, Evaluator, Sources, middle
+from tf_psgan.evaluation.results import result
+from tf_psgan.rendering import request
+from tf_psgan.runs.run_folder import RunFolder, load, plane_of
+from tf_psgan.runtime.progress import Progress
 
 MOST_SHOWN = 64
 """Samples on a contact sheet."""
@@ -53,7 +54,7 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Samples:
-    """Pictures to judge, what each of them is, where they are from, and whether they may be of several textures."""
+    """Pictures to evaluate, what each of them is, where they are from, and whether they may be of several textures."""
 
     pictures: Sequence[np.ndarray]
     labels: Sequence[dict[str, Any]]
@@ -75,15 +76,15 @@ def assess(case: Case) -> str:
         folder.read_config()  # before the sources: a wrong --run is the likelier mistake
     sources = _sources(case, folder)
     samples = _of_run(case, folder) if folder else _of_pictures(case, several=len(sources.names) > 1)
-    judge = Judge(sources)
-    found = verdict(judge, samples.pictures, samples.several)
+    evaluator = Evaluator(sources)
+    found = result(evaluator, samples.pictures, samples.several)
     if json_file:
         figures = {**samples.origin, **found.to_dict(samples.labels), "versions": _versions()}
         RunFolder(json_file.parent).write(json_file.name, json.dumps(figures, indent=1, allow_nan=False) + "\n")
     if sheet_file:
         if (count := len(samples.pictures)) > MOST_SHOWN:
             Progress.say(f"{sheet_file}: shows the first {MOST_SHOWN} of {count} samples.")
-        images.write(sheet_file, judge.sheet(samples.pictures[:MOST_SHOWN]))
+        images.write(sheet_file, evaluator.sheet(samples.pictures[:MOST_SHOWN]))
     return f"{_title(samples, sources)}\n{found.to_text()}"
 
 
@@ -93,9 +94,9 @@ def _check(case: Case) -> None:
     if case.images and any(value is not None for value in (case.samples, case.seed, case.texture)):
         raise ValueError("samples, seed, texture: --images are judged as they are; leave these flags out.")
     if case.samples is not None and case.samples < 1:
-        raise ValueError(f"samples: {case.samples} is nothing to judge; give 1 or more.")
+        raise ValueError(f"samples: {case.samples} is nothing to evaluate; give 1 or more.")
     if case.pixels is not None and case.pixels < LEAST_PIXELS:
-        raise ValueError(f"pixels: {case.pixels} are too few to judge; give {LEAST_PIXELS} or more.")
+        raise ValueError(f"pixels: {case.pixels} are too few to evaluate; give {LEAST_PIXELS} or more.")
 
 
 def _place(flag: str, name: str | None) -> Path | None:
@@ -139,7 +140,7 @@ def _of_run(case: Case, folder: RunFolder) -> Samples:
     if count * side**2 > images.LIMIT_PIXELS:
         raise ValueError(
             f"samples, pixels: {count} of {side}x{side} pixels are more than {images.LIMIT_PIXELS} in all; "
-            "judge fewer or smaller ones."
+            "evaluator fewer or smaller ones."
         )
     generator, found = load(folder.path, case.dtype)
     for reason in found.rejected:
@@ -184,7 +185,7 @@ def _judgeable(entry: manifest.Entry) -> manifest.Entry:
     if entry.reason or min(entry.height, entry.width) >= LEAST_PIXELS:
         return entry
     extent, least = f"{entry.height}x{entry.width} pixels", f"{LEAST_PIXELS}x{LEAST_PIXELS}"
-    return dataclasses.replace(entry, reason=f"{entry.path}: {extent} are too few to judge; give {least} or more.")
+    return dataclasses.replace(entry, reason=f"{entry.path}: {extent} are too few to evaluate; give {least} or more.")
 
 
 def _title(samples: Samples, sources: Sources) -> str:
@@ -203,4 +204,4 @@ def _title(samples: Samples, sources: Sources) -> str:
 
 def _versions() -> dict[str, str]:
     modules = {"tensorflow": tf, "keras": keras, "numpy": np, "pillow": PIL}
-    return {"tf_psgan": tf_psgan.__version__} | {name: module.__version__ for name, module in modules.items()}
+    return {"tf_psgan": __version__} | {name: module.__version__ for name, module in modules.items()}

@@ -45,10 +45,10 @@ class ModelConfig:
     filters: tuple[int, ...] = setting(
         (128, 64, 32), "Generator widths, input side first; one more layer makes the colours.", low=1, high=4096
     )
-    critic_filters: tuple[int, ...] = setting(
+    discriminator_filters: tuple[int, ...] = setting(
         (16, 32, 64, 128), "Discriminator widths, picture side first; one more makes the score.", low=1, high=4096
     )
-    kernel: int = setting(6, "Side of an up-convolution's kernel: 6, or the paper's 5.", low=5, high=6)
+    kernel_size: int = setting(6, "Side of an up-convolution's kernel: 6, or the paper's 5.", low=5, high=6)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,11 +59,11 @@ class DataConfig:
     crop_cells: int = setting(
         8, "Side of a training crop in cells of 2 pixels, doubled by each of --filters: 16.", low=2, high=256
     )
-    batch: int = setting(4, "Crops in one training step.", low=1, high=4096)
+    batch_size: int = setting(4, "Crops in one training step.", low=1, high=4096)
     cache_megabytes: int = setting(
         1024, "Memory for decoded pictures; more pictures than fit take turns.", low=1, high=1 << 20
     )
-    turn_steps: int = setting(500, "Steps between turns when the pictures do not all fit.", low=1)
+    cache_refresh_steps: int = setting(500, "Steps between turns when the pictures do not all fit.", low=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +79,7 @@ class TrainingConfig:
         choices=("auto", "mixed_bfloat16", "float32"),
     )
     threads: int = setting(0, "Threads of TensorFlow; 0 for one a core. The exact bits depend on it.", low=0, high=1024)
-    first_waves: str = setting(
+    wave_init: str = setting(
         "source",
         "Where wave numbers start: source (the pictures' own lattice, or their spectrum) or paper (a fixed ladder).",
         choices=("source", "paper"),
@@ -90,24 +90,28 @@ class TrainingConfig:
         choices=("none", "source"),
     )
     updates: str = setting(
-        "together",
+        "simultaneous",
         "One step updates both networks together, or alternating as in the paper.",
-        choices=("together", "alternating"),
+        choices=("simultaneous", "alternating"),
     )
     learning_rate: float = setting(2e-4, "Adam's rate, both networks.", low=0)
     beta_1: float = setting(0.5, "Adam's decay of the first moment.", low=0, high=0.999)
-    wave_rate: float = setting(0.05, "Learning rate of the wave numbers, as a multiple of --learning_rate.", low=0)
-    weight_decay: float = setting(1e-8, "L2 penalty on the kernels.", low=0)
-    power: float = setting(
+    wave_lr_multiplier: float = setting(
+        0.05, "Learning rate of the wave numbers, as a multiple of --learning_rate.", low=0
+    )
+    l2: float = setting(1e-8, "L2 penalty on the kernels.", low=0)
+    spectral_loss_weight: float = setting(
         4.0, "Weight of the distance of crops' power spectra and colours, full after 1000 steps; 0 for none.", low=0
     )
     r1: float = setting(1.0, "Weight of the R1 gradient penalty on real crops; 0 turns it off.", low=0)
-    r1_every: int = setting(16, "Steps between R1 penalties, each weighted by this number.", low=1)
-    average: float = setting(0.9, "Decay of the running average of the generator's weights.", low=0, high=0.99999)
-    patience: int = setting(20, "Steps in a row with gradients that are not finite before a roll-back.", low=1)
+    r1_interval: int = setting(16, "Steps between R1 penalties, each weighted by this number.", low=1)
+    ema_decay: float = setting(0.9, "Decay of the running average of the generator's weights.", low=0, high=0.99999)
+    max_nonfinite_steps: int = setting(
+        20, "Steps in a row with gradients that are not finite before a roll-back.", low=1
+    )
     checkpoint_minutes: float = setting(2.0, "Minutes between checkpoints; 0 for none by time.", low=0)
     checkpoint_steps: int = setting(0, "Steps between checkpoints, besides those by time; 0 for none.", low=0)
-    keep: int = setting(3, "Checkpoints to keep.", low=1)
+    max_to_keep: int = setting(3, "Checkpoints to keep.", low=1)
     evaluate_minutes: float = setting(0.5, "Minutes between previews with metrics; 0 for one at the end only.", low=0)
     samples: int = setting(8, "Pictures in a preview and in its metrics.", low=1, high=64)
     sample_pixels: int = setting(256, "Side of those pictures, in pixels.", low=64, high=4096)

@@ -15,7 +15,7 @@ from keras import ops
 from engines.rounds import interleave, spread
 from engines.work import DTYPES, Work, middle
 from tf_psgan import geometry
-from tf_psgan.generator import paint
+from tf_psgan.networks.generator import paint
 
 PRODUCTS = ((1024, 1024, 1024), (8192, 8192, 8192))
 

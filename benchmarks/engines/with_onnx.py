@@ -17,11 +17,11 @@ PACKAGES = ("onnxruntime", "openvino")
 def graph(work: Work, form: str) -> bytes:
     """The network in float32: latents [1, channels, rows, cols] -> images [1, 3, height, width] in [-1, 1]."""
     nodes, stored, at = [], [], "latents"
-    phases = work.frozen("float32").blocks
+    phases = work.folded("float32").blocks
     for i, (kernel, bias, (phase, spread)) in enumerate(zip(work.kernels, work.biases, phases, strict=True)):
         if form == "transposed":
             stored += [_stored(f"w{i}", kernel.transpose(2, 3, 0, 1)), _stored(f"b{i}", bias)]
-            spare = [6 - work.config.kernel] * 2
+            spare = [6 - work.config.kernel_size] * 2
             nodes.append(
                 helper.make_node(
                     "ConvTranspose", [at, f"w{i}", f"b{i}"], [f"x{i}"], strides=[2, 2], pads=[4] * 4,

@@ -16,11 +16,13 @@ import numpy as np
 import tensorflow as tf
 
 from engines.work import DTYPES, Way, Work, middle
-from tf_psgan import geometry, saved_model, tiles
-from tf_psgan.frozen import Frozen
-from tf_psgan.generator import paint_strips
-from tf_psgan.plane import Plane
-from tf_psgan.served import Served
+from tf_psgan import geometry
+from tf_psgan.exporting import saved_model
+from tf_psgan.exporting.session_model import SessionModel
+from tf_psgan.networks.generator import paint_strips
+from tf_psgan.plane import chunks
+from tf_psgan.plane.folded_generator import FoldedGenerator
+from tf_psgan.plane.plane import Plane
 
 
 class Exports:
@@ -29,10 +31,11 @@ class Exports:
     def __init__(self, work: Work) -> None:
         folder = Path(tempfile.mkdtemp())
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        self.frozen = {dtype: work.frozen(dtype) for dtype in DTYPES}
-        self.planes = {dtype: Plane(frozen) for dtype, frozen in self.frozen.items()}
+        self.folded = {dtype: work.folded(dtype) for dtype in DTYPES}
+        self.planes = {dtype: Plane(folded) for dtype, folded in self.folded.items()}
         self.served = {
-            dtype: Served(saved_model.write(frozen, folder / dtype, {}, {})) for dtype, frozen in self.frozen.items()
+            dtype: SessionModel(saved_model.write(folded, folder / dtype, {}, {}))
+            for dtype, folded in self.folded.items()
         }
 
 
@@ -40,14 +43,14 @@ def ways(work: Work, exports: Exports, pixels: int) -> list[Way]:
     """All ways to make a picture of one size."""
     latents = work.latents(pixels)
     made = [_plain(work, latents, dtype) for dtype in DTYPES]
-    for dtype, frozen in exports.frozen.items():
-        network, served = _network(frozen), exports.served[dtype]
+    for dtype, folded in exports.folded.items():
+        network, served = _network(folded), exports.served[dtype]
         held = tf.constant(latents)
 
         def painted(network: Any = network, held: Any = held) -> np.ndarray:
             return middle(network(held).numpy()[0])
 
-        def asked(served: Served = served) -> np.ndarray:
+        def asked(served: SessionModel = served) -> np.ndarray:
             return served.ask("serving_default", latents=latents)
 
         def shown(asked: Callable[[], np.ndarray] = asked) -> np.ndarray:
@@ -66,11 +69,11 @@ def _ended(network: Callable[[Any], Any], held: Any) -> Callable[[], Any]:
     return lambda: network(held).numpy()
 
 
-def _network(frozen: Frozen) -> Callable[[Any], Any]:
-    return tf.function(lambda latents: paint_strips(tiles.cast(frozen.blocks, frozen.dtype), latents, frozen.dtype))
+def _network(folded: FoldedGenerator) -> Callable[[Any], Any]:
+    return tf.function(lambda latents: paint_strips(chunks.cast(folded.blocks, folded.dtype), latents, folded.dtype))
 
 
-def _pictures(plane: Plane, served: Served, dtype: str, pixels: int) -> list[Way]:
+def _pictures(plane: Plane, served: SessionModel, dtype: str, pixels: int) -> list[Way]:
     seeds = itertools.count()  # each time another picture: the plane keeps its newest tiles
     asked = {"texture": 0, "top": 0, "left": 0, "height": pixels, "width": pixels}
     if not np.array_equal(plane.window(-1, **asked), served.ask("window", seed=-1, **asked)):
@@ -84,7 +87,7 @@ def _pictures(plane: Plane, served: Served, dtype: str, pixels: int) -> list[Way
 def _plain(work: Work, latents: np.ndarray, dtype: str) -> Way:
     """The same widths as Conv2DTranspose, zero-padded, so without a halo: other pixels near the edges."""
     x = inputs = keras.Input((None, None, latents.shape[-1]))
-    side = work.config.kernel
+    side = work.config.kernel_size
     for filters in work.config.filters:
         x = keras.layers.Conv2DTranspose(filters, side, 2, "same", use_bias=False, dtype=DTYPES[dtype])(x)
         x = keras.layers.BatchNormalization(epsilon=0.0, dtype=DTYPES[dtype])(x)

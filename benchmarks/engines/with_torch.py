@@ -1,4 +1,4 @@
-"""PyTorch on the same work: as a transposed convolution and as a 3x3 one with pixel shuffle; eager, frozen, compiled.
+"""PyTorch on the same work: as a transposed convolution and as a 3x3 one with pixel shuffle; eager, folded, compiled.
 
 channels_last throughout, under `inference_mode`; the picture stays in the compute type until it becomes bytes.
 """
@@ -26,9 +26,9 @@ class Network(torch.nn.Module):
 
     def __init__(self, work: Work, form: str, dtype: torch.dtype) -> None:
         super().__init__()
-        self.form, self.compute, self.side = form, dtype, work.config.kernel
+        self.form, self.compute, self.side = form, dtype, work.config.kernel_size
         self.padding = 2 if form == "transposed, zero-padded" else 4
-        phases = [kernel for kernel, _ in work.frozen("float32").blocks]
+        phases = [kernel for kernel, _ in work.folded("float32").blocks]
         self.weights, self.biases = torch.nn.ParameterList(), torch.nn.ParameterList()
         for kernel, phase, bias in zip(work.kernels, phases, work.biases, strict=True):
             if form == "3x3 and pixel shuffle":
@@ -69,7 +69,7 @@ class Picture(torch.nn.Module):
         return torch.round((x.float() + 1.0) * 127.5).to(torch.uint8).permute(1, 2, 0).contiguous()
 
 
-def ways(work: Work, pixels: int, frozen: bool) -> Iterator[Way]:
+def ways(work: Work, pixels: int, folded: bool) -> Iterator[Way]:
     """All of PyTorch's ways to make a picture of one size."""
     for dtype in DTYPES:
         for form in FORMS:
@@ -79,13 +79,13 @@ def ways(work: Work, pixels: int, frozen: bool) -> Iterator[Way]:
             if not spare:
                 latents = latents[:, geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO]
             held = torch.tensor(latents).permute(0, 3, 1, 2)
-            for mode, change in _modes(held, frozen).items():
+            for mode, change in _modes(held, folded).items():
                 yield _network_way(f"PyTorch, {form}, {mode}", dtype, change(network), held, spare, work.cell)
                 yield _picture_way(f"PyTorch, {form}, {mode}", dtype, change(whole), held.shape)
 
 
-def _modes(held: torch.Tensor, frozen: bool) -> dict[str, Callable[[Any], Any]]:
-    def freeze(module: Any) -> Any:
+def _modes(held: torch.Tensor, folded: bool) -> dict[str, Callable[[Any], Any]]:
+    def fold(module: Any) -> Any:
         with torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its successor is the compiled form, which is timed too
             return torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(module, held)))
@@ -94,7 +94,7 @@ def _modes(held: torch.Tensor, frozen: bool) -> dict[str, Callable[[Any], Any]]:
         return torch.compile(module, dynamic=False, options={"freezing": True})
 
     modes: dict[str, Callable[[Any], Any]] = {"eager": lambda module: module}
-    return modes | ({"jit frozen": freeze, "compiled": inductor} if frozen else {})
+    return modes | ({"jit folded": fold, "compiled": inductor} if folded else {})
 
 
 def _network_way(name: str, dtype: str, network: Any, held: torch.Tensor, spare: bool, cell: int) -> Way:

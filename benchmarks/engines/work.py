@@ -12,9 +12,9 @@ import numpy as np
 
 from tf_psgan import geometry
 from tf_psgan.config import ModelConfig
-from tf_psgan.frozen import Frozen, freeze
-from tf_psgan.generator import SpatialGenerator
-from tf_psgan.layers import EPSILON
+from tf_psgan.networks.generator import SpatialGenerator
+from tf_psgan.networks.layers import EPSILON
+from tf_psgan.plane.folded_generator import FoldedGenerator, fold
 
 DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 """Compute types by their short names, as Keras's policies call them."""
@@ -66,9 +66,9 @@ class Work:
             (block.beta if block.normalise else block.bias).assign(bias)
         return network
 
-    def frozen(self, dtype: str) -> Frozen:
+    def folded(self, dtype: str) -> FoldedGenerator:
         """The same, as `Plane` and `saved_model.write` take it."""
-        return freeze(self.generator(dtype))
+        return fold(self.generator(dtype))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +95,7 @@ def draw(config: ModelConfig) -> Work:
     random = np.random.default_rng(0)
     per_wave = 2 if config.quadrature else 1
     widths = [config.local_channels + config.global_channels + per_wave * config.waves, *config.filters, 3]
-    side, kernels, biases = config.kernel, [], []
+    side, kernels, biases = config.kernel_size, [], []
     for fan_in, fan_out in itertools.pairwise(widths):
         spread = (2.0 / (fan_in * side**2 / 4)) ** 0.5
         kernels.append(random.normal(0, spread, (side, side, fan_in, fan_out)).astype(np.float32))

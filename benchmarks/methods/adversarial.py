@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.methods import presets, sources
-from tf_psgan import training_loop
-from tf_psgan.run_folder import RunFolder, load_plane
+from tf_psgan.runs.run_folder import RunFolder, load_plane
+from tf_psgan.training import training_loop
 
 
 def make(

@@ -12,7 +12,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_psgan import data, device, images, losses, noise
+from tf_psgan.data import crops, images
+from tf_psgan.latents import noise
+from tf_psgan.runtime import device
+from tf_psgan.training import losses
 
 CROP = 128
 BATCH = 8
@@ -32,7 +35,7 @@ def make(
     Returns:
       uint8 [CROP, CROP, 3] (or the source's size where that is smaller), `train_seconds`, `make_seconds` and `steps`.
     """
-    device.pin_threads(threads)
+    device.set_threads(threads)
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(device.compute_type("auto"))
     stride = 2 ** len(FILTERS)
@@ -84,8 +87,12 @@ class _Trainer:
         self.seed, self.side = seed, side
         self.counter = tf.Variable(0, dtype=tf.int64)
         height, width = source.shape[:2]
-        self.shelf = data.Shelf(tf.constant(source.reshape(-1, 3)), tf.constant([0], tf.int64),
-                                tf.constant([height], tf.int64), tf.constant([width], tf.int64))
+        self.packed = crops.PackedImages(
+            tf.constant(source.reshape(-1, 3)),
+            tf.constant([0], tf.int64),
+            tf.constant([height], tf.int64),
+            tf.constant([width], tf.int64),
+        )
         self.adams = [keras.optimizers.Adam(2e-4, 0.5) for _ in range(2)]
         for adam, network in zip(self.adams, (self.generator, self.discriminator), strict=True):
             adam.build(network.trainable_variables)
@@ -94,7 +101,7 @@ class _Trainer:
     def step(self) -> tf.Tensor:
         """One update of each network; the generator's loss."""
         at = self.counter.assign_add(1)
-        real = images.to_unit(data.crops(self.shelf, noise.fold(self.seed, at), BATCH, self.side))
+        real = images.to_unit(crops.crops(self.packed, noise.fold(self.seed, at), BATCH, self.side))
         vector = tf.random.stateless_normal((BATCH, NOISE), tf.stack([tf.cast(self.seed, tf.int64), at]))
         with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
             fake = self.generator(vector, training=True)

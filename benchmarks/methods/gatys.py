@@ -45,8 +45,15 @@ def descend(network: vgg.Vgg, start: torch.Tensor, target: torch.Tensor, evaluat
         wanted = network.grams(target)
         weights = {name: 1 / float(torch.sum(matrix**2)) for name, matrix in wanted.items()}
     picture = start.clone().requires_grad_()
-    optimiser = torch.optim.LBFGS([picture], max_iter=evaluations, max_eval=evaluations, history_size=20,
-                                  tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS(
+        [picture],
+        max_iter=evaluations,
+        max_eval=evaluations,
+        history_size=20,
+        tolerance_grad=0,
+        tolerance_change=0,
+        line_search_fn="strong_wolfe",
+    )
 
     def loss() -> torch.Tensor:
         optimiser.zero_grad()

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.methods import period_score, results, sources
-from tf_psgan import metrics
+from tf_psgan.evaluation import texture_metrics
 
 Figures = dict[str, float | None]
 
@@ -54,7 +54,7 @@ def of(picture: np.ndarray, source: sources.Source) -> Figures:
 
     `period_score`, `far` and `near` are those of `period_score.py`; place and height need a lattice, too.
     """
-    figures = metrics.compare([picture], [source.picture])
+    figures = texture_metrics.compare([picture], [source.picture])
     if not len(source.periods):
         figures |= {"peak_offset_pixels": math.nan, "peak_height": math.nan}
     score = period_score.period_score(picture, source.picture, source.periods)
@@ -67,7 +67,7 @@ def diversity(folder: Path, source: sources.Source, method: str, seeds: Sequence
     """`metrics.diversity` of a method's pictures of several seeds; nan for fewer than two."""
     files = [folder / f"{method}-{seed}.png" for seed in seeds]
     pictures = [sources.read_picture(file) for file in files if file.exists()]
-    return metrics.diversity(pictures, [source.picture])
+    return texture_metrics.diversity(pictures, [source.picture])
 
 
 def _gram(source: sources.Source, weights: Path) -> Callable[[np.ndarray], float]:

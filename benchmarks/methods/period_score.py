@@ -24,7 +24,7 @@ import math
 
 import numpy as np
 
-from tf_psgan.autocorrelation import autocorrelation
+from tf_psgan.evaluation.autocorrelation import autocorrelation
 
 STRAIN = 0.01
 FARTHEST = 0.75
@@ -79,7 +79,7 @@ class Lags:
     def at(self, lags: np.ndarray) -> np.ndarray:
         """A at fractional lags [n, 2], by cubic interpolation (Keys 1981)."""
         whole = np.clip(np.floor(lags).astype(int), 1 - self.reach, self.reach - 2)
-        weights = [_keys(lags[:, axis] - whole[:, axis]) for axis in (0, 1)]          # [4, n] each
+        weights = [_keys(lags[:, axis] - whole[:, axis]) for axis in (0, 1)]  # [4, n] each
         rows, cols = (whole[:, axis] + self.reach for axis in (0, 1))
         total = np.zeros(len(lags))
         for i, j in itertools.product(range(4), range(4)):
@@ -125,9 +125,11 @@ def multiples(periods: np.ndarray, low: float, high: float) -> np.ndarray:
 
 def _keys(t: np.ndarray) -> np.ndarray:
     """[4, n] weights of the four values around a place t in 0 .. 1 between the second and the third."""
-    return np.stack([
-        ((-0.5 * t + 1.0) * t - 0.5) * t,
-        (1.5 * t - 2.5) * t * t + 1.0,
-        ((-1.5 * t + 2.0) * t + 0.5) * t,
-        (0.5 * t - 0.5) * t * t,
-    ])
+    return np.stack(
+        [
+            ((-0.5 * t + 1.0) * t - 0.5) * t,
+            (1.5 * t - 2.5) * t * t + 1.0,
+            ((-1.5 * t + 2.0) * t + 0.5) * t,
+            (0.5 * t - 0.5) * t * t,
+        ]
+    )

@@ -58,8 +58,15 @@ def descend(start: torch.Tensor, target: torch.Tensor, evaluations: int, scales:
     own_loss = plenoptic.loss.portilla_simoncelli_loss_factory(each, target)
     of_made = statistics(start.shape[-1], scales)
     picture = start.clone().requires_grad_()
-    optimiser = torch.optim.LBFGS([picture], max_iter=evaluations, max_eval=evaluations, history_size=20,
-                                  tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS(
+        [picture],
+        max_iter=evaluations,
+        max_eval=evaluations,
+        history_size=20,
+        tolerance_grad=0,
+        tolerance_change=0,
+        line_search_fn="strong_wolfe",
+    )
 
     def loss() -> torch.Tensor:
         optimiser.zero_grad()

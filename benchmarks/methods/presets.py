@@ -6,7 +6,7 @@ from pathlib import Path
 from absl import flags
 
 from tf_psgan import config as configs
-from tf_psgan import flags as edge
+from tf_psgan.cli import flags as edge
 
 ROOT = Path(__file__).parents[2]
 PRESETS = {"psgan": "honeycomb", "sgan": "sgan"}
@@ -22,18 +22,20 @@ def config(method: str, image: Path, seed: int, threads: int, seconds: float, st
     values = flags.FlagValues()
     edge.define_config(values)
     flags.DEFINE_string("run", None, "Not used; the presets name one.", flag_values=values)
-    values([
-        method,
-        f"--flagfile={ROOT}/flags/{PRESETS[method]}.cfg",
-        f"--images={image}",
-        f"--seed={seed}",
-        f"--minutes={seconds / 60}",
-        f"--steps={steps}",
-        f"--threads={threads}",
-        "--evaluate_minutes=0",
-        "--samples=1",
-        "--sample_pixels=128",
-    ])
+    values(
+        [
+            method,
+            f"--flagfile={ROOT}/flags/{PRESETS[method]}.cfg",
+            f"--images={image}",
+            f"--seed={seed}",
+            f"--minutes={seconds / 60}",
+            f"--steps={steps}",
+            f"--threads={threads}",
+            "--evaluate_minutes=0",
+            "--samples=1",
+            "--sample_pixels=128",
+        ]
+    )
     return edge.read_config(values)
 
 

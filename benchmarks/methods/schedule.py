@@ -33,8 +33,16 @@ def run(tasks: Sequence[Task], workers: int, threads: int, say: Callable[[str], 
 
 def _one(name: str, command: list[str], environment: dict[str, str]) -> tuple[str, float, str]:
     began = time.monotonic()
-    child = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                           text=True, errors="replace", check=False)
+    child = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
     lines = [line for line in child.stdout.splitlines() if line.strip()]
     failure = (lines[-1] if lines else f"ended with {child.returncode}") if child.returncode else ""
     return name, time.monotonic() - began, failure

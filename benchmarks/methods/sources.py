@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.methods import results
-from tf_psgan import made_textures
+from tf_psgan.procedural import catalogue
 
 FLOOR_SEED = 1000
 """The floor of seed n is the made texture of seed 1000 + n."""
@@ -41,7 +41,7 @@ class Source:
 
     def again(self, seed: int, pixels: int) -> np.ndarray:
         """The same made texture by other random numbers: what a perfect method would make."""
-        return made_textures.make(self.made, FLOOR_SEED + seed, pixels, pixels)
+        return catalogue.make(self.made, FLOOR_SEED + seed, pixels, pixels)
 
     def write(self, folder: Path) -> None:
         """Keeps it as source.png and source.json."""

@@ -58,7 +58,8 @@ def to_json(found: dict[str, dict[str, Row]]) -> dict[str, Any]:
         texture: {
             method: {
                 name: {"median": statistics.median(v), "low": min(v), "high": max(v), "values": v}
-                for name, v in row.items() if v
+                for name, v in row.items()
+                if v
             }
             for method, row in rows.items()
         }

@@ -6,8 +6,10 @@ import numpy as np
 
 from benchmarks.methods.period_score import period_score
 from benchmarks.methods.sources import Source
-from tf_psgan import images, judge, made_textures
-from tf_psgan.autocorrelation import lattice
+from tf_psgan.data import images
+from tf_psgan.evaluation import evaluator
+from tf_psgan.evaluation.autocorrelation import lattice
+from tf_psgan.procedural import catalogue
 
 SOURCE_SEED = 1
 LATTICE_PIXELS = 1024
@@ -19,29 +21,29 @@ def load(spec: str, source_pixels: int) -> Source:
     Raises:
       ValueError: neither; or a picture that cannot be used or is smaller than `judge.LEAST_PIXELS`.
     """
-    if spec in made_textures.TEXTURES:
-        whole = made_textures.make(spec, SOURCE_SEED)
-        periods = np.array(made_textures.TEXTURES[spec].periods, float).reshape(-1, 2)
-        return Source(spec, judge.middle(whole, source_pixels), periods, made=spec)
+    if spec in catalogue.TEXTURES:
+        whole = catalogue.make(spec, SOURCE_SEED)
+        periods = np.array(catalogue.TEXTURES[spec].periods, float).reshape(-1, 2)
+        return Source(spec, evaluator.middle(whole, source_pixels), periods, made=spec)
     file = Path(spec).expanduser()
     if not file.is_file():
-        names = ", ".join(made_textures.TEXTURES)
+        names = ", ".join(catalogue.TEXTURES)
         raise ValueError(f"{spec!r}: neither a picture nor a made texture; correct the path or use one of {names}.")
     whole = images.decode(file)
     side = min(*whole.shape[:2], source_pixels)
-    if side < judge.LEAST_PIXELS:
+    if side < evaluator.LEAST_PIXELS:
         raise ValueError(f"{spec}: {whole.shape[0]}x{whole.shape[1]} pixels are too few; leave it out.")
-    periods = lattice([judge.middle(whole, LATTICE_PIXELS)])
-    source = judge.middle(whole, side)
-    floor = judge.floor_of([judge.middle(whole, LATTICE_PIXELS)], side)
+    periods = lattice([evaluator.middle(whole, LATTICE_PIXELS)])
+    source = evaluator.middle(whole, side)
+    floor = evaluator.floor_of([evaluator.middle(whole, LATTICE_PIXELS)], side)
     # The whole picture's own order, where it is large enough to have any beyond the source's extent.
     floor |= {"period_score": period_score(whole, source, periods).score}
-    return Source(file.name, source, periods, floor=judge.finite(floor))
+    return Source(file.name, source, periods, floor=evaluator.finite(floor))
 
 
 def name_of(spec: str) -> str:
     """A made texture's name, or a picture's file name: `honeycomb` and `honeycomb.jpg` are two."""
-    return spec if spec in made_textures.TEXTURES else Path(spec).name
+    return spec if spec in catalogue.TEXTURES else Path(spec).name
 
 
 def read_list(file: Path) -> list[str]:
@@ -51,7 +53,7 @@ def read_list(file: Path) -> list[str]:
     except OSError as error:
         raise ValueError(f"--list={file}: {error.strerror}; correct the name.") from None
     found = [line.partition("#")[0].strip() for line in lines]
-    return [spec if spec in made_textures.TEXTURES else str((file.parent / spec).absolute()) for spec in found if spec]
+    return [spec if spec in catalogue.TEXTURES else str((file.parent / spec).absolute()) for spec in found if spec]
 
 
 def in_folder(folder: Path) -> list[str]:

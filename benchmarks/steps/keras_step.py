@@ -10,19 +10,22 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_psgan import data, geometry, images, losses, noise
+from tf_psgan import geometry
 from tf_psgan.config import Config
+from tf_psgan.data import crops, images
+from tf_psgan.latents import noise
+from tf_psgan.training import losses
 
 
 class KerasStep:
-    """Calling it trains once on crops of the shelf and returns the generator's loss."""
+    """Calling it trains once on crops of the packed and returns the generator's loss."""
 
-    def __init__(self, config: Config, shelf: data.Shelf) -> None:
-        self.config, self.shelf = config, shelf
+    def __init__(self, config: Config, packed: crops.PackedImages) -> None:
+        self.config, self.packed = config, packed
         model, rate, beta = config.model, config.training.learning_rate, config.training.beta_1
         self.channels = model.local_channels + model.global_channels + (2 if model.quadrature else 1) * model.waves
         self.generator, self.discriminator = self._generator(), self._discriminator()
-        self.g_adam = keras.optimizers.Adam(rate, beta, use_ema=True, ema_momentum=config.training.average)
+        self.g_adam = keras.optimizers.Adam(rate, beta, use_ema=True, ema_momentum=config.training.ema_decay)
         self.d_adam = keras.optimizers.Adam(rate, beta)
         self.steps = tf.Variable(0, dtype=tf.int64)
 
@@ -33,9 +36,9 @@ class KerasStep:
     @tf.function
     def _step(self) -> tf.Tensor:
         key = noise.fold(1, self.steps.assign_add(1))
-        batch, cells = self.config.data.batch, self.config.data.crop_cells
+        batch, cells = self.config.data.batch_size, self.config.data.crop_cells
         side = cells * geometry.pixels_per_cell(len(self.config.model.filters) + 1)
-        real = images.to_unit(data.crops(self.shelf, key, batch, side))
+        real = images.to_unit(crops.crops(self.packed, key, batch, side))
         extent, seed = cells + 2 * geometry.HALO, tf.stack([self.steps, self.steps])
         latents = tf.random.stateless_uniform((batch, extent, extent, self.channels), seed, -1.0, 1.0)
         with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
@@ -60,7 +63,7 @@ class KerasStep:
 
     def _discriminator(self) -> Any:
         x = inputs = keras.Input((None, None, 3))
-        for i, filters in enumerate(self.config.model.critic_filters):
+        for i, filters in enumerate(self.config.model.discriminator_filters):
             x = keras.layers.Conv2D(filters, 5, 2, "same", use_bias=False)(x)
             x = keras.layers.LeakyReLU(0.2)(keras.layers.BatchNormalization()(x) if i else x)
         return keras.Model(inputs, keras.layers.Conv2D(1, 5, 2, "same", use_bias=False)(x))

@@ -24,7 +24,7 @@ def _generator(config: Config) -> list[float]:
     cells = config.data.crop_cells + 2 * geometry.HALO
     for filters in (*model.filters, 3):
         cells = 2 * cells - 4
-        found.append(2.0 * config.data.batch * cells**2 * model.kernel**2 / 4 * fan_in * filters)
+        found.append(2.0 * config.data.batch_size * cells**2 * model.kernel_size**2 / 4 * fan_in * filters)
         fan_in = filters
     return found
 
@@ -32,8 +32,8 @@ def _generator(config: Config) -> list[float]:
 def _discriminator(config: Config) -> list[float]:
     pixels = config.data.crop_cells * geometry.pixels_per_cell(len(config.model.filters) + 1)
     fan_in, found = 3, []
-    for filters in (*config.model.critic_filters, 1):
+    for filters in (*config.model.discriminator_filters, 1):
         pixels = -(-pixels // 2)
-        found.append(2.0 * config.data.batch * pixels**2 * 25 * fan_in * filters)
+        found.append(2.0 * config.data.batch_size * pixels**2 * 25 * fan_in * filters)
         fan_in = filters
     return found

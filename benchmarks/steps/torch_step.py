@@ -46,7 +46,7 @@ def forms(dtype: str, compiled: bool = True) -> list[Form]:
     return [Form(up, *way) for way in ways for up in ("transposed", "shuffled")]
 
 
-def pin_threads(threads: int) -> None:
+def set_threads(threads: int) -> None:
     """Fixes how many threads PyTorch computes with."""
     torch.set_num_threads(threads)
 
@@ -65,9 +65,9 @@ class TorchStep:
             channels = filters
         self.waves = {"numbers": torch.ones(model.waves, 2)}
         self.d, channels = {}, 3
-        for i, filters in enumerate((*model.critic_filters, 1)):
+        for i, filters in enumerate((*model.discriminator_filters, 1)):
             self.d[f"{i}/kernel"] = _normal(filters, channels, 5, 5)
-            if 0 < i < len(model.critic_filters):
+            if 0 < i < len(model.discriminator_filters):
                 self.d |= {f"{i}/gamma": torch.ones(filters), f"{i}/beta": torch.zeros(filters)}
             channels = filters
         for group in (self.g, self.waves, self.d):
@@ -88,7 +88,7 @@ class TorchStep:
             for variable, gradient in zip(variables, gradients, strict=True):
                 variable.grad = gradient
             self.adam.step()
-            weight = 1.0 - min(self.config.training.average, (1.0 + self.steps) / (10.0 + self.steps))
+            weight = 1.0 - min(self.config.training.ema_decay, (1.0 + self.steps) / (10.0 + self.steps))
             torch._foreach_lerp_(self.average, [v.detach() for v in variables[: len(self.average)]], weight)
         self.steps += 1
         return float(g_loss.detach())
@@ -136,7 +136,7 @@ class TorchStep:
 
     def _discriminator(self, d: Any, x: Any) -> Any:
         x = self._narrow(x.contiguous(memory_format=torch.channels_last))
-        last = len(self.config.model.critic_filters)
+        last = len(self.config.model.discriminator_filters)
         for i in range(last + 1):
             x = functional.conv2d(x, self._narrow(d[f"{i}/kernel"]), stride=2, padding=2)
             if 0 < i < last:
@@ -151,14 +151,14 @@ class TorchStep:
     def _crops(self) -> Any:
         side = self.config.data.crop_cells * 2 ** (len(self.config.model.filters) + 1)
         height, width, _ = self.picture.shape
-        tops, lefts = (torch.randint(0, n - side + 1, (self.config.data.batch,)).tolist() for n in (height, width))
+        tops, lefts = (torch.randint(0, n - side + 1, (self.config.data.batch_size,)).tolist() for n in (height, width))
         cut = [self.picture[top : top + side, left : left + side] for top, left in zip(tops, lefts, strict=True)]
         return torch.stack(cut).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
     def _latents(self) -> tuple[Any, Any]:
         model, cells = self.config.model, self.config.data.crop_cells + 2 * HALO
-        z_local = torch.rand(self.config.data.batch, model.local_channels, cells, cells) * 2.0 - 1.0
-        return z_local, (torch.rand(self.config.data.batch, model.waves) * 2.0 - 1.0) * torch.pi
+        z_local = torch.rand(self.config.data.batch_size, model.local_channels, cells, cells) * 2.0 - 1.0
+        return z_local, (torch.rand(self.config.data.batch_size, model.waves) * 2.0 - 1.0) * torch.pi
 
     def _up(self, i: int, channels: int, filters: int, last: bool) -> dict[str, Any]:
         transposed = self.form.up == "transposed"
@@ -173,9 +173,9 @@ class TorchStep:
         kernels = [value for name, value in nets.items() if name.endswith("kernel")]
         vectors = [value for name, value in nets.items() if not name.endswith("kernel")]
         groups = [
-            {"params": kernels, "weight_decay": 2.0 * training.weight_decay},
+            {"params": kernels, "weight_decay": 2.0 * training.l2},
             {"params": vectors},
-            {"params": list(self.waves.values()), "lr": training.learning_rate * training.wave_rate},
+            {"params": list(self.waves.values()), "lr": training.learning_rate * training.wave_lr_multiplier},
         ]
         return torch.optim.Adam(groups, training.learning_rate, (training.beta_1, 0.999), 1e-7, fused=True)
 

@@ -1,0 +1,90 @@
+"""A run's export: its textures, its limits, and nothing half-made."""
+
+import builtins
+import importlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from absl import flags
+
+from tests.support.small_export import exported, run
+from tf_psgan.cli import flags as edge
+from tf_psgan.exporting import export as exporter
+from tf_psgan.exporting.session_model import SessionModel
+from tf_psgan.exporting.signatures import Limits
+from tf_psgan.runs.run_folder import load_plane
+
+
+def test_a_run_is_exported_with_its_textures():
+    folder, path = exported()
+    ours, theirs = load_plane(folder.path, "float32"), load_plane(path)
+    np.testing.assert_array_equal(theirs.window(1, "rust", 0, 0, 64, 64), ours.window(1, "rust", 0, 0, 64, 64))
+
+
+def test_the_files_that_go_along():
+    _, path = exported()
+    names = {entry.name for entry in (path / "assets.extra").iterdir()}
+    warm_up = "tf_serving_warmup_requests"
+    assert names == {"MODEL_CARD.md", "samples.jpg", "description.json", "model.onnx", warm_up}
+    assert [entry.name for entry in path.parent.iterdir()] == ["1"]
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """export.py as a module."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    return importlib.import_module("export")
+
+
+def test_the_command_line_sets_limits_that_the_export_describes(tmp_path, command, capsys):
+    folder, out = run(tmp_path / "run", global_channels=0), tmp_path / "m"
+    asked = [f"--run={folder.path}", f"--out={out}", "--dtype=float32", "--most_side=600", "--most_pixels=300000"]
+    assert edge.run(["export.py", *asked], command.USAGE, command.define, command.main) == 0
+    assert capsys.readouterr().out == f"{out / '1'}\n"
+    with SessionModel(out / "1") as served:
+        described = json.loads(served.ask("describe"))
+    assert described["limits"] == {"height": 600, "width": 600, "pixels": 300_000}
+    assert (described["step"], described["run"], described["source_licence"]) == (3, "run", "")
+
+
+@pytest.mark.parametrize(
+    "limits, words",
+    [
+        (Limits(side=511), r"most_side: 511 is outside 512 \.\. 268435456; choose a value inside"),
+        (Limits(pixels=512 * 511), "most_pixels: 261632 is outside 262144"),
+        (Limits(pixels=2**28 + 1), "most_pixels: 268435457 is outside"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(tmp_path, limits, words):
+    with pytest.raises(ValueError, match=words):
+        exporter.export(tmp_path / "no run is looked for", tmp_path / "m", limits=limits)
+
+
+def test_the_command_line_has_the_limits_of_the_library(command):
+    values = flags.FlagValues()
+    command.define(values)
+    assert Limits() == Limits(values["most_side"].default, values["most_pixels"].default)
+
+
+def test_a_missing_package_is_said_before_any_work(tmp_path, monkeypatch):
+    real = builtins.__import__
+
+    def broken(name, *args, **kwargs):
+        if name.partition(".")[0] == "onnxruntime":
+            raise ImportError("No module named 'onnxruntime'")
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", broken)
+    monkeypatch.setattr("importlib.import_module", broken)
+    with pytest.raises(ValueError, match=r"onnx: needs onnxruntime .*; pip install 'tf_psgan\[onnx\]'"):
+        exporter.export(tmp_path / "no run is looked for", tmp_path / "m", onnx=True)
+
+
+def test_a_run_whose_pictures_are_not_known_is_not_exported(tmp_path):
+    folder = run(tmp_path / "run")
+    (folder.path / "manifest.json").unlink()
+    with pytest.raises(ValueError, match=r"manifest.json: cannot be read .*; restore it"):
+        exporter.export(folder.path, tmp_path / "m")
+    assert not (tmp_path / "m").exists()

@@ -1,0 +1,38 @@
+"""The network as ONNX: the same pictures without TensorFlow, at any size, or no file at all."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from tests.support import tiny
+from tests.support.small_export import exported
+from tf_psgan.exporting import onnx_export, saved_model
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.runs import run_folder
+
+
+@pytest.mark.parametrize("batch, rows, cols", [(1, 5, 5), (2, 9, 6), (3, 20, 33)])
+def test_another_runtime_makes_the_same_pictures_at_any_size(batch, rows, cols):
+    folder, path = exported()
+    network = run_folder.load_generator(folder.path, "float32")
+    latents = tiny.latents(network, batch, rows, cols).numpy()
+    session = onnxruntime.InferenceSession(path / "assets.extra" / onnx_export.FILE)
+    (found,) = session.run(["images"], {"latents": latents})
+    np.testing.assert_allclose(found, network(latents, training=False).numpy(), atol=onnx_export.BOUND)
+
+
+def test_the_axes_have_names():
+    model = onnx.load(exported()[1] / "assets.extra" / onnx_export.FILE)
+    onnx.checker.check_model(model, full_check=True)
+    (latents,), (images,) = model.graph.input, model.graph.output
+    shapes = [[d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim] for v in (latents, images)]
+    assert (latents.name, images.name) == ("latents", "images")
+    assert shapes[0][:3] == ["batch", "rows", "cols"] and shapes[1] == ["batch", "height", "width", 3]
+
+
+def test_a_conversion_that_changes_the_pictures_is_not_published(tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_export, "BOUND", -1.0)
+    with pytest.raises(OSError, match=r"onnx: the converted network is .* off; leave --onnx out"):
+        saved_model.write(fold(tiny.generator()), tmp_path / "m", {}, {}, extras=[onnx_export.write])
+    assert list((tmp_path / "m").iterdir()) == []

@@ -1,0 +1,234 @@
+"""SavedModels: the same planes from an export, each weight stored once, and no version half-written."""
+
+import functools
+import io
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tests.support import tiny
+from tf_psgan.exporting import saved_model
+from tf_psgan.exporting.session_model import SessionModel
+from tf_psgan.latents import texture_fields
+from tf_psgan.latents.scene import Scene
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.plane import Plane
+from tf_psgan.runs.run_folder import load_plane
+
+KINDS = [{}, {"global_channels": 3}, {"waves": 0}]
+NAMES = {"rust": (0.5, -1.0, 0.25)}
+
+
+@pytest.fixture(scope="module", params=["float32", "mixed_bfloat16"])
+def exported(request, tmp_path_factory):
+    """A generator, and the folder of its SavedModel."""
+    network = tiny.generator(request.param, global_channels=3)
+    return network, saved_model.write(fold(network), tmp_path_factory.mktemp("models") / "tiny", NAMES, {"step": 7})
+
+
+@pytest.mark.parametrize("changes", KINDS)
+def test_an_export_has_the_planes_of_the_generator(tmp_path, changes):
+    network = tiny.generator(**changes)
+    saved_model.write(fold(network), tmp_path / "m", {}, {})
+    plane, other = Plane(network), load_plane(tmp_path / "m")
+    assert other.folded.fingerprint() == plane.folded.fingerprint()
+    np.testing.assert_array_equal(other.window(3, 5, -9, 10**9, 40, 50), plane.window(3, 5, -9, 10**9, 40, 50))
+
+
+def test_names_go_along(exported):
+    np.testing.assert_array_equal(load_plane(exported[1]).vector("rust"), np.float32(NAMES["rust"]))
+
+
+def test_each_weight_is_stored_once(exported):
+    network, path = exported
+    stored = tf.train.load_checkpoint(str(path / "variables" / "variables")).get_variable_to_shape_map()
+    sizes = sorted(int(np.prod(shape)) for name, shape in stored.items() if "VARIABLE_VALUE" in name)
+    folded = fold(network)
+    assert sizes == sorted(part.size for part in (*(p for block in folded.blocks for p in block), *folded.waves))
+
+
+@pytest.mark.parametrize("rows, cols", [(5, 5), (9, 6), (20, 33)])
+def test_a_server_paints_what_the_network_does_at_any_size(exported, rows, cols):
+    network, path = exported
+    latents = tiny.latents(network, batch=2, rows=rows, cols=cols).numpy()
+    with SessionModel(path) as served:
+        found, described = served.ask("serving_default", latents=latents), served.ask("describe")
+    expected = network(latents, training=False).numpy()
+    np.testing.assert_allclose(found, expected, atol=2e-5 if network.compute_dtype == "float32" else 3e-2)
+    assert json.loads(described)["step"] == 7
+
+
+@pytest.fixture(scope="module")
+def server(exported):
+    """Asks a signature the way a server does, by its name and inputs; and the plane that it is to agree with."""
+    network, path = exported
+    with SessionModel(path) as served:
+        yield served.ask, Plane(network)
+
+
+FAR = [(0, 0), (-700, 10**9), (-(2**40), 2**40 - 64)]
+SIZES = [(1, 1), (100, 33), (600, 520)]
+
+
+def decoded(data):
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image)
+
+
+@pytest.mark.parametrize("height, width", SIZES)
+@pytest.mark.parametrize("top, left", FAR)
+def test_a_window_has_the_bits_of_the_plane(server, top, left, height, width):
+    ask, plane = server
+    asked = {"top": top, "left": left, "height": height, "width": width}
+    found = ask("window", seed=-5, texture=9, **asked)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, plane.window(-5, 9, **asked))
+
+
+@pytest.mark.parametrize("height, width", SIZES)
+@pytest.mark.parametrize("name", ["window", "morph"])
+def test_encoded_pictures_are_the_raw_ones(server, name, height, width):
+    ask, _ = server
+    asked = {"seed": 1, "top": 7, "left": -7, "height": height, "width": width}
+    what = {"texture": 2} if name == "window" else {"textures": [1, 2, 3, 4], "extent_height": 500, "extent_width": 300}
+    raw = ask(name, **asked, **what)
+    np.testing.assert_array_equal(decoded(ask(f"{name}_png", **asked, **what)), raw)
+    assert np.abs(decoded(ask(f"{name}_jpeg", **asked, **what)).astype(int) - raw).mean() < 6
+
+
+@pytest.mark.parametrize("name", ["torus", "torus_png", "torus_jpeg"])
+@pytest.mark.parametrize("height, width", SIZES)
+def test_a_torus_has_the_bits_of_the_planes(name, height, width):
+    ask, plane = single()
+    height, width = -(-height // 40) * 40, -(-width // 56) * 56
+    found = ask(name, seed=4, texture=0, height=height, width=width)
+    expected = plane.torus(4, 0, height, width)
+    if name == "torus_jpeg":
+        assert np.abs(decoded(found).astype(int) - expected).mean() < 6
+    else:
+        np.testing.assert_array_equal(found if name == "torus" else decoded(found), expected)
+
+
+@functools.cache
+def single():
+    """A served model of one texture whose waves close every 40 rows and 56 columns, and its plane."""
+    network = tiny.generator(seed=4)
+    network.wave_start.assign([[2 * np.pi / 5, 0.0], [0.0, 2 * np.pi * 3 / 7]])
+    with tempfile.TemporaryDirectory() as folder:
+        path = saved_model.write(fold(network), Path(folder) / "m", {}, {})
+        return SessionModel(path).ask, Plane(network)
+
+
+@pytest.mark.parametrize("height, width", SIZES)
+def test_a_morph_has_the_bits_of_the_planes(server, height, width):
+    ask, plane = server
+    corners = [[5, -1], [2**40, 8]]
+    field = texture_fields.Morph(tuple(map(tuple, corners)), 0, 0, 500, 300)
+    asked = {"top": -100, "left": 60, "height": height, "width": width}
+    found = ask("morph", seed=3, textures=np.ravel(corners), extent_height=500, extent_width=300, **asked)
+    np.testing.assert_array_equal(found, plane.show(Scene(3, field), **asked))
+
+
+WINDOW = {"seed": 0, "texture": 0, "top": 0, "left": 0, "height": 8, "width": 8}
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"height": 0}, r"height: 0 is outside 1 \.\. 8192; choose a value inside"),
+        ({"width": 8193}, r"width: 8193 is outside 1 \.\. 8192"),
+        ({"height": 8192, "width": 8192}, "height x width: 67108864 is outside 1"),
+        ({"height": -(2**31)}, "height: -2147483648 is outside"),
+        ({"top": 2**40 + 1}, "top: 1099511627777 is outside"),
+        ({"left": -(2**63)}, "left: -9223372036854775808 is outside"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_the_graph_by_its_name(server, change, words):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
+        server[0]("window", **(WINDOW | change))
+
+
+def test_a_torus_that_cannot_be_is_refused_with_the_nearest_that_can():
+    ask, plane = single()
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"height: 44 is no multiple .*; give 40 or 48"):
+        ask("torus", seed=0, texture=0, height=44, width=56)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"64x64 pixels would bend .* the nearest .*: 80x56"):
+        ask("torus", seed=0, texture=0, height=64, width=64)
+    assert plane.torus(0, 0, 80, 56).shape == (80, 56, 3)
+
+
+def test_a_morph_of_a_model_of_one_texture_is_refused():
+    morph = {"textures": [1, 2, 3, 4], "extent_height": 9, "extent_width": 9}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="the model has one texture only; ask for a window"):
+        single()[0]("morph", **{name: WINDOW[name] for name in WINDOW if name != "texture"}, **morph)
+
+
+@pytest.mark.parametrize(
+    "shape, words",
+    [
+        ((1, 4, 9), r"latents rows: 4 is outside 5 \.\. 1028"),
+        ((1, 9, 2000), "latents cols: 2000 is outside"),
+        ((0, 9, 9), "latents in pixels: 0 is outside 1"),
+        ((1000, 104, 104), "latents in pixels: 640000000 is outside"),
+    ],
+)
+def test_latents_of_a_wrong_extent_are_refused(server, shape, words):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
+        server[0]("serving_default", latents=np.zeros((*shape, 10), np.float32))
+
+
+def test_latents_that_are_no_numbers_are_refused(server):
+    latents = np.zeros((1, 9, 9, 10), np.float32)
+    latents[0, 3, 3, 3] = np.nan
+    with pytest.raises(tf.errors.InvalidArgumentError, match="latents: some are no finite numbers"):
+        server[0]("serving_default", latents=latents)
+
+
+def test_versions_count_on_and_are_never_written_over(tmp_path):
+    folded, folder = fold(tiny.generator()), tmp_path / "models" / "m"
+    folder.parent.mkdir()
+    assert [saved_model.write(folded, folder, {}, {}).name for _ in range(2)] == ["1", "2"]
+    assert saved_model.write(folded, folder, {}, {}, version=9).name == "9"
+    with pytest.raises(ValueError, match="9: is there already; leave --version out"):
+        saved_model.write(folded, folder, {}, {}, version=9)
+    assert sorted(entry.name for entry in folder.iterdir()) == ["1", "2", "9"]
+
+
+def test_an_extra_that_fails_publishes_nothing(tmp_path):
+    def add(draft):
+        (draft.extra / "note").write_text(draft.target.name)
+        if draft.target.name == "2":
+            raise OSError("full")
+
+    folded, folder = fold(tiny.generator()), tmp_path / "m"
+    assert (saved_model.write(folded, folder, {}, {}, extras=[add]) / "assets.extra" / "note").read_text() == "1"
+    with pytest.raises(OSError, match="full"):
+        saved_model.write(folded, folder, {}, {}, extras=[add])
+    assert [entry.name for entry in folder.iterdir()] == ["1"]
+
+
+def test_a_version_that_cannot_be_read_back_is_not_published(tmp_path, monkeypatch):
+    monkeypatch.setattr(saved_model, "_read_back", lambda *_: (_ for _ in ()).throw(OSError("broken")))
+    with pytest.raises(OSError, match="broken"):
+        saved_model.write(fold(tiny.generator()), tmp_path / "m", {}, {})
+    assert list((tmp_path / "m").iterdir()) == []
+
+
+def test_a_damaged_or_foreign_saved_model_is_named(tmp_path, exported):
+    foreign = tmp_path / "foreign"
+    tf.saved_model.save(tf.Module(), str(foreign))
+    with pytest.raises(ValueError, match=r"foreign: cannot be read .*; give a folder that export.py wrote"):
+        load_plane(foreign)
+    broken = saved_model.write(fold(tiny.generator()), tmp_path / "m", {}, {})
+    (broken / saved_model.DESCRIPTION).write_text('{"model": {}}')
+    with pytest.raises(ValueError, match=r"no SavedModel of this project .*; export it again"):
+        load_plane(broken)
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(ValueError, match="file: is a file; choose another --out"):
+        saved_model.write(fold(tiny.generator()), file, {}, {})

@@ -1,0 +1,46 @@
+"""Warm-up requests: one for each signature, in TensorFlow Serving's own format, each with an answer."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from tests.support import tiny
+from tests.support.small_export import exported
+from tf_psgan.exporting.session_model import SessionModel
+from tf_psgan.exporting.signatures import Limits
+from tf_psgan.exporting.warmup import requests
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.plane import Plane
+
+
+@pytest.fixture(scope="module")
+def logs():
+    file = exported()[1] / "assets.extra" / "tf_serving_warmup_requests"
+    return [prediction_log_pb2.PredictionLog.FromString(r.numpy()) for r in tf.data.TFRecordDataset([str(file)])]
+
+
+def test_every_signature_is_asked_once_and_answers_a_server(logs):
+    with SessionModel(exported()[1]) as served:
+        assert sorted(log.predict_log.request.model_spec.signature_name for log in logs) == sorted(served.signatures)
+        for log in logs:
+            asked = log.predict_log.request
+            signature = served.signatures[asked.model_spec.signature_name]
+            for name, value in asked.inputs.items():
+                assert value.dtype == signature.inputs[name].dtype
+            inputs = {name: tf.make_ndarray(value) for name, value in asked.inputs.items()}
+            assert asked.model_spec.name == "small"
+            assert np.size(served.ask(asked.model_spec.signature_name, **inputs)) > 0
+
+
+def test_the_tile_that_is_asked_for_fits_the_waves():
+    plane = Plane(tiny.generator(waves=1, global_channels=3))
+    found = requests(plane.folded, Limits())["torus"]
+    assert plane.torus(**found).shape == (found["height"], found["width"], 3)
+
+
+def test_what_a_model_refuses_is_not_asked():
+    single, limits = requests(fold(tiny.generator()), Limits()), Limits(side=20, pixels=300)
+    assert not {"morph", "morph_png", "morph_jpeg"} & single.keys()
+    small = requests(fold(tiny.generator(global_channels=3)), limits)
+    assert {asked["height"] * asked["width"] <= 300 for name, asked in small.items() if "height" in asked} == {True}

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+
+from tests.support import tiny
+from tf_psgan.latents import noise
+from tf_psgan.plane.folded_generator import fold
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"global_channels": 3}, {"global_channels": 3, "wave_angles": "axis"}, {"wave_angles": "axis"}, {"waves": 0}],
+)
+def test_wave_numbers_are_the_generators(changes):
+    network = tiny.generator(**changes)
+    z_global = noise.global_vector(5, network.config.global_channels).numpy()
+    found = fold(network).wave_numbers(z_global)
+    assert found.shape == (network.config.waves, 2) and found.dtype == np.float64
+    np.testing.assert_allclose(found, np.asarray(network.wave_numbers(z_global[np.newaxis])[0]), atol=1e-5)
+
+
+def test_what_is_frozen_stays():
+    network = tiny.generator(global_channels=2)
+    folded = fold(network)
+    before, mark = folded.wave_numbers(np.ones(2)), folded.fingerprint()
+    kernel = folded.blocks[0][0].copy()
+    for variable in network.variables:
+        variable.assign(variable.value * 0.5)
+    np.testing.assert_array_equal(folded.wave_numbers(np.ones(2)), before)
+    np.testing.assert_array_equal(folded.blocks[0][0], kernel)
+    assert folded.fingerprint() == mark != fold(network).fingerprint()
+
+
+def test_the_fingerprint_tells_dtypes_and_waves_apart():
+    network = tiny.generator()
+    marks = {fold(network).fingerprint(), fold(tiny.generator("mixed_bfloat16")).fingerprint()}
+    network.wave_start.assign(network.wave_start.value + 1e-6)
+    assert len(marks | {fold(network).fingerprint()}) == 3

@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.support import tiny
+from tf_psgan import geometry
+from tf_psgan.evaluation import texture_metrics
+from tf_psgan.latents import noise
+from tf_psgan.plane.plane import Plane
+from tf_psgan.rendering import texture_inversion
+
+TEXTURE, CHANNELS = 5, 3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short():
+    """A search of seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"RANDOM": 32, "STARTS": 4, "STEPS": 24, "JUDGED": 2, "SIDES": (128, 128)}.items():
+            patch.setattr(texture_inversion, name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def network():
+    return tiny.generator(seed=1, global_channels=CHANNELS)
+
+
+@pytest.fixture(scope="module")
+def picture(network):
+    return Plane(network).window(1, TEXTURE, 30, -70, 200, 180)
+
+
+@pytest.fixture(scope="module")
+def found(network, picture):
+    said = []
+    return texture_inversion.search(network, picture, say=said.append), said
+
+
+def test_the_texture_of_a_picture_is_found(network, picture, found):
+    plane, known = Plane(network), texture_metrics.features([picture])
+
+    def far(texture):
+        return texture_inversion.distance(
+            texture_metrics.distances(known, texture_metrics.features([plane.window(77, texture, 0, 0, 200, 180)]))
+        )
+
+    others = [far(texture) for texture in range(100, 110)]
+    assert far(found[0].vector) < 1.1 * far(TEXTURE)
+    assert far(found[0].vector) < 0.6 * np.median(others) and far(found[0].vector) < min(others)
+
+
+def test_a_known_vector_is_a_start_and_is_found_where_random_ones_lie_far(network, picture, monkeypatch):
+    monkeypatch.setattr(texture_inversion, "RANDOM", 4)
+    monkeypatch.setattr(texture_inversion, "STEPS", 4)
+    said, true = [], Plane(network).vector(TEXTURE)
+    others = [np.full(CHANNELS, value, np.float32) for value in (-1.0, 1.0)]
+    result = texture_inversion.search(network, picture, say=said.append, known=[*others, true])
+    assert said[0].startswith("5 random and 3 known textures")
+    assert result.distance < 1.3 * result.floor and np.abs(np.array(result.vector) - true).max() < 0.15
+
+
+def test_the_vector_is_one_that_the_plane_takes_and_keeps(network, found):
+    vector = found[0].vector
+    assert len(vector) == CHANNELS and all(type(value) is float and -1 <= value <= 1 for value in vector)
+    np.testing.assert_array_equal(Plane(network).vector(vector), vector)  # float32 values: stored without loss
+
+
+def test_the_distance_is_one_figure_of_the_three(found):
+    distances = found[0].distances
+    assert list(distances) == ["log_spectrum", "sliced_wasserstein", "colour"]
+    shares = distances["log_spectrum"] / 0.2, distances["sliced_wasserstein"] / 0.03, distances["colour"] / 0.02
+    assert found[0].distance == pytest.approx(sum(shares) / 3)
+    assert 0.5 < found[0].floor < 2
+
+
+def test_it_says_how_far_it_is(found):
+    assert len(found[1]) == 2 and "32 random textures" in found[1][0] and "24 steps" in found[1][1]
+
+
+def test_the_same_question_has_the_same_answer_and_the_generator_stays_as_it_is(network, picture, found):
+    before = tiny.values_of(network)
+    assert texture_inversion.search(network, picture) == found[0]
+    after = tiny.values_of(network)
+    assert all(np.array_equal(before[path], after[path]) for path in before)
+
+
+def test_a_picture_of_another_kind_is_far(network):
+    board = np.kron(np.indices((10, 8)).sum(0) % 2, np.ones((16, 16)))[..., np.newaxis] * np.array([255, 255, 0])
+    result = texture_inversion.search(network, board.astype(np.uint8))
+    assert result.distance > 4 * result.floor
+
+
+def test_a_trial_is_traced_once_and_its_slopes_are_the_gradient(network, picture):
+    trial = texture_inversion._Trial(network, picture)
+    at = noise.global_vector(tf.range(200, 204, dtype=tf.int64), CHANNELS).numpy() * np.float32(0.9)
+    for key in (3, 4):
+        far, slopes = trial.slopes(at, noise.fold(key))
+        np.testing.assert_allclose(far, trial.distances(at, noise.fold(key)), rtol=1e-4)
+        for channel in range(CHANNELS):
+            step = np.eye(CHANNELS, dtype=np.float32)[channel] * 1e-3
+            rise = trial.distances(at + step, noise.fold(key)) - trial.distances(at - step, noise.fold(key))
+            np.testing.assert_allclose(slopes[:, channel], rise / 2e-3, rtol=0.1, atol=0.15)
+    assert trial._slopes.experimental_get_tracing_count() == 1
+    assert trial._distances.experimental_get_tracing_count() == 1
+
+
+def test_a_trial_shows_what_the_plane_shows(network, picture):
+    trial = texture_inversion._Trial(network, picture)
+    key = noise.fold(12)
+    windows = trial._windows(noise.global_vector(tf.constant([7, 8], tf.int64), CHANNELS), key).numpy()
+    plane, side, halo = Plane(network), windows.shape[1], geometry.HALO * network.pixels_per_cell
+    for i, texture in enumerate((7, 8)):
+        expected = plane.window(int(noise.fold(key, i)), texture, halo, halo, side, side)
+        assert np.abs(windows[i] - expected).max() < 1
+
+
+def test_models_of_one_texture_and_small_pictures_are_refused(network, picture):
+    with pytest.raises(ValueError, match="one texture only; use a model with --global_channels"):
+        texture_inversion.search(tiny.generator(), picture)
+    with pytest.raises(ValueError, match=r"200x63 pixels .*; give a picture of at least 64x64"):
+        texture_inversion.search(network, picture[:, :63])

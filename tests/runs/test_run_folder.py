@@ -1,0 +1,209 @@
+"""A run's folder: what is written is whole, what is damaged is named, and one process trains in it."""
+
+import dataclasses
+import errno
+import fcntl
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.support.small_run import CONFIG, changed, save_generator
+
+from tf_psgan.data import manifest
+from tf_psgan.runs import run_folder
+from tf_psgan.config import DataConfig, TrainingConfig
+from tf_psgan.data.manifest import Entry, Manifest
+from tf_psgan.runs.run_folder import FREE, RunFolder
+
+PICTURES = Manifest((Entry("a.png", 10, "hash", 96, 96),))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    found = RunFolder(tmp_path / "run")
+    with found.locked():
+        found.write_config(CONFIG)
+        found.write("manifest.json", manifest.to_json(PICTURES))
+        found.write_conditions({"threads": 1, "dtype": "float32"})
+    return found
+
+
+def test_the_settings_come_back(folder):
+    assert folder.read_config() == CONFIG
+
+
+def test_no_run_is_said_to_be_none(tmp_path):
+    with pytest.raises(ValueError, match=r"no run here \(no config.json\); train one first or correct --run"):
+        RunFolder(tmp_path).read_config()
+
+
+@pytest.mark.parametrize("setting", [{"waves": 5}, {"batch_size": 3}, {"learning_rate": 1e-3}, {"threads": 2}, {"seed": 9}])
+def test_a_resume_with_another_setting_is_refused_and_the_setting_named(folder, setting):
+    ((name, value),) = setting.items()
+    save_generator(folder)
+    with pytest.raises(ValueError, match=rf"other settings \({name}: {value} here, .* there\); choose another --run"):
+        folder.write_config(changed(**setting))
+    assert folder.read_config() == CONFIG
+
+
+def test_a_run_that_failed_before_its_first_checkpoint_may_start_with_other_settings(folder):
+    folder.write_config(changed(waves=5))
+    assert folder.read_config() == changed(waves=5)
+
+
+def test_a_run_whose_checkpoints_are_gone_does_not_start_over_in_silence(folder):
+    folder.add_metrics({"step": 40, "seconds": 9.0})
+    for refused in (lambda: folder.check_config(CONFIG), lambda: folder.check_manifest(PICTURES)):
+        with pytest.raises(ValueError, match=r"no checkpoint is left of this run's 40 steps; put one back or choose"):
+            refused()
+
+
+def test_how_long_and_how_often_may_change_and_the_pictures_may_move(folder):
+    values = {f.name: f.default for kind in (DataConfig, TrainingConfig) for f in dataclasses.fields(kind)}
+    other = changed(**{name: ("b.png",) if name == "images" else values[name] + 1 for name in FREE})
+    folder.write_config(other)
+    assert folder.read_config() == other
+
+
+@pytest.mark.parametrize(
+    "name, read, remedy",
+    [
+        ("config.json", RunFolder.read_config, "restore it or choose another --run"),
+        ("manifest.json", RunFolder.read_manifest, "restore it or choose another --run"),
+        ("conditions.json", RunFolder.read_conditions, "delete it to go on"),
+        ("metrics.jsonl", RunFolder.read_metrics, "delete that line, or the file"),
+    ],
+)
+@pytest.mark.parametrize("content", [b"{\n", b"[1]\n", b"\xff\xfe\n", b"\0\0\n", b"7\n", b"[" * 99999 + b"\n"])
+def test_a_damaged_file_is_named_with_its_remedy(folder, name, read, remedy, content):
+    (folder.path / name).write_bytes(content)
+    with pytest.raises(ValueError) as error:
+        read(folder)
+    message = str(error.value)
+    assert message.startswith(f"{folder.path / name}: cannot be used (") and remedy in message
+    assert message.count("restore") <= 1 and len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name, read", [("manifest.json", "read_manifest"), ("conditions.json", "read_conditions")])
+def test_a_missing_file_is_named(folder, name, read):
+    (folder.path / name).unlink()
+    with pytest.raises(ValueError, match=f"{name}: cannot be read \\(No such file"):
+        getattr(folder, read)()
+
+
+def test_a_setting_out_of_range_in_the_file_is_named(folder):
+    file = folder.path / "config.json"
+    file.write_text(file.read_text().replace('"waves": 2', '"waves": -1'))
+    with pytest.raises(ValueError, match=r"config.json: cannot be used \(waves: -1 is outside 0 .. 256"):
+        folder.read_config()
+
+
+def test_metrics_come_back_without_a_line_cut_off_by_a_kill(folder):
+    rows = [{"step": 1, "seconds": 0.5}, {"step": 2, "seconds": 1}]
+    for row in rows:
+        folder.add_metrics(row)
+    with folder.metrics.open("a") as stream:
+        stream.write('{"step": 3, "sec')
+    assert folder.read_metrics() == rows
+
+
+def test_a_damaged_line_of_metrics_is_numbered(folder):
+    folder.metrics.write_text('{"step": 1, "seconds": 0.5}\n{"step": "two", "seconds": 1}\n')
+    with pytest.raises(ValueError, match="line 2 is not one of an evaluation"):
+        folder.read_metrics()
+
+
+def test_going_back_to_a_step_forgets_later_evaluations_and_previews(folder):
+    folder.previews.mkdir()
+    for step in (5, 10, 15):
+        folder.add_metrics({"step": step, "seconds": step})
+        folder.preview(step).write_text("picture")
+    folder.forget_after(10)
+    assert [row["step"] for row in folder.read_metrics()] == [5, 10]
+    assert sorted(folder.previews.iterdir()) == [folder.preview(5), folder.preview(10)]
+
+
+def test_a_write_that_fails_leaves_the_old_file(folder, monkeypatch):
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        folder.write("conditions.json", "{}")
+    assert folder.read_conditions() == {"threads": 1, "dtype": "float32"}
+
+
+def test_changed_conditions_are_told_once_and_kept(folder):
+    assert folder.note_conditions({"threads": 1, "dtype": "float32"}, 10) == []
+    assert folder.note_conditions({"threads": 2, "dtype": "float32"}, 10) == ["step 10: threads was 1 and is 2"]
+    assert folder.note_conditions({"threads": 2, "dtype": "float32"}, 20) == []
+    assert folder.note_conditions({"threads": 1, "dtype": "float32"}, 30) == ["step 30: threads was 2 and is 1"]
+    changes = ["step 10: threads was 1 and is 2", "step 30: threads was 2 and is 1"]
+    assert folder.read_conditions() == {"threads": 1, "dtype": "float32", "changes": changes}
+
+
+def test_other_pictures_are_refused_once_there_is_a_checkpoint(folder):
+    other = Manifest((Entry("a.png", 10, "other", 96, 96),))
+    folder.check_manifest(other)
+    save_generator(folder)
+    folder.check_manifest(PICTURES)
+    folder.check_manifest(Manifest((dataclasses.replace(PICTURES.entries[0], path="moved.png"),)))
+    with pytest.raises(ValueError, match=r"a.png: another picture than before; put the pictures back"):
+        folder.check_manifest(other)
+
+
+@pytest.mark.parametrize("name", ["file", "file/run", "file/deep/run"])
+def test_a_run_folder_below_a_file_is_refused(tmp_path, name):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(ValueError, match=r"file is a file; choose another --run"), RunFolder(tmp_path / name).locked():
+        pass
+
+
+def test_a_place_that_may_not_be_written_is_refused_before_anything_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # tests may run as root, who may write everywhere
+    with pytest.raises(ValueError, match=r"may not be written to; choose another --run"):
+        RunFolder(tmp_path / "deep" / "run").check_place()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
+    def mkdir(*args, **kwargs):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    words = r"cannot be written \(Read-only file system\); choose another --run"
+    with pytest.raises(ValueError, match=words), RunFolder(tmp_path / "run").locked():
+        pass
+
+
+def test_only_one_process_trains_in_a_folder(folder):
+    with (folder.path / ".lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(ValueError, match="another process trains in it; wait for it"), folder.locked():
+            pass
+    with folder.locked():
+        pass
+
+
+def test_the_averaged_generator_of_a_run_comes_back(folder):
+    saved = save_generator(folder, step=3)
+    network, found = run_folder.load(folder.path, "float32")
+    assert (found.step, network.compute_dtype) == (3, "float32")
+    for variable in saved.variables:
+        restored = next(v for v in network.variables if v.path == variable.path)
+        np.testing.assert_array_equal(restored.numpy(), variable.numpy())
+    window = dict(seed=1, texture=0, top=-3, left=5, height=20, width=30)
+    plane = run_folder.load_plane(folder.path, "float32")
+    np.testing.assert_array_equal(plane.window(**window), run_folder.Plane(saved).window(**window))
+
+
+def test_a_run_without_a_checkpoint_has_no_generator(folder):
+    with pytest.raises(ValueError, match="no checkpoint yet; train longer"):
+        run_folder.load_generator(folder.path)
+
+
+def test_the_files_are_json_that_anyone_can_read(folder):
+    for name in ("config.json", "manifest.json", "conditions.json"):
+        json.loads((folder.path / name).read_text(encoding="utf-8"))

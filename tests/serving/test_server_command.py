@@ -1,0 +1,196 @@
+"""The server's command: flags, TLS by TensorFlow Serving's file, and its end."""
+
+import logging
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+from serving import settings, tls
+from serving.assembly import Server
+from tests.support.small_server import OPTIONS, WINDOW, export, predict, publish, request, running
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def command(*flags):
+    return [sys.executable, "-m", "serving.server", *flags]
+
+
+@pytest.mark.parametrize(
+    "flags, text",
+    [
+        ([], "the following arguments are required: --models"),
+        (["--models=nowhere"], "nowhere: no folder; give --models=FOLDER"),
+        (["--models=.", "--port=x"], "argument --port: 'x' is no number within 0 .. 65535"),
+        (["--models=.", "--running=-1"], "argument --running: '-1' is no number"),
+        (["--models=.", "--rate=nan"], "argument --rate: 'nan' is no number"),
+        (["--models=.", "--other=1"], "unrecognized arguments: --other=1"),
+    ],
+)
+def test_a_mistake_in_the_flags_is_one_line_and_exit_code_2(flags, text, capsys):
+    with pytest.raises(SystemExit) as end:
+        settings.read(flags)
+    assert end.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {text}")
+
+
+def test_flags_become_settings(tmp_path):
+    read = settings.read([f"--models={tmp_path}", "--port=9", "--signatures=a,b", "--rate=2.5"])
+    assert read == settings.Settings(tmp_path, port=9, signatures=("a", "b"), rate=2.5)
+    assert read.host == "127.0.0.1"
+
+
+def test_help_needs_no_tensorflow():
+    code = "import sys; from serving import server; server.main(['--help'])"
+    code = f"import atexit, sys; atexit.register(lambda: print('tensorflow' in sys.modules)); {code}"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "--models" in done.stdout
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_a_port_that_is_taken_is_said(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(ValueError, match="cannot listen there; choose another --port"):
+            Server(settings.Settings(tmp_path, port=taken.getsockname()[1]))
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory):
+    return export(tmp_path_factory.mktemp("exported") / "tiny")
+
+
+def test_sigterm_lets_the_running_request_end_and_exits_0(version):
+    process = subprocess.Popen(
+        command(f"--models={version.parent}", "--port=0", "--grace=60"), cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if "listening on" in line:
+            break
+    port = line.partition("127.0.0.1:")[2].partition(",")[0]
+    reader = threading.Thread(target=lambda: lines.extend(process.stderr), daemon=True)
+    reader.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}", OPTIONS) as channel:
+        large = request(**WINDOW | {"height": 4096, "width": 4096})
+        predict(channel, request())
+        future = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict.future(large, timeout=60)
+        health = health_pb2_grpc.HealthStub(channel)
+        health.Check(health_pb2.HealthCheckRequest())  # its turn comes after the large one's start
+        process.send_signal(signal.SIGTERM)
+        assert len(future.result().outputs["image"].tensor_content) == 4096 * 4096 * 3
+    assert process.wait(60) == 0
+    reader.join(10)
+    assert len(lines) == 4  # an event each: served, listening, stopping, stopped
+    assert "tiny: version 1 is served" in lines[0]
+    assert "stopped" in lines[3]
+
+
+def test_a_server_that_cannot_start_says_so_in_one_line(tmp_path):
+    bad = tmp_path / "ssl.config"
+    bad.write_text("server_key: 'x'")
+    done = subprocess.run(
+        command(f"--models={tmp_path}", "--port=0", f"--ssl_config_file={bad}"),
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line == f"error: {bad}: server_key holds no PEM text; put the text itself there, not a file's name."
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("x", "no SSLConfig as text, line 1"),
+        ('server_key: "-----BEGIN KEY"', "server_cert holds no PEM text"),
+        ('server_key: "-----BEGIN" server_cert: "-----BEGIN" client_verify: true', "client_verify needs custom_ca"),
+    ],
+)
+def test_a_wrong_tls_file_is_named_without_its_contents(tmp_path, text, message):
+    path = tmp_path / "ssl.config"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        tls.credentials(path)
+
+
+def certificate(folder, name, authority=None):
+    """Makes a key and a certificate for localhost, signed by an authority or by itself; their PEM texts."""
+    key, cert = folder / f"{name}.key", folder / f"{name}.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", cert]
+    made += ["-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost"]
+    if authority:
+        made += ["-CA", folder / f"{authority}.pem", "-CAkey", folder / f"{authority}.key"]
+    subprocess.run(made, check=True, capture_output=True)
+    return key.read_bytes(), cert.read_bytes()
+
+
+def quoted(data):
+    return '"' + data.decode().replace("\n", "\\n") + '"'
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="makes certificates with openssl")
+def test_tls_and_mutual_tls_by_tensorflow_servings_file(version, tmp_path):
+    publish(version, (models := tmp_path / "tiny").mkdir() or models, 1)
+    _, authority = certificate(tmp_path, "authority")
+    key, cert = certificate(tmp_path, "server", "authority")
+    own = certificate(tmp_path, "client", "authority")
+    stranger = certificate(tmp_path, "stranger")
+    config = tmp_path / "ssl.config"
+    plain = f"server_key: {quoted(key)}\nserver_cert: {quoted(cert)}\n"
+    mutual = plain + f"custom_ca: {quoted(authority)}\nclient_verify: true\n"
+    for text, client, works in [
+        (plain, (None, None), True),
+        (mutual, own, True),
+        (mutual, (None, None), False),
+        (mutual, stranger, False),
+    ]:
+        config.write_text(text)
+        with running(models, ssl_config_file=config) as (server, insecure):
+            credentials = grpc.ssl_channel_credentials(authority, *client)
+            with grpc.secure_channel(f"localhost:{server.port}", credentials, OPTIONS) as channel:
+                if works:
+                    assert predict(channel, request())["image"].shape == (40, 50, 3)
+                else:
+                    with pytest.raises(grpc.RpcError) as error:
+                        predict(channel, request(), timeout=3)
+                    assert error.value.code() == grpc.StatusCode.UNAVAILABLE
+            with pytest.raises(grpc.RpcError) as error:
+                predict(insecure, request(), timeout=3)
+            assert error.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="makes certificates with openssl")
+def test_a_key_of_another_certificate_is_said(tmp_path):
+    key, _ = certificate(tmp_path, "one")
+    _, cert = certificate(tmp_path, "two")
+    config = tmp_path / "ssl.config"
+    config.write_text(f"server_key: {quoted(key)}\nserver_cert: {quoted(cert)}\n")
+    with pytest.raises(ValueError, match=r"key and certificate in .*ssl\.config do not go together"):
+        Server(settings.Settings(tmp_path, port=0, ssl_config_file=config))
+
+
+def test_listening_to_others_without_tls_is_warned_of(tmp_path, caplog):
+    logging.getLogger("serving").propagate = True
+    with running(tmp_path, host="0.0.0.0"):
+        pass
+    with running(tmp_path):
+        pass
+    messages = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert messages == [
+        "0.0.0.0: others may connect and nothing is encrypted; give --ssl_config_file",
+        f"{tmp_path}: holds no version that can be served yet",
+        f"{tmp_path}: holds no version that can be served yet",
+    ]

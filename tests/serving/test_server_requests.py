@@ -1,0 +1,279 @@
+"""What the embedded server answers: pictures to good requests, TensorFlow Serving's codes to all others."""
+
+import collections
+import functools
+import logging
+import re
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from tensorflow.core.framework import types_pb2
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_management_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from serving import predict as services
+from serving.refusals import STREAMS
+from tests.support import tiny
+from tests.support.malformed import malformed
+from tests.support.small_server import OPTIONS, WINDOW, export, predict, refusal, request, running
+from tf_psgan.plane.plane import Plane
+
+CLEAN = {"INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND", "RESOURCE_EXHAUSTED"}
+INSIDE = ("node", "{{", "Traceback", "session", ".py")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A running server and a channel to it; its one model is tiny.generator with three global channels."""
+    folder = tmp_path_factory.mktemp("models")
+    export(folder / "tiny")
+    with running(folder) as both:
+        yield both
+
+
+@pytest.fixture
+def channel(served):
+    return served[1]
+
+
+@pytest.fixture(autouse=True)
+def no_internal_error(caplog):
+    """No request of these tests may end in an error that the server did not mean."""
+    logging.getLogger("serving").propagate = True
+    yield
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_a_window_is_the_planes(channel):
+    plane = Plane(tiny.generator(global_channels=3))
+    found = predict(channel, request())["image"]
+    np.testing.assert_array_equal(found, plane.window(3, 5, -9, 70, 40, 50))
+
+
+def test_pictures_come_as_tensor_content_and_the_answer_says_what_made_it(channel):
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    answer = stub.Predict(request())
+    assert len(answer.outputs["image"].tensor_content) == 40 * 50 * 3
+    spec = answer.model_spec
+    assert (spec.name, spec.version.value, spec.signature_name) == ("tiny", 1, "window")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpeg"])
+def test_encoded_pictures_can_be_decoded(channel, suffix):
+    data = predict(channel, request(f"window_{suffix}", **WINDOW))["image_bytes"].item()
+    assert tf.io.decode_image(data).shape == (40, 50, 3)
+
+
+def test_the_default_signature_is_serving_default(channel):
+    latents = tiny.latents(tiny.generator(global_channels=3)).numpy()
+    images = predict(channel, request("", latents=latents))["images"]
+    assert images.shape[0] == 1
+    np.testing.assert_array_equal(images, predict(channel, request("serving_default", latents=latents))["images"])
+
+
+def test_values_may_come_in_each_form_that_tensorflow_writes(channel):
+    made, listed = request(), request()
+    for name, value in WINDOW.items():
+        kind = np.int32 if name in ("height", "width") else np.int64
+        made.inputs[name].ClearField("int_val")
+        made.inputs[name].ClearField("int64_val")
+        made.inputs[name].tensor_content = np.array(value, kind).tobytes()
+    listed.inputs["seed"].ClearField("int64_val")  # nothing for zero, as C++ compresses it
+    np.testing.assert_array_equal(predict(channel, made)["image"], predict(channel, request())["image"])
+    np.testing.assert_array_equal(
+        predict(channel, listed)["image"], predict(channel, request(**WINDOW | {"seed": 0}))["image"]
+    )
+
+
+def test_a_few_repeated_values_may_be_said_by_one(channel):
+    whole = request("serving_default", latents=np.full((1, 7, 7, 10), 0.25, np.float32))
+    short = request("serving_default", latents=np.zeros((1, 7, 7, 10), np.float32))
+    short.inputs["latents"].ClearField("tensor_content")
+    short.inputs["latents"].float_val[:] = [0.25]
+    np.testing.assert_array_equal(predict(channel, short)["images"], predict(channel, whole)["images"])
+
+
+def test_an_output_filter_chooses(channel):
+    made = request()
+    made.output_filter.append("image")
+    assert predict(channel, made).keys() == {"image"}
+
+
+@pytest.mark.parametrize(
+    "asked, code, text",
+    [
+        (request(model="other"), "NOT_FOUND", "'other': no such model"),
+        (request(model=""), "INVALID_ARGUMENT", "names no model"),
+        (request(version=2), "NOT_FOUND", "version 2 is not served; version 1 is"),
+        (request("other"), "FAILED_PRECONDITION", "'other': the model has no such signature; it has describe, morph"),
+        (request("__saved_model_init_op"), "FAILED_PRECONDITION", "clients may not run it"),
+        (
+            predict_pb2.PredictRequest(model_spec={"name": "tiny", "signature_name": "__saved_model_init_op"}),
+            "FAILED_PRECONDITION",
+            "clients may not run it",
+        ),
+        (request("describe", **WINDOW), "INVALID_ARGUMENT", "the signature takes none"),
+        (request("window", seed=1), "INVALID_ARGUMENT", "inputs missing: height, left, texture, top, width"),
+        (request(**WINDOW, x=1), "INVALID_ARGUMENT", "inputs not known: 'x'"),
+        (request(**WINDOW | {"seed": np.int32(1)}), "OK", ""),
+        (request(**WINDOW | {"seed": np.array(1, np.int32)}), "INVALID_ARGUMENT", "seed: is DT_INT32; .* DT_INT64"),
+        (request(**WINDOW | {"seed": np.array([1])}), "INVALID_ARGUMENT", r"seed: has shape \[1\]; .* takes \[\]"),
+        (request(**WINDOW | {"height": 0}), "INVALID_ARGUMENT", "height: 0 is outside 1 .. 8192"),
+        (request(**WINDOW | {"height": 8000, "width": 8000}), "INVALID_ARGUMENT", "64000000 pixels"),
+        (request(**WINDOW | {"top": 2**41}), "INVALID_ARGUMENT", "top: 2199023255552 is outside"),
+        (request("torus", seed=1, texture=1, height=65, width=64), "INVALID_ARGUMENT", "height: 65 is no multiple"),
+        (request("serving_default", latents=np.full((1, 8, 8, 10), np.nan, "f")), "INVALID_ARGUMENT", "NaN or inf"),
+        (b"\xff", "INVALID_ARGUMENT", "cannot be parsed"),
+        (b"", "INVALID_ARGUMENT", "names no model"),
+        (bytes(5 * 2**20), "RESOURCE_EXHAUSTED", "larger than max"),
+    ],
+)
+def test_each_mistake_has_tensorflow_servings_code_and_is_named(channel, asked, code, text):
+    found, details = refusal(channel, asked)
+    assert found == code
+    assert re.search(text, details), details
+
+
+def test_version_labels_are_refused_and_filters_checked(channel):
+    labelled, unknown, twice = request(), request(), request()
+    labelled.model_spec.version_label = "stable"
+    unknown.output_filter.append("x")
+    twice.output_filter.extend(["image", "image"])
+    for made, text in ((labelled, "labels are not supported"), (unknown, "'x' is no output"), (twice, "twice")):
+        code, details = refusal(channel, made)
+        assert code == "INVALID_ARGUMENT"
+        assert text in details
+
+
+def test_a_splat_of_a_huge_tensor_is_refused_before_it_is_made(channel):
+    made = request("serving_default", latents=np.zeros((1, 1, 1, 10), np.float32))
+    proto = made.inputs["latents"]
+    proto.Clear()
+    proto.dtype = types_pb2.DT_FLOAT
+    proto.float_val.append(1.0)
+    for size in (1, 1000, 1000, 10):  # 40 MB, and within no limit of bytes on the wire
+        proto.tensor_shape.dim.add(size=size)
+    code, details = refusal(channel, made)
+    assert (code, details) == ("INVALID_ARGUMENT", "latents: 1 values; shape [1, 1000, 1000, 10] takes 10000000.")
+
+
+def check_malformed(channel, seed, count):
+    found = collections.Counter()
+    for kind, data in malformed(seed, count):
+        code, details = refusal(channel, data)
+        assert code in CLEAN or (code == "OK" and kind in ("cut", "flipped")), (kind, code, details)
+        assert not any(word in details for word in INSIDE), (kind, details)
+        found[code] += 1
+    assert found.keys() >= CLEAN
+    predict(channel, request())  # the server lives
+    return found
+
+
+def test_no_malformed_request_has_an_unclean_end(channel):
+    check_malformed(channel, seed=0, count=312)
+
+
+@pytest.mark.long
+def test_ten_thousand_malformed_requests_have_no_unclean_end(channel):
+    print(check_malformed(channel, seed=1, count=10_000))
+
+
+def test_an_error_inside_is_an_id_to_the_client_and_a_line_in_the_log(channel, monkeypatch, caplog):
+    monkeypatch.setattr(services.checks, "check_inputs", lambda *_: {}["/secret/path"])
+    code, details = refusal(channel, request())
+    [line] = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    caplog.clear()
+    assert code == "INTERNAL"
+    assert details.startswith("error ")
+    assert details.split()[1].rstrip(";") in line
+    assert "secret" in line and "secret" not in details and "\n" not in line
+
+
+def test_metadata_holds_the_signatures(channel):
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    ask = functools.partial(get_model_metadata_pb2.GetModelMetadataRequest, model_spec={"name": "tiny"})
+    answer = stub.GetModelMetadata(ask(metadata_field=["signature_def"]))
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    assert answer.metadata["signature_def"].Unpack(signatures)
+    assert answer.model_spec.version.value == 1
+    assert signatures.signature_def["window"].inputs["seed"].dtype == types_pb2.DT_INT64
+    assert signatures.signature_def["window"].method_name == "tensorflow/serving/predict"
+    for wrong in ({}, {"metadata_field": ["x"]}):
+        with pytest.raises(grpc.RpcError) as error:
+            stub.GetModelMetadata(ask(**wrong))
+        assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_status_health_and_reflection(channel):
+    status = model_service_pb2_grpc.ModelServiceStub(channel)
+    asked = get_model_status_pb2.GetModelStatusRequest(model_spec={"name": "tiny"})
+    [version] = status.GetModelStatus(asked).model_version_status
+    assert (version.version, version.state) == (1, get_model_status_pb2.ModelVersionStatus.AVAILABLE)
+    asked.model_spec.version.value = 7
+    with pytest.raises(grpc.RpcError) as error:
+        status.GetModelStatus(asked)
+    assert error.value.code() == grpc.StatusCode.NOT_FOUND
+    health = health_pb2_grpc.HealthStub(channel)
+    for name in ("", "tiny"):
+        answer = health.Check(health_pb2.HealthCheckRequest(service=name))
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    watched = health.Watch(health_pb2.HealthCheckRequest(service=""))
+    assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
+    watched.cancel()
+    stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+    [answer] = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
+    names = {service.name for service in answer.list_services_response.service}
+    assert {"tensorflow.serving.PredictionService", "tensorflow.serving.ModelService", "grpc.health.v1.Health"} <= names
+
+
+def test_what_is_not_offered_is_unimplemented(channel):
+    prediction = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    model = model_service_pb2_grpc.ModelServiceStub(channel)
+    for call in (
+        lambda: prediction.Classify(classification_pb2.ClassificationRequest()),
+        lambda: model.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest()),
+        lambda: channel.unary_unary("/tensorflow.serving.PredictionService/None")(b""),
+    ):
+        with pytest.raises(grpc.RpcError) as error:
+            call()
+        assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_malformed_messages_to_the_other_services_are_invalid_too(channel):
+    calls = [channel.unary_unary(name) for name in (
+        "/tensorflow.serving.PredictionService/GetModelMetadata", "/tensorflow.serving.ModelService/GetModelStatus",
+        "/grpc.health.v1.Health/Check")]  # fmt: skip
+    streams = [
+        lambda data: list(channel.unary_stream("/grpc.health.v1.Health/Watch")(data)),
+        lambda data: list(
+            channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")(iter([data]))
+        ),
+    ]
+    for call in (*calls, *streams):
+        with pytest.raises(grpc.RpcError) as error:
+            call(b"\xff\xff")
+        assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_idle_streams_do_not_lock_others_out(served):
+    # A channel of their own, which ends them all.
+    with grpc.insecure_channel(f"127.0.0.1:{served[0].port}", OPTIONS) as other:
+        health = health_pb2_grpc.HealthStub(other)
+        streams = [health.Watch(health_pb2.HealthCheckRequest()) for _ in range(STREAMS)]
+        for stream in streams:
+            next(stream)
+        with pytest.raises(grpc.RpcError) as error:
+            next(health.Watch(health_pb2.HealthCheckRequest()))
+        assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        predict(other, request())

@@ -1,0 +1,87 @@
+"""A version is tried before it is served, and what its graph says is told without what is inside."""
+
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from serving.refusals import Refusal
+from serving.versions import WARM_UP, Version, graph_words
+from tests.support.small_server import export, publish, request
+
+WANTED = ("serving_default", "window", "describe")
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory):
+    """A good version's folder, to be copied."""
+    return export(tmp_path_factory.mktemp("exported") / "tiny")
+
+
+def test_versions_without_the_wanted_signatures_or_with_a_wrong_window_do_not_load(tmp_path):
+    class Other(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((), tf.int32, "height")])
+        def window(self, height):
+            return {"image": tf.zeros((height, 8, 3))}
+
+    tf.saved_model.save(other := Other(), str(tmp_path / "1"), signatures={"window": other.window})
+    with pytest.raises(ValueError, match="lacks the signature serving_default, describe"):
+        Version(tmp_path / "1", WANTED)
+    with pytest.raises(ValueError, match="its window is float32"):
+        Version(tmp_path / "1", ["window"])
+
+
+@pytest.mark.parametrize("text", ["[]", '{"limits": 3}', '{"limits": {"height": "x"}}', '{"pixels_per_cell": 0.5}'])
+def test_a_version_that_describes_itself_wrongly_does_not_load(tmp_path, text):
+    module = tf.Module()
+    module.describe = tf.function(lambda: {"description": tf.constant(text)}, input_signature=[])
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures={"describe": module.describe})
+    with pytest.raises(ValueError, match="describes itself without whole numbers"):
+        Version(tmp_path / "1", ["describe"])
+
+
+def test_warm_up_requests_are_run_and_wrong_ones_keep_a_version_out(version, tmp_path):
+    folder = publish(version, tmp_path, 1)
+    path = folder / WARM_UP
+    record = prediction_log_pb2.PredictionLog()
+    record.predict_log.request.CopyFrom(request("window_png"))
+    for changes, wrong in (({}, None), ({"height": 9000}, "height: 9000 is outside")):
+        for name, value in changes.items():
+            record.predict_log.request.inputs[name].int_val[:] = [value]
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            writer.write(record.SerializeToString())
+        if wrong:
+            with pytest.raises(Refusal, match=wrong):
+                Version(folder, WANTED)
+        else:
+            Version(folder, WANTED).close()
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(tf.errors.DataLossError):
+        Version(folder, WANTED)
+
+
+@pytest.mark.parametrize(
+    "message, expected",
+    [
+        (
+            "Graph execution error:\n\nassertion failed: [height: 0 is outside 1 .. 8; it isn\\'t [so].]"
+            "\n\t [[{{node Assert/Assert}}]]",
+            "height: 0 is outside 1 .. 8; it isn't [so].",
+        ),
+        (
+            "assertion failed: [n: too large; lower it.] [Condition x < y did not hold:] [x (n:0) = ] [2] [y = ] [1]",
+            "n: too large; lower it.",
+        ),
+        (
+            "Graph execution error:\n\nDetected at node 'conv/Conv2D' defined at:\n  File \"/a/b.py\"",
+            "the model refuses these inputs: no reason given",
+        ),
+        (
+            "{{function_node __inference_f_63}}Computed output size would be negative: -1 [input_size: 2]"
+            "\n\t [[{{node conv/Conv2D}}]]",
+            "the model refuses these inputs: Computed output size would be negative: -1 [input_size: 2]",
+        ),
+        ("In /home/me/x.py:3 and model/conv/kernel: bad", "the model refuses these inputs: In and bad"),
+    ],
+)
+def test_a_graphs_words_are_told_without_its_nodes_and_paths(message, expected):
+    assert graph_words(message) == expected

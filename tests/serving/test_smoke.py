@@ -1,0 +1,160 @@
+"""serving/smoke.sh: clean by bash and shellcheck, and a picture from a REST server that stands in for Docker's."""
+
+import base64
+import http.server
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import json_format
+from PIL import Image
+
+from tests.support import tiny
+from tests.support.serving_settings import SERVING
+from tf_psgan.exporting import saved_model
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.plane import Plane
+
+SMOKE = SERVING / "smoke.sh"
+needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="no curl here")
+DOCKER = """#!/bin/sh
+echo "$@" >> "$DOCKER_LOG"
+case $1 in
+  run) echo 0123abcd ;;
+  port) echo "127.0.0.1:$REST_PORT" ;;
+  ps) [ -z "$EXITED" ] && echo 0123abcd || true ;;
+  logs) echo "the server's last words" ;;
+esac
+"""
+
+
+class Rest:
+    """REST as TensorFlow Serving's guide and json_tensor.cc have it, over a SavedModel in the session loader."""
+
+    def __init__(self, path: Path) -> None:
+        self.session = tf.compat.v1.Session(graph=tf.Graph())
+        with self.session.graph.as_default():
+            self.meta = tf.compat.v1.saved_model.loader.load(self.session, ["serve"], str(path))
+
+    def get(self, path: str) -> tuple[int, str]:
+        if path == "/v1/models/tiny":
+            state = {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+            return 200, json.dumps({"model_version_status": [state]})
+        if path == "/v1/models/tiny/metadata":
+            signatures = {name: json_format.MessageToDict(each) for name, each in self.meta.signature_def.items()}
+            return 200, json.dumps({"metadata": {"signature_def": {"signature_def": signatures}}})
+        if path == "/monitoring/prometheus/metrics":
+            return 200, ':tensorflow:serving:request_count{model_name="tiny",status="OK"} 1\n'
+        return 404, json.dumps({"error": f"Malformed request: GET {path}"})
+
+    def post(self, path: str, body: str) -> tuple[int, str]:
+        asked = json.loads(body)
+        signature = self.meta.signature_def[asked.get("signature_name", "serving_default")]
+        if path != "/v1/models/tiny:predict" or not signature.inputs or set(asked["inputs"]) != set(signature.inputs):
+            return 400, json.dumps({"error": "Missing named input"})
+        feed = {}
+        for name, tensor in signature.inputs.items():
+            dtype, rank = tf.dtypes.as_dtype(tensor.dtype), len(tensor.tensor_shape.dim)
+            value = np.array(asked["inputs"][name])
+            if value.ndim != rank or value.dtype.kind != np.dtype(dtype.as_numpy_dtype).kind:
+                return 400, json.dumps({"error": f"{name}: not of expected type {dtype.name} and rank {rank}"})
+            feed[tensor.name] = value.astype(dtype.as_numpy_dtype)
+        ((name, output),) = signature.outputs.items()
+        try:
+            found = self.session.run(output.name, feed)
+        except tf.errors.InvalidArgumentError as error:
+            return 400, json.dumps({"error": error.message})
+        encoded = {"b64": base64.b64encode(found).decode()} if name.endswith("_bytes") else found.tolist()
+        return 200, json.dumps({"outputs": encoded})
+
+
+@pytest.fixture(scope="module")
+def network():
+    return tiny.generator()
+
+
+@pytest.fixture(scope="module")
+def rest(network, tmp_path_factory):
+    """The model's folder and the port of a server that stands in for the container's."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    served = Rest(saved_model.write(fold(network), folder, {}, {}))
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.answer(*served.get(self.path))
+
+        def do_POST(self):
+            self.answer(*served.post(self.path, self.rfile.read(int(self.headers["Content-Length"])).decode()))
+
+        def answer(self, code, text):
+            self.send_response(code)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, server.server_port
+        server.shutdown()
+
+
+def smoke(tmp_path, *arguments, port=1, exited=""):
+    """Runs the script with a `docker` that only writes down what it was asked."""
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir(exist_ok=True)
+    docker.write_text(DOCKER)
+    docker.chmod(docker.stat().st_mode | stat.S_IXUSR)
+    changed = {"PATH": f"{docker.parent}:{os.environ['PATH']}", "DOCKER_LOG": str(tmp_path / "docker.log")}
+    changed |= {"REST_PORT": str(port), "EXITED": exited}
+    command = ["bash", SMOKE, *arguments]
+    return subprocess.run(command, cwd=tmp_path, env=os.environ | changed, capture_output=True, text=True, timeout=100)
+
+
+def test_the_script_is_clean():
+    subprocess.run(["bash", "-n", SMOKE], check=True)
+    tool = Path(sys.executable).with_name("shellcheck")
+    done = subprocess.run([tool, SMOKE], capture_output=True, text=True)
+    assert done.stdout == ""
+
+
+@needs_curl
+def test_the_script_gets_the_planes_picture_and_takes_the_server_down(tmp_path, rest, network):
+    folder, port = rest
+    done = smoke(tmp_path, folder, port=port)
+    assert done.returncode == 0, done.stderr
+    assert "versions: 1 AVAILABLE" in done.stdout and "window_png" in done.stdout
+    assert re.search(r"a height of 0 is refused: .*height: 0 is outside 1 \.\. ", done.stdout)
+    with Image.open(tmp_path / "smoke.png") as picture:
+        found = np.asarray(picture)
+    expected = Plane(network).window(1, 0, -100, 10**9, 512, 384)
+    assert found.shape == expected.shape and np.abs(found.astype(int) - expected).max() <= 1
+    started, *_, removed = (tmp_path / "docker.log").read_text().splitlines()
+    assert f"{folder}:/models/tiny:ro" in started and "--model_base_path=/models/tiny" in started
+    assert removed == "rm --force 0123abcd"
+
+
+@needs_curl
+def test_a_container_that_ends_is_reported_with_its_last_lines(tmp_path, rest):
+    done = smoke(tmp_path, rest[0], exited="yes")
+    assert done.returncode == 1 and "tiny: not served after 1 seconds" in done.stderr
+    assert "the server's last words" in done.stderr
+    assert (tmp_path / "docker.log").read_text().splitlines()[-1] == "rm --force 0123abcd"
+
+
+@needs_curl
+@pytest.mark.parametrize("arguments, message", [([], "0 arguments; give"), (["nowhere"], "nowhere: no folder; give")])
+def test_wrong_arguments_are_named(tmp_path, arguments, message):
+    done = smoke(tmp_path, *arguments)
+    assert done.returncode == 2 and message in done.stderr
+    assert not (tmp_path / "docker.log").exists()

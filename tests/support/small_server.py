@@ -1,0 +1,72 @@
+"""A server in this process over a tiny export, and requests to it."""
+
+import contextlib
+import os
+import shutil
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from serving.assembly import Server
+from serving.settings import Settings
+from tests.support import tiny
+from tf_psgan.exporting import saved_model
+from tf_psgan.plane.folded_generator import fold
+
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+WINDOW = {"seed": 3, "texture": 5, "top": -9, "left": 70, "height": 40, "width": 50}
+
+
+def export(folder):
+    """Writes version 1 of a model of three global channels; its path."""
+    return saved_model.write(fold(tiny.generator(global_channels=3)), folder, {}, {})
+
+
+def publish(version, folder, number):
+    """Puts a copy of a version into a model's folder, by a rename; its path."""
+    partial = folder / f".{number}.partial"
+    shutil.copytree(version, partial)
+    os.rename(partial, folder / str(number))
+    return folder / str(number)
+
+
+@contextlib.contextmanager
+def running(models, **settings):
+    """A server on a free port; (server, channel)."""
+    server = Server(Settings(models, port=0, **({"poll": 0.1} | settings)))
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{server.port}", OPTIONS) as channel:
+            yield server, channel
+    finally:
+        server.stop(5.0)
+
+
+def request(signature="window", model="tiny", version=None, **inputs):
+    """A PredictRequest; numbers become scalars of the signatures' types."""
+    made = predict_pb2.PredictRequest()
+    made.model_spec.name, made.model_spec.signature_name = model, signature
+    if version is not None:
+        made.model_spec.version.value = version
+    for name, value in (inputs or WINDOW).items():
+        kind = None if isinstance(value, np.ndarray) else tf.int32 if name in ("height", "width") else tf.int64
+        made.inputs[name].CopyFrom(tf.make_tensor_proto(value, kind))
+    return made
+
+
+def predict(channel, asked, timeout=60.0):
+    """The outputs as arrays; grpc.RpcError where it is refused."""
+    answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(asked, timeout=timeout)
+    return {name: tf.make_ndarray(proto) for name, proto in answer.outputs.items()}
+
+
+def refusal(channel, asked, timeout=60.0):
+    """(code's name, details) of a refused request, which may be bytes; ("OK", "") for one that is answered."""
+    data = asked if isinstance(asked, bytes) else asked.SerializeToString()
+    try:
+        channel.unary_unary(PREDICT)(data, timeout=timeout)
+    except grpc.RpcError as error:
+        return error.code().name, error.details()
+    return "OK", ""

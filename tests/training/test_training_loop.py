@@ -1,0 +1,316 @@
+"""The loop: what a run leaves behind, how it goes on, how it ends, and what it does when values are not finite."""
+
+import dataclasses
+import json
+import shutil
+import signal
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.support.small_run import CONFIG, changed, picture, tensors
+from tf_psgan.data.crops import ImageCache
+from tf_psgan.runs import checkpoint
+from tf_psgan.runs.run_folder import RunFolder
+from tf_psgan.runtime import device
+from tf_psgan.training import training_loop
+from tf_psgan.training.gan_step import GanStep
+from tf_psgan.training.training_loop import DivergedError, rehearse, train
+
+
+@pytest.fixture(autouse=True)
+def threads(monkeypatch):
+    monkeypatch.setattr(device, "set_threads", lambda asked: 1)  # other tests have started TensorFlow
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    return picture(tmp_path_factory.mktemp("pictures") / "grating.png")
+
+
+@pytest.fixture
+def run(tmp_path, image):
+    """Trains with some settings changed, in one folder; the folder."""
+
+    def go(name="run", **settings):
+        return RunFolder(train(changed(images=(image,), **settings), tmp_path / name))
+
+    return go
+
+
+@pytest.fixture
+def at_step(monkeypatch):
+    """Lets something happen right after a training step, the first time that it is done."""
+    happenings = {}
+
+    class Stepped(GanStep):
+        def __call__(self, packed):
+            losses = super().__call__(packed)
+            happenings.pop(int(self.step), lambda network: None)(self)
+            return losses
+
+    monkeypatch.setattr(training_loop, "GanStep", Stepped)
+    return happenings
+
+
+def last_notes(folder):
+    reader = checkpoint.tf.train.load_checkpoint(str(max(folder.checkpoints.glob("step-*")) / checkpoint.BUNDLE))
+    return json.loads(reader.get_tensor(checkpoint.NOTES))["notes"]
+
+
+def counter(folder, name):
+    return int(np.frombuffer(tensors(folder)[1][f"counters/{name}"], np.int64)[0])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, image):
+    patch = pytest.MonkeyPatch()
+    patch.setattr(device, "set_threads", lambda asked: 1)
+    config = changed(images=(image,), checkpoint_steps=3)
+    yield RunFolder(train(config, tmp_path_factory.mktemp("runs") / "finished"))
+    patch.undo()
+
+
+def test_a_run_leaves_what_its_folder_promises(finished):
+    names = {path.name for path in finished.path.iterdir() if not path.name.startswith(".")}
+    files = {"config.json", "manifest.json", "conditions.json", "metrics.jsonl", "report.md", "report-samples.png"}
+    assert names == files | {"checkpoints", "previews", "logs"}
+    assert sorted(path.name for path in finished.checkpoints.iterdir()) == [f"step-{i:08d}" for i in (0, 3, 6)]
+
+
+def test_an_evaluation_is_a_preview_and_a_line_with_losses_metrics_wave_lengths_and_speed(finished):
+    (row,) = finished.read_metrics()
+    assert (row["step"], row["skipped"], row["rollbacks"], row["samples"], row["sample_pixels"]) == (6, 0, 0, 2, 64)
+    assert len(row["wave_lengths_pixels"]) == CONFIG.model.waves and row["steps_per_second"] > 0
+    assert {"generator_loss", "discriminator_loss", "sliced_wasserstein", "log_spectrum", "diversity"} <= row.keys()
+    with Image.open(finished.preview(6)) as page:  # the source's middle, a gap of 24, two samples 4 apart
+        assert page.size == (64 + 24 + 64 + 4 + 64, 64)
+
+
+def test_tensorboard_finds_losses_metrics_wave_lengths_and_the_preview(finished):
+    events = EventAccumulator(str(finished.logs), size_guidance={"tensors": 0}).Reload()
+    (row,) = finished.read_metrics()
+
+    def last(tag):
+        event = events.Tensors(tag)[-1]
+        return event.step, float(checkpoint.tf.make_ndarray(event.tensor_proto))
+
+    assert last("training/generator_loss") == (6, pytest.approx(row["generator_loss"], abs=1e-5))
+    assert last("pictures/log_spectrum") == (6, pytest.approx(row["log_spectrum"], abs=1e-5))
+    lengths = [last(f"wave_length_pixels/{i}")[1] for i in range(CONFIG.model.waves)]
+    assert lengths == pytest.approx(row["wave_lengths_pixels"], abs=1e-2)
+    width, height, png = checkpoint.tf.make_ndarray(events.Tensors("source_and_samples")[-1].tensor_proto)
+    page = checkpoint.tf.io.decode_png(png).numpy()
+    with Image.open(finished.preview(6)) as preview:
+        np.testing.assert_array_equal(page, np.asarray(preview))
+    assert (int(height), int(width)) == page.shape[:2]
+
+
+def test_a_finished_run_only_gets_its_report_anew(finished, image, capsys):
+    def state():
+        kept = [path for path in finished.path.rglob("*") if path.is_file() and path.parent != finished.logs]
+        return {path: path.read_bytes() for path in kept}
+
+    before = state()
+    (finished.path / "report.md").unlink()
+    train(changed(images=(image,), checkpoint_steps=3), finished.path)
+    assert state() == before
+    assert "finished before, at step 6; only the report is written anew." in capsys.readouterr().err
+
+
+def test_a_run_that_goes_on_ends_as_one_never_stopped_however_often_it_is_looked_at(run, finished, monkeypatch):
+    run(steps=4)
+    monkeypatch.setattr(training_loop, "FIRST_PREVIEW_SECONDS", 0)
+    resumed = run(evaluate_minutes=1e-9, checkpoint_steps=5, max_to_keep=9)
+    assert [row["step"] for row in resumed.read_metrics()] == [4, 5, 6]
+    assert [int(path.name[5:]) for path in sorted(resumed.checkpoints.iterdir())] == [0, 4, 5, 6]
+    assert tensors(resumed) == tensors(finished)
+    assert last_notes(resumed)["seconds"] > resumed.read_metrics()[0]["seconds"]  # the clock goes on too
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_again(run, finished, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    for name in ("config.json", "manifest.json"):
+        folder.write(name, (finished.path / name).read_text())
+    (folder.checkpoints / ".writing-step-00000000").mkdir(parents=True)
+    assert tensors(run()) == tensors(finished)
+
+
+def test_a_damaged_checkpoint_is_passed_over_aloud_and_changes_no_bit(run, finished, tmp_path, capsys):
+    shutil.copytree(finished.path, tmp_path / "run")
+    data = tmp_path / "run" / "checkpoints" / "step-00000006" / "variables.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:-100])
+    assert tensors(run(checkpoint_steps=3)) == tensors(finished)
+    said = capsys.readouterr().err
+    assert "checkpoint passed over: step-00000006: data is damaged" in said and "resumed from step-00000003." in said
+
+
+def test_a_run_ends_when_its_minutes_are_up_and_stays_so(run, capsys):
+    settings = dict(steps=0, minutes=0.02)
+    folder = run(**settings)
+    step = tensors(folder)[0]
+    assert last_notes(folder)["seconds"] >= 1.2
+    run(**settings)
+    assert tensors(folder)[0] == step and "finished before" in capsys.readouterr().err
+
+
+def test_ctrl_c_saves_and_the_same_command_goes_on(run, finished, at_step, capsys):
+    at_step[2] = lambda network: signal.raise_signal(signal.SIGINT)
+    folder = run()
+    assert tensors(folder)[0] == "step-00000002" and (folder.path / "report.md").exists()
+    assert "stopped at step 2; the same command goes on from here." in capsys.readouterr().err
+    assert tensors(run()) == tensors(finished)
+    assert "resumed from step-00000002." in capsys.readouterr().err
+
+
+def test_a_second_ctrl_c_does_not_wait_and_leaves_a_run_that_goes_on(run, finished, at_step):
+    def twice(network):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    at_step[4] = twice
+    with pytest.raises(KeyboardInterrupt, match="goes on from what was saved last"):
+        run(checkpoint_steps=3)
+    assert tensors(run(checkpoint_steps=3)) == tensors(finished)
+
+
+def test_an_end_asked_for_while_saving_still_saves_all(run, monkeypatch, capsys):
+    save = checkpoint.save
+
+    def interrupted(folder, step, *rest):
+        if step == 3:
+            signal.raise_signal(signal.SIGTERM)
+        return save(folder, step, *rest)
+
+    monkeypatch.setattr(checkpoint, "save", interrupted)
+    assert tensors(run(checkpoint_steps=3))[0] == "step-00000003"
+    assert "stopped at step 3" in capsys.readouterr().err
+
+
+def test_a_run_that_never_becomes_finite_ends_with_a_report(run, tmp_path, capsys):
+    for rollbacks_to_come in ((1, 2, 3), ()):  # the same command again remembers the roll-backs
+        with pytest.raises(DivergedError, match=r"at step \d+, after 3 roll-backs; step 0 stands.*--learning_rate"):
+            run(learning_rate=1e30, max_nonfinite_steps=2, steps=50)
+        said = capsys.readouterr().err
+        assert said.count("roll-back ") == len(rollbacks_to_come)
+        assert all(f"back to step 0, roll-back {i} of 3." in said for i in rollbacks_to_come)
+    folder = RunFolder(tmp_path / "run")
+    assert "**The run broke down.**" in (folder.path / "report.md").read_text()
+    assert all(np.isfinite(np.frombuffer(v, np.float32)).all() for k, v in tensors(folder)[1].items() if "kernel" in k)
+
+
+def test_a_roll_back_goes_on_by_other_random_numbers_and_forgets_what_came_after(run, at_step, finished):
+    def trouble(network):
+        network.skipped_in_a_row.assign(20)
+
+    at_step[5] = trouble
+    folder = run(checkpoint_steps=3, evaluate_minutes=1e-9)
+    name, found = tensors(folder)
+    assert name == "step-00000006" and (counter(folder, "rollbacks"), counter(folder, "skipped_in_a_row")) == (1, 0)
+    assert [row["step"] for row in folder.read_metrics()] == [1, 2, 3, 4, 5, 6]
+    assert [row["rollbacks"] for row in folder.read_metrics()] == [0, 0, 0, 1, 1, 1]
+    key = next(name for name in found if name.startswith("generator/") and name.endswith("kernel"))
+    assert found[key] != tensors(finished)[1][key]
+
+
+def test_no_checkpoint_is_saved_while_steps_are_skipped(run, at_step):
+    at_step[2] = lambda network: network.skipped_in_a_row.assign(1)
+    folder = run(checkpoint_steps=2, max_to_keep=9)
+    assert [int(path.name[5:]) for path in sorted(folder.checkpoints.iterdir())] == [0, 4, 6]
+
+
+def test_what_cannot_be_saved_because_it_is_not_finite_is_rolled_back(run, at_step, capsys):
+    def poison(network):
+        network.discriminator.variables[0].assign(network.discriminator.variables[0] * np.nan)
+
+    at_step[6] = poison
+    folder = run(checkpoint_steps=4)
+    assert tensors(folder)[0] == "step-00000006" and counter(folder, "rollbacks") == 1
+    assert "holds NaN or infinity at step 6: back to step 4, roll-back 1 of 3." in capsys.readouterr().err
+
+
+def test_losses_that_are_not_finite_are_null_in_the_metrics(run, monkeypatch):
+    class Spoilt(GanStep):
+        def __call__(self, packed):
+            return super().__call__(packed) | {"generator_loss": checkpoint.tf.constant(np.nan)}
+
+    monkeypatch.setattr(training_loop, "GanStep", Spoilt)
+    (row,) = run(steps=1).read_metrics()
+    assert row["generator_loss"] is None and row["discriminator_loss"] > 0
+
+
+def test_other_conditions_are_told_and_stand_in_the_report(run, finished, tmp_path, capsys):
+    shutil.copytree(finished.path, tmp_path / "run")
+    before = finished.read_conditions()
+    RunFolder(tmp_path / "run").write_conditions(before | {"processor": "abacus"})
+    folder = run()
+    change = f"step 6: processor was abacus and is {before['processor']}"
+    assert f"{change}: the last bits will differ" in capsys.readouterr().err
+    assert change in (folder.path / "report.md").read_text()
+
+
+def test_skipped_pictures_are_told_with_their_reasons_and_the_shelves_closed(tmp_path, capsys, monkeypatch):
+    closed = []
+    monkeypatch.setattr(ImageCache, "close", lambda self: closed.append(True))
+    for i in range(10):
+        picture(tmp_path / f"{i}.png", pixels=64 + i)
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    train(changed(images=(str(tmp_path),), steps=1), tmp_path / "run")
+    said = capsys.readouterr().err
+    assert said.count(f"skipped: {tmp_path / 'bad.png'}: ") == 1 and closed == [True]
+    assert "10 pictures, crops of 32x32 pixels, 2 a step, float32, threads 1." in said
+    assert f"  - skipped: {tmp_path / 'bad.png'}: " in (tmp_path / "run" / "report.md").read_text()
+
+
+def test_a_rehearsal_says_what_would_be_done_and_writes_nothing(tmp_path, image):
+    words = rehearse(changed(images=(image,)), tmp_path / "run")
+    assert words == (
+        f"{tmp_path / 'run'}: ready to learn from 1 picture, crops of 32x32 pixels, 2 a step, float32; "
+        "nothing was trained or written."
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"steps": 0}, "a run needs an end; set --steps or --minutes"),
+        ({"images": ()}, "images: none named; give --images="),
+        ({"images": ("nowhere",)}, "'nowhere': no such file or folder; correct --images"),
+        ({"sample_pixels": 32}, "sample_pixels: 32 are too few to judge; give 64 or more"),
+        (
+            {"discriminator_filters": (4, 6, 8, 10, 12)},
+            "crops of 32 pixels do not halve 6 times; let .* a multiple of 8 or",
+        ),
+        ({"crop_cells": 16}, "lower --crop_cells"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(tmp_path, image, settings, words):
+    for attempt in (rehearse, train):
+        with pytest.raises(ValueError, match=words):
+            attempt(changed(**({"images": (image,)} | settings)), tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rehearsal_refuses_a_folder_and_waves_that_training_would(tmp_path, image):
+    with pytest.raises(ValueError, match="choose a --run folder without them"):
+        rehearse(changed(images=(image,)), tmp_path / "run[1]")
+    with pytest.raises(ValueError, match=r"waves do not fit into pictures of 96x96 pixels; lower --waves"):
+        rehearse(changed(images=(image,), waves=256), tmp_path / "run")
+
+
+def test_pictures_too_small_to_judge_by_are_refused(tmp_path):
+    small = picture(tmp_path / "small.png", pixels=40)
+    with pytest.raises(ValueError, match=r"small.png: 40x40 pixels are too few to judge samples by; use .* 64x64"):
+        rehearse(changed(images=(small,)), tmp_path / "run")
+
+
+def test_a_rehearsal_refuses_what_a_resume_would(finished, image, tmp_path):
+    config = changed(images=(image,))
+    with pytest.raises(ValueError, match="waves: 1 here, 2 there"):
+        rehearse(dataclasses.replace(config, model=dataclasses.replace(config.model, waves=1)), finished.path)
+    with pytest.raises(ValueError, match="no longer among the pictures"):
+        rehearse(changed(images=(picture(tmp_path / "other.png", period=9),)), finished.path)

@@ -1,0 +1,1 @@
+"""The command lines: flags, wording of errors, exit codes."""

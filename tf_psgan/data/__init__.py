@@ -1,0 +1,1 @@
+"""Pictures: decoding, manifests, and random crops."""

@@ -1,0 +1,195 @@
+"""Which pictures a run learns from: a scan of files and folders, with a result on each.
+
+A picture that cannot be used stays in the manifest with its reason and is skipped; too many
+of them stop the run before it trains. The digest over the contents tells a resumed run
+whether the pictures are still the same.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import stat
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from tf_psgan.data import images
+
+_LARGE_BYTES = 4 << 20  # such files are decoded one at a time, to bound the memory
+_WORKERS = min(4, os.cpu_count() or 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One file: its size on disk and in pixels, 0 where unknown; `reason` is "" for a usable picture."""
+
+    path: str
+    bytes: int = 0
+    sha256: str = ""
+    height: int = 0
+    width: int = 0
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """The files of a scan, in its order."""
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def usable(self) -> tuple[Entry, ...]:
+        """The pictures to learn from."""
+        return tuple(entry for entry in self.entries if not entry.reason)
+
+    @property
+    def skipped(self) -> tuple[Entry, ...]:
+        """The pictures left out, each with its reason."""
+        return tuple(entry for entry in self.entries if entry.reason)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the contents of the usable pictures, in order; names and places do not count."""
+        return hashlib.sha256("\n".join(entry.sha256 for entry in self.usable).encode()).hexdigest()
+
+
+def scan(sources: Sequence[str], flag: str = "images") -> Manifest:
+    """Decodes every picture once, for its result.
+
+    Args:
+      sources: a file is always looked at; a folder is searched for picture suffixes, sorted, with its
+        subfolders and links, without hidden names. A file met twice counts once.
+      flag: named where a source is not there.
+
+    Raises:
+      ValueError: a source does not exist, or a folder cannot be read.
+    """
+    paths: dict[str, str] = {}
+    seen: set[str] = set()
+    for source in sources:
+        if not os.path.exists(source):
+            hint = " (name the folder instead of a pattern)" if "*" in source else ""
+            raise ValueError(f"{source!r}: no such file or folder; correct --{flag}{hint}.")
+        for path in _walk(source, seen) if os.path.isdir(source) else [source]:
+            paths.setdefault(os.path.realpath(path), path)
+    large = threading.Lock()
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        return Manifest(tuple(pool.map(lambda path: _inspect(path, large), paths.values())))
+
+
+def check(manifest: Manifest, crop_pixels: int) -> Manifest:
+    """The manifest with verdicts for this side of a crop; may be repeated with another.
+
+    Raises:
+      ValueError: no usable picture, or more than one in ten is not.
+    """
+    checked = Manifest(tuple(_check(entry, crop_pixels) for entry in manifest.entries))
+    total, bad = len(checked.entries), checked.skipped
+    if not total:
+        raise ValueError(f"no pictures found; name files, or folders with {', '.join(images.SUFFIXES)}, in --images.")
+    if len(bad) == total or len(bad) * 10 > total:
+        reasons = "".join(f"\n  {entry.reason}" for entry in bad[:5])
+        more = f"\n  and {len(bad) - 5} more" if len(bad) > 5 else ""
+        raise ValueError(
+            f"{len(bad)} of {total} pictures cannot be used (at most one in ten may be skipped); "
+            f"mend or remove them:{reasons}{more}"
+        )
+    return checked
+
+
+def read(entry: Entry) -> np.ndarray:
+    """The picture itself, uint8 [height, width, 3].
+
+    Raises:
+      ValueError: the file is gone or is not what it was at the scan.
+    """
+    try:
+        data = Path(entry.path).read_bytes()
+    except OSError as error:
+        reason = f"gone since the scan ({error.strerror})"
+        raise ValueError(f"{entry.path}: {reason}; restore it or start a new run.") from None
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise ValueError(f"{entry.path}: changed since the scan; restore it or start a new run.")
+    return images.decode(data)
+
+
+def difference(old: Manifest, new: Manifest) -> str:
+    """The first usable picture of `old` that `new` has not, or the reverse, with what became of it; '' when equal."""
+    if old.digest == new.digest:
+        return ""
+    now = {entry.path: entry for entry in new.usable}
+    before = {entry.path for entry in old.usable}
+    for entry in old.usable:
+        if entry.path not in now:
+            return f"{entry.path}: no longer among the pictures"
+        if entry.sha256 != now[entry.path].sha256:
+            return f"{entry.path}: another picture than before"
+    for path in now:
+        if path not in before:
+            return f"{path}: not among the pictures before"
+    return f"{new.usable[0].path}: the pictures come in another order"
+
+
+def to_json(manifest: Manifest) -> str:
+    """A manifest as indented JSON; `from_json` is its inverse."""
+    return json.dumps({"pictures": [dataclasses.asdict(entry) for entry in manifest.entries]}, indent=1) + "\n"
+
+
+def from_json(text: str) -> Manifest:
+    """Reads what `to_json` wrote; ValueError when it is anything else."""
+    try:
+        entries = tuple(Entry(**values) for values in json.loads(text)["pictures"])
+        if any(type(getattr(e, f.name)) is not f.type for e in entries for f in dataclasses.fields(e)):
+            raise TypeError("a value has the wrong type")
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"not a list of pictures: {error}; restore the file or start a new run.") from None
+    return Manifest(entries)
+
+
+def _walk(folder: str, seen: set[str]) -> Iterator[str]:
+    """The picture files below a folder; `seen` are the real folders already visited, so that loops of links end."""
+
+    def fail(error: OSError) -> None:
+        raise ValueError(f"{error.filename}: cannot be read ({error.strerror}); correct it or --images.")
+
+    for parent, folders, names in os.walk(folder, onerror=fail, followlinks=True):
+        real = os.path.realpath(parent)
+        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
+        for name in () if real in seen else sorted(names):
+            if not name.startswith(".") and name.lower().endswith(images.SUFFIXES):
+                yield os.path.join(parent, name)
+        seen.add(real)
+
+
+def _inspect(path: str, large: threading.Lock) -> Entry:
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            return Entry(path, reason=f"{path}: not a regular file.")
+        with open(path, "rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        return Entry(path, reason=f"{path}: cannot be read ({error.strerror}).")
+    try:
+        with large if status.st_size > _LARGE_BYTES else contextlib.nullcontext():
+            height, width, _ = images.decode(Path(path)).shape
+    except (ValueError, OSError) as error:
+        return Entry(path, status.st_size, sha256, reason=" ".join(str(error).split()))
+    return Entry(path, status.st_size, sha256, height, width)
+
+
+def _check(entry: Entry, crop_pixels: int) -> Entry:
+    if not entry.height:
+        return entry  # damaged: its reason stays
+    reason = ""
+    if min(entry.height, entry.width) < crop_pixels:
+        reason = (
+            f"{entry.path}: {entry.height}x{entry.width} pixels, but crops need {crop_pixels}; "
+            "drop the picture, enlarge it or lower --crop_cells."
+        )
+    return dataclasses.replace(entry, reason=reason)

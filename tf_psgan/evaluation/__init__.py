@@ -1,0 +1,1 @@
+"""How close pictures are to their sources: metrics, evaluators and results."""

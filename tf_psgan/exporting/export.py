@@ -1,0 +1,56 @@
+"""A run's newest generator as a version of a SavedModel, with all that goes along: model card, warm-up, ONNX."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tf_psgan.exporting import onnx_export, saved_model, warmup
+from tf_psgan.exporting.model_card import Card
+from tf_psgan.exporting.saved_model import Draft
+from tf_psgan.exporting.signatures import Limits
+from tf_psgan.plane.chunks import CHUNK_PIXELS
+from tf_psgan.runs import run_folder
+from tf_psgan.runs.run_folder import RunFolder
+
+MOST_PIXELS = 2**28
+"""Of a picture in one request: 800 MB without its tiles, and gRPC carries no more than 2 GB."""
+
+
+def export(
+    path: Path,
+    out: Path,
+    dtype: str = "auto",
+    version: int = 0,
+    limits: Limits | None = None,
+    source_licence: str = "",
+    onnx: bool = False,
+) -> Path:
+    """Writes a run's newest good generator as the next version of a SavedModel; its folder.
+
+    Args:
+      path: the run's.
+      out: the model's folder.
+      dtype: what it computes in, as for `run_folder.load`; ONNX is float32 always.
+      version: 0 for the one after the newest.
+      limits: what one request may ask for, at least a tile and at most MOST_PIXELS.
+      source_licence: of the pictures that were learned; "" says that it is not stated.
+      onnx: writes the bare network as ONNX too.
+
+    Raises:
+      ValueError: as `run_folder.load` and `saved_model.write`; a limit out of range; a file of the run is missing or
+        damaged; the packages for ONNX are missing.
+    """
+    if onnx:
+        onnx_export.check_installed()
+    limits = limits or Limits()
+    for what, value, least in (("side", limits.side, CHUNK_PIXELS), ("pixels", limits.pixels, CHUNK_PIXELS**2)):
+        if not least <= value <= MOST_PIXELS:
+            raise ValueError(f"most_{what}: {value} is outside {least} .. {MOST_PIXELS}; choose a value inside.")
+    folder = RunFolder(path)
+    config, pictures, metrics = folder.read_config(), folder.read_manifest(), folder.read_metrics()
+    generator, found = run_folder.load(path, dtype)
+    plane = run_folder.plane_of(path, generator)
+    name = path.resolve().name
+    card = Card(name, config, pictures, found.step, metrics, sorted(plane.names), source_licence)
+    extras: list[Callable[[Draft], None]] = [warmup.write, *([onnx_export.write] if onnx else []), card.write]
+    about = {"run": name, "step": found.step, "source_licence": source_licence}
+    return saved_model.write(plane.folded, out, plane.names, about, version, limits, extras)

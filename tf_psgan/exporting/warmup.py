@@ -1,0 +1,80 @@
+"""Requests that a server answers for itself before it takes others, so that no client waits for a first, slow call.
+
+TensorFlow Serving reads `assets.extra/tf_serving_warmup_requests` when it loads a version: a
+TFRecord file of PredictionLog protos, here one small request for each signature.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+from tf_psgan import geometry
+from tf_psgan.exporting.saved_model import Draft
+from tf_psgan.exporting.signatures import Limits
+from tf_psgan.latents import noise, torus
+from tf_psgan.plane.folded_generator import FoldedGenerator
+
+FILE = "tf_serving_warmup_requests"
+SIDE = 64
+"""Of a picture asked for, in pixels; a whole tile is made whatever its size."""
+
+TEXTURES = 8
+"""How many are tried for one that a small torus fits: not every texture has such an extent."""
+
+FORMS = ("", "_png", "_jpeg")
+
+
+def write(draft: Draft) -> None:
+    """Writes the requests of a version, each after it was answered.
+
+    Raises:
+      tf.errors.OpError: one was not.
+    """
+    with tf.io.TFRecordWriter(str(draft.extra / FILE)) as file:
+        for name, inputs in requests(draft.folded, draft.limits).items():
+            draft.served.ask(name, **inputs)
+            file.write(_log(draft, name, inputs).SerializeToString())
+
+
+def requests(folded: FoldedGenerator, limits: Limits) -> dict[str, dict[str, Any]]:
+    """A small request for each signature that the model has an answer to: its name, and its inputs by name."""
+    side = min(SIDE, limits.side, math.isqrt(limits.pixels))
+    cells = 2 * geometry.HALO + 1
+    extent = {"height": side, "width": side}
+    asked: dict[str, dict[str, Any]] = {
+        "serving_default": {"latents": np.zeros((1, cells, cells, folded.blocks[0][0].shape[2]), np.float32)},
+        "describe": {},
+    }
+    pictures: dict[str, dict[str, Any]] = {"window": {"seed": 0, "texture": 0, "top": 0, "left": 0} | extent}
+    if tile := _tile(folded, limits):
+        pictures["torus"] = {"seed": 0} | tile
+    if folded.config.global_channels:
+        corners = {"textures": [0, 1, 2, 3], "extent_height": side, "extent_width": side, "top": 0, "left": 0}
+        pictures["morph"] = {"seed": 0} | corners | extent
+    return asked | {name + form: inputs for name, inputs in pictures.items() for form in FORMS}
+
+
+def _tile(folded: FoldedGenerator, limits: Limits) -> dict[str, int]:
+    """A texture, and the extent of a small torus that it fits; empty where none is found within the limits."""
+    cell, channels = folded.pixels_per_cell, folded.config.global_channels
+    cells = max(1, SIDE // cell)
+    for texture in range(TEXTURES if channels else 1):
+        numbers = folded.wave_numbers(noise.global_vector(texture, channels).numpy())
+        for found in torus.good_extents([numbers], cells, cells, count=1):
+            height, width = (extent * cell for extent in found)
+            if max(height, width) <= limits.side and height * width <= limits.pixels:
+                return {"texture": texture, "height": height, "width": width}
+    return {}
+
+
+def _log(draft: Draft, name: str, inputs: dict[str, Any]) -> Any:
+    """A request as TensorFlow Serving keeps it."""
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = draft.target.absolute().parent.name, name
+    for key, value in inputs.items():
+        dtype = tf.as_dtype(draft.served.signatures[name].inputs[key].dtype)
+        request.inputs[key].CopyFrom(tf.make_tensor_proto(value, dtype))
+    return prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))

@@ -1,0 +1,1 @@
+"""The latent fields: counter-based noise, plane waves, tori, and which texture stands where."""

@@ -1,0 +1,1 @@
+"""The spatial generator and the patch discriminator, as Keras models."""

@@ -1,0 +1,1 @@
+"""Textures made by formulas: the pictures that come with the project."""

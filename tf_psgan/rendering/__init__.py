@@ -1,0 +1,1 @@
+"""From a request to files: pictures, rasters of any extent, animations, texture inversion."""

@@ -1,0 +1,1 @@
+"""Looping animations: camera paths, encoders and the writer."""

@@ -1,0 +1,1 @@
+"""Pictures of any extent in constant memory, resumable."""

@@ -1,0 +1,278 @@
+"""Three formats for pictures of any size, each filled tile by tile in any order, with smaller versions of itself.
+
+.tif   BigTIFF (tifffile), tiled, not compressed; the smaller versions are further pages marked as reduced
+       images. The whole layout is written first, as a sparse file; a tile is one write at its offset.
+.zarr  zarr 3 with the multiscales of OME-Zarr 0.5; channel, row, column; one chunk a tile.
+.dzi   Deep Zoom: name.dzi and JPEG tiles in name_files/<level>/<column>_<row>.jpg, for web viewers.
+"""
+
+import collections
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from PIL import Image
+
+from tf_psgan._version import __version__
+from tf_psgan.rendering.raster import pyramid
+from tf_psgan.runtime import files
+
+SOFTWARE = f"tf_psgan {__version__}"
+JPEG: dict[str, Any] = {"format": "JPEG", "quality": 95, "subsampling": 0}
+Extents = Sequence[tuple[int, int]]
+
+
+class Tiff:
+    """A BigTIFF.
+
+    Args:
+      path: the unfinished file; laid out where it is missing.
+      extents: height and width of each level.
+      side: of a tile, a multiple of 16.
+      identity: kept as JSON in the ImageDescription.
+    """
+
+    package: ClassVar[str] = "tifffile"
+    to_one_pixel: ClassVar[bool] = False
+    bytes_per_pixel: ClassVar[float] = 3.0
+
+    def __init__(self, path: Path, extents: Extents, side: int, identity: Mapping[str, str]) -> None:
+        import tifffile
+
+        if not path.exists():
+            layout = path.with_name("layout")
+            _lay_out(layout, extents, side, json.dumps(dict(identity)))
+            layout.replace(path)
+        with tifffile.TiffFile(path) as file:
+            pages: Any = file.pages
+            self._offsets = [
+                np.asarray(page.dataoffsets, np.int64).reshape(pyramid.grid(extent, side))
+                for page, extent in zip(pages, extents, strict=True)
+            ]
+        self._side = side
+        self._file = os.open(path, os.O_RDWR)
+
+    @staticmethod
+    def target(out: Path) -> Path:
+        """What the unfinished file becomes."""
+        return out
+
+    def put(self, level: int, row: int, col: int, pixels: np.ndarray) -> None:
+        """Writes a tile, uint8 [height, width, 3], cut at the picture's edge; from any thread."""
+        whole = pixels
+        if pixels.shape[:2] != (self._side, self._side):
+            whole = np.zeros((self._side, self._side, 3), np.uint8)  # a tile is stored whole
+            whole[: pixels.shape[0], : pixels.shape[1]] = pixels
+        rest, offset = memoryview(whole.tobytes()), int(self._offsets[level][row, col])
+        while rest:
+            written = os.pwrite(self._file, rest, offset)
+            rest, offset = rest[written:], offset + written
+
+    def sync(self) -> None:
+        """Returns when all that was put is on the disk."""
+        os.fdatasync(self._file)
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        os.close(self._file)
+
+    @staticmethod
+    def publish(path: Path, out: Path) -> None:
+        """Gives the whole file its final name; nothing where that was done before."""
+        if path.exists():
+            path.replace(out)
+            files.sync(out.parent)
+
+
+class _Folder:
+    """What formats of many files have in common: nothing is on the disk before the files and their folders are."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._written: collections.deque[Path] = collections.deque()
+
+    def sync(self) -> None:
+        """Returns when all that was put is on the disk."""
+        _sync_files([self._written.popleft() for _ in range(len(self._written))], self._path)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class Zarr(_Folder):
+    """A zarr 3 group with one array [3, height, width] a level; arguments as for `Tiff`."""
+
+    package: ClassVar[str] = "zarr"
+    to_one_pixel: ClassVar[bool] = False
+    bytes_per_pixel: ClassVar[float] = 3.0  # compression may gain nothing
+
+    def __init__(self, path: Path, extents: Extents, side: int, identity: Mapping[str, str]) -> None:
+        super().__init__(path)
+        import zarr
+
+        if not path.exists():
+            layout = path.with_name("layout")
+            about = {"ome": _multiscales(path.stem, len(extents)), "software": SOFTWARE, "tf_psgan": dict(identity)}
+            group = zarr.create_group(layout, overwrite=True, attributes=about)
+            for level, extent in enumerate(extents):
+                group.create_array(
+                    str(level),
+                    shape=(3, *extent),
+                    chunks=(3, side, side),
+                    dtype="uint8",
+                    dimension_names=["c", "y", "x"],
+                )
+            _sync_files([file for file in layout.rglob("*") if file.is_file()], layout)
+            layout.replace(path)
+        for cut_off in path.rglob("*.partial"):
+            cut_off.unlink()  # where zarr was killed within a chunk
+        arrays: list[Any] = [zarr.open_array(path / str(level), mode="r+") for level in range(len(extents))]
+        # Black tiles are files too; zarr 3.1 forgets this setting when it is given to open_array.
+        self._arrays = [array.with_config({"write_empty_chunks": True}) for array in arrays]
+        self._side = side
+
+    @staticmethod
+    def target(out: Path) -> Path:
+        """What the unfinished folder becomes."""
+        return out
+
+    def put(self, level: int, row: int, col: int, pixels: np.ndarray) -> None:
+        """Writes a tile, uint8 [height, width, 3], cut at the picture's edge; from any thread."""
+        top, left, side = row * self._side, col * self._side, self._side
+        self._arrays[level][:, top : top + side, left : left + side] = pixels.transpose(2, 0, 1)
+        self._written.append(self._path / str(level) / "c" / "0" / str(row) / str(col))
+
+    @staticmethod
+    def publish(path: Path, out: Path) -> None:
+        """Gives the whole folder its final name; nothing where that was done before."""
+        if path.exists():
+            path.replace(out)
+            files.sync(out.parent)
+
+
+class DeepZoom(_Folder):
+    """Deep Zoom's folder of JPEG tiles without overlap, level 0 being one pixel; arguments as for `Tiff`."""
+
+    package: ClassVar[str] = ""
+    to_one_pixel: ClassVar[bool] = True
+    bytes_per_pixel: ClassVar[float] = 1.5  # photographs and made textures take 0.4 to 1.1
+
+    def __init__(self, path: Path, extents: Extents, side: int, identity: Mapping[str, str]) -> None:
+        super().__init__(path)
+        for level in range(len(extents)):
+            (path / str(level)).mkdir(parents=True, exist_ok=True)
+        height, width = extents[0]
+        about = {"height": height, "width": width, "side": side, "software": SOFTWARE, "tf_psgan": dict(identity)}
+        (path / "about.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
+        self._written.append(path / "about.json")
+        self._last = len(extents) - 1
+
+    @staticmethod
+    def target(out: Path) -> Path:
+        """What the unfinished folder becomes."""
+        return out.with_name(f"{out.stem}_files")
+
+    def put(self, level: int, row: int, col: int, pixels: np.ndarray) -> None:
+        """Writes a tile, uint8 [height, width, 3], cut at the picture's edge; from any thread."""
+        file = self._path / str(self._last - level) / f"{col}_{row}.jpg"
+        Image.fromarray(pixels).save(file, **JPEG)
+        self._written.append(file)
+
+    @staticmethod
+    def publish(path: Path, out: Path) -> None:
+        """Gives the tiles their final name, then writes the .dzi; goes on where that was cut off."""
+        tiles = DeepZoom.target(out)
+        if path.exists():
+            path.replace(tiles)
+        about = json.loads((tiles / "about.json").read_text(encoding="utf-8"))
+        text = (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            '<Image xmlns="http://schemas.microsoft.com/deepzoom/2008" Format="jpg" Overlap="0" '
+            f'TileSize="{about["side"]}">\n  <Size Height="{about["height"]}" Width="{about["width"]}"/>\n</Image>\n'
+        )
+        unnamed = path.with_name("dzi")
+        with unnamed.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        unnamed.replace(out)
+        files.sync(out.parent)
+
+
+FORMATS: dict[str, type[Tiff | Zarr | DeepZoom]] = {
+    ".tif": Tiff,
+    ".tiff": Tiff,
+    ".zarr": Zarr,
+    ".dzi": DeepZoom,
+}
+
+
+def _sync_files(paths: Sequence[Path], root: Path) -> None:
+    """Returns when the files and their folders, from `root` down, are on the disk."""
+    for file in paths:
+        files.sync(file)
+    for folder in {parent for file in paths for parent in file.parents if parent.is_relative_to(root)}:
+        files.sync(folder)
+
+
+class _Sparse(io.FileIO):
+    """A file in which one certain block of zeros, `hole`, is skipped instead of written."""
+
+    hole = b""
+
+    def write(self, data: Any) -> int:
+        """Writes, or goes on by as much; the number of bytes."""
+        if data is not self.hole:
+            return super().write(data)
+        self.seek(len(data), os.SEEK_CUR)
+        return len(data)
+
+
+def _lay_out(path: Path, extents: Extents, side: int, description: str) -> None:
+    """A BigTIFF with room for every tile of every level, which takes next to no space on the disk."""
+    import tifffile
+
+    hole = bytes(3 * side * side)
+    with _Sparse(path, "w+") as stream:
+        stream.hole = hole
+        with tifffile.TiffWriter(stream, bigtiff=True) as writer:
+            for level, extent in enumerate(extents):
+                rows, cols = pyramid.grid(extent, side)
+                tiles: Iterator[bytes] = (hole for _ in range(rows * cols))
+                first: dict[str, Any] = {"description": description, "software": SOFTWARE}
+                writer.write(
+                    tiles,
+                    shape=(*extent, 3),
+                    dtype=np.uint8,
+                    tile=(side, side),
+                    photometric="rgb",
+                    planarconfig="contig",
+                    subfiletype=1 if level else 0,  # 1: a reduced version of another page
+                    metadata=None,
+                    **({"software": False} if level else first),
+                )
+        os.fsync(stream.fileno())
+
+
+def _multiscales(name: str, levels: int) -> dict[str, Any]:
+    """OME-Zarr 0.5: pixels as the unit, each level's pixel in the middle of those that it is the mean of."""
+    axes = [{"name": "c", "type": "channel"}, {"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
+    datasets = [
+        {
+            "path": str(level),
+            "coordinateTransformations": [
+                {"type": "scale", "scale": [1, 2**level, 2**level]},
+                {"type": "translation", "translation": [0, (2**level - 1) / 2, (2**level - 1) / 2]},
+            ],
+        }
+        for level in range(levels)
+    ]
+    window = {"min": 0, "max": 255, "start": 0, "end": 255}
+    colours = (("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF"))
+    channels = [{"label": label, "color": colour, "window": window, "active": True} for label, colour in colours]
+    multiscales = [{"name": name, "axes": axes, "datasets": datasets, "type": "mean"}]
+    return {"version": "0.5", "multiscales": multiscales, "omero": {"channels": channels}}

@@ -1,0 +1,1 @@
+"""The machine: files, locks, signals, devices, threads, standard error and progress."""

@@ -1,0 +1,1 @@
+"""From crops to weights: the GAN step, its losses and optimisers, and the loop around it."""

@@ -1,0 +1,78 @@
+"""Looks at a model while it trains: samples from its plane, a contact sheet, metrics and TensorBoard."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_psgan.config import TrainingConfig
+from tf_psgan.data import images
+from tf_psgan.evaluation.evaluator import Evaluator, Sources, finite
+from tf_psgan.latents import noise
+from tf_psgan.networks.generator import SpatialGenerator
+from tf_psgan.plane.plane import Plane
+from tf_psgan.runs.run_folder import RunFolder
+
+
+class Preview:
+    """Makes samples and measures them; files go to the run's folder."""
+
+    def __init__(self, sources: Sources, training: TrainingConfig, folder: RunFolder) -> None:
+        self.training, self.folder, self.evaluator = training, folder, Evaluator(sources)
+        self._writer = tf.summary.create_file_writer(str(folder.logs))
+
+    def evaluate(
+        self, generator: SpatialGenerator, counters: Mapping[str, Any], losses: Mapping[str, Any]
+    ) -> dict[str, float]:
+        """Writes a preview, a line of metrics and TensorBoard's events for a settled generator.
+
+        Args:
+          counters: `step`, `seconds` and what else is to stand in the line.
+          losses: of the newest step, scalars.
+
+        Returns:
+          The metrics of `Evaluator.measure`.
+        """
+        samples = self.samples(generator)
+        measured = self.evaluator.measure(samples, several=bool(generator.config.global_channels))
+        lengths = wave_lengths(generator)
+        step, page = counters["step"], self.evaluator.sheet(samples)
+        self.folder.previews.mkdir(exist_ok=True)
+        images.write_png(self.folder.preview(step), page)
+        shown = finite({name: round(float(value), 5) for name, value in {**losses, **measured}.items()})
+        sizes = {"samples": len(samples), "sample_pixels": self.training.sample_pixels}
+        self.folder.add_metrics({**counters, **sizes, **shown, "wave_lengths_pixels": [round(v, 3) for v in lengths]})
+        self.log(step, losses)
+        with self._writer.as_default(step=step):
+            for name, value in finite(measured).items():
+                if value is not None:
+                    tf.summary.scalar(f"pictures/{name}", value)
+            for i, length in enumerate(lengths):
+                tf.summary.scalar(f"wave_length_pixels/{i}", length)
+            tf.summary.image("source_and_samples", page[np.newaxis])
+        self._writer.flush()
+        return measured
+
+    def log(self, step: int, losses: Mapping[str, Any]) -> None:
+        """Hands the losses of a step to TensorBoard."""
+        with self._writer.as_default(step=step):
+            for name, value in losses.items():
+                tf.summary.scalar(f"training/{name}", value)
+
+    def close(self) -> None:
+        """Writes out what TensorBoard has not got yet."""
+        self._writer.close()
+
+    def samples(self, generator: SpatialGenerator) -> list[np.ndarray]:
+        """Windows of planes of other seeds and, with global channels, other textures."""
+        plane, side = Plane(generator), self.training.sample_pixels
+        return [plane.window(i, i, top=0, left=0, height=side, width=side) for i in range(self.training.samples)]
+
+
+def wave_lengths(generator: SpatialGenerator, texture: int = 0) -> list[float]:
+    """The learned wave lengths of a texture in pixels, longest first; beyond 1e9 for a wave that stands still."""
+    z_global = noise.global_vector(texture, generator.config.global_channels)[tf.newaxis]
+    size = np.linalg.norm(np.asarray(generator.wave_numbers(z_global)[0]), axis=-1)
+    return sorted((2.0 * math.pi * generator.pixels_per_cell / np.maximum(size, 1e-9)).tolist(), reverse=True)

@@ -1,0 +1,1 @@
+"""Second-order statistics of crops as a training loss."""
