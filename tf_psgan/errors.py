@@ -1,0 +1,42 @@
+"""Errors about data from outside: what is wrong, its value, and what would be accepted.
+
+The library names no command-line flag. Each error carries the settings that the caller can change, and the command line
+words the remedy from them.
+"""
+
+from typing import Any
+
+
+class InputError(ValueError):
+    """A value from outside that cannot be used.
+
+    Args:
+      subject: what is wrong: a setting, an argument, or a path.
+      problem: what is wrong with it, with its value, without a full stop.
+      allowed: what would be accepted, or the remedy, without a full stop.
+      value: the value itself.
+      settings: names of the settings or arguments to change.
+    """
+
+    def __init__(
+        self, subject: str, problem: str, allowed: str = "", *, value: Any = None, settings: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(f"{subject}: {problem}{f'; {allowed}' if allowed else ''}.")
+        self.subject, self.problem, self.allowed = subject, problem, allowed
+        self.value, self.settings = value, settings
+
+
+class SettingError(InputError):
+    """A setting or an argument out of range, or settings that do not go together."""
+
+
+class PictureError(InputError):
+    """A picture that cannot be read, used or written."""
+
+
+class RunError(InputError):
+    """A run folder that is missing, damaged, or of another run."""
+
+
+class ExportError(InputError):
+    """An exported model that is missing, damaged, or cannot be written."""
