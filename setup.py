@@ -46,7 +46,17 @@ setup(
         "onnx": ONNX,
         "large": LARGE,
         "video": VIDEO,
-        "test": ["pytest>=8,<10", "mypy>=1.15,<3", "ruff>=0.12,<1", "import-linter>=2.5,<3", *LARGE, *VIDEO, *SERVING, *ONNX, *VALIDATORS],
+        "test": [
+            "pytest>=8,<10",
+            "mypy>=1.15,<3",
+            "ruff>=0.12,<1",
+            "import-linter>=2.5,<3",
+            *LARGE,
+            *VIDEO,
+            *SERVING,
+            *ONNX,
+            *VALIDATORS,
+        ],
         "bench": ["torch>=2.13,<2.15", "plenoptic>=2.1,<3", "openvino>=2026.4,<2027", *ONNX],
     },
 )

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.small_run import CONFIG, changed, save_generator
 
-from tf_psgan.data import manifest
-from tf_psgan.runs import run_folder
+from tests.support.small_run import CONFIG, changed, save_generator
 from tf_psgan.config import DataConfig, TrainingConfig
+from tf_psgan.data import manifest
 from tf_psgan.data.manifest import Entry, Manifest
+from tf_psgan.runs import run_folder
 from tf_psgan.runs.run_folder import FREE, RunFolder
 
 PICTURES = Manifest((Entry("a.png", 10, "hash", 96, 96),))
@@ -39,7 +39,9 @@ def test_no_run_is_said_to_be_none(tmp_path):
         RunFolder(tmp_path).read_config()
 
 
-@pytest.mark.parametrize("setting", [{"waves": 5}, {"batch_size": 3}, {"learning_rate": 1e-3}, {"threads": 2}, {"seed": 9}])
+@pytest.mark.parametrize(
+    "setting", [{"waves": 5}, {"batch_size": 3}, {"learning_rate": 1e-3}, {"threads": 2}, {"seed": 9}]
+)
 def test_a_resume_with_another_setting_is_refused_and_the_setting_named(folder, setting):
     ((name, value),) = setting.items()
     save_generator(folder)

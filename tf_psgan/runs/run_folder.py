@@ -1,12 +1,12 @@
 """A run on disk: one folder with everything that a run knows, and the models that are read back from it.
 
-  config.json    every setting, written before step 1
-  manifest.json  the pictures, their sizes, hashes and verdicts
-  conditions.json  what the exact bits depend on, and what of it changed on the way
-  checkpoints/   previews/   logs/ (TensorBoard)
-  metrics.jsonl  a line per evaluation
-  textures/      global vectors of pictures, found or learned, one file a name
-  report.md      and its pictures, at the end
+config.json    every setting, written before step 1
+manifest.json  the pictures, their sizes, hashes and verdicts
+conditions.json  what the exact bits depend on, and what of it changed on the way
+checkpoints/   previews/   logs/ (TensorBoard)
+metrics.jsonl  a line per evaluation
+textures/      global vectors of pictures, found or learned, one file a name
+report.md      and its pictures, at the end
 """
 
 import contextlib
@@ -18,20 +18,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tf_psgan import config as configs
 from tf_psgan.data import manifest
 from tf_psgan.exporting import saved_model
-from tf_psgan.runs import checkpoint
-from tf_psgan.runtime import device
-from tf_psgan import config as configs
 from tf_psgan.networks.generator import SpatialGenerator
 from tf_psgan.plane.plane import Plane
+from tf_psgan.runs import checkpoint
+from tf_psgan.runtime import device
 
 # Settings that say how long a run goes on and how often it writes; a resume may change them. The
 # pictures may move: the manifest says whether they are the same.
-FREE = frozenset({
-    "images", "steps", "minutes", "checkpoint_minutes", "checkpoint_steps", "max_to_keep", "evaluate_minutes", "samples",
-    "sample_pixels",
-})
+FREE = frozenset(
+    {
+        "images",
+        "steps",
+        "minutes",
+        "checkpoint_minutes",
+        "checkpoint_steps",
+        "max_to_keep",
+        "evaluate_minutes",
+        "samples",
+        "sample_pixels",
+    }
+)
 
 
 @dataclasses.dataclass(frozen=True)
