@@ -43,19 +43,19 @@ def main(values: flags.FlagValues) -> str:
     generator, _ = load(run, values["dtype"].value)
     plane = plane_of(run, generator)
     textures = range(first, first + values["pictures"].value)
-    known = {str(t): texture_metrics.features([plane.window(KNOWN + t, t, 0, 0, side, side)]) for t in textures}
+    known = {str(t): texture_metrics.features([plane.window(side, side, seed=KNOWN + t, texture=t)]) for t in textures}
     lines = ["| texture | found | its distance, of the nearest other's | own window's | to the picture | floor | s |"]
     lines.append("|---|---|---|---|---|---|---|")
     names: list[tuple[bool, bool, bool]] = []
     page = []
     for texture in textures:
-        given = plane.window(GIVEN + texture, texture, 0, 0, side, side)
+        given = plane.window(side, side, seed=GIVEN + texture, texture=texture)
         began = time.perf_counter()
         found = search(generator, given, known=plane.names.values())
         seconds = time.perf_counter() - began
-        shown = plane.window(SHOWN + texture, found.vector, 0, 0, side, side)
+        shown = plane.window(side, side, seed=SHOWN + texture, texture=found.vector)
         name, share = _against(shown, known, str(texture))
-        own, own_share = _against(plane.window(SHOWN + texture, texture, 0, 0, side, side), known, str(texture))
+        own, own_share = _against(plane.window(side, side, seed=SHOWN + texture, texture=texture), known, str(texture))
         names.append((name == str(texture), share <= NEARLY, own == str(texture)))
         lines.append(
             f"| {texture} | {name} | {share:.2f} | {own_share:.2f} | {found.distance:.2f} | {found.floor:.2f} "

@@ -137,7 +137,7 @@ class Manifold:
         return Morph(shown, *_steps(shown), _steps(faded)[0])
 
     def _window(self, seed: int, field: texture_fields.Mix) -> np.ndarray:
-        return self._plane.show(Scene(seed, field), 0, 0, self._side, self._side)
+        return self._plane.render(Scene(seed, field), self._side, self._side)
 
     def _blends(self, count: int) -> list[texture_fields.Mix]:
         """Points of random weight between two random sources' textures."""

@@ -115,9 +115,20 @@ def _picture(run: Path, out: Path, side: int, dtype: str) -> str:
         from tf_psgan.runs.run_folder import load_plane
         from tf_psgan.runtime.progress import Progress
     plane = load_plane(run, dtype)
-    plane.window(0, 0, -512, -512, 512, 512)  # traces the graph
+    plane.window(512, 512, top=-512, left=-512)  # traces the graph
+
+    def view(top: int, left: int, height: int, width: int) -> Any:
+        return plane.window(height, width, top=top, left=left)
+
     began = time.perf_counter()
-    raster_writer.write(out, lambda *window: plane.window(0, 0, *window), side, side, {"run": str(run)}, Progress.say)
+    raster_writer.write(
+        out,
+        view,
+        side,
+        side,
+        {"run": str(run)},
+        Progress.say,
+    )
     seconds = time.perf_counter() - began
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     digest = _digest(out)

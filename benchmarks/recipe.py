@@ -165,7 +165,7 @@ def _train(path: Path, arm: str, picture: str, seed: str, seconds: float) -> Non
     from tf_psgan.evaluation import texture_metrics
     from tf_psgan.latents import noise
     from tf_psgan.plane import folded_generator
-    from tf_psgan.plane.plane import Plane
+    from tf_psgan.plane.plane import TexturePlane
     from tf_psgan.runtime import device
     from tf_psgan.training import wave_initialisation
     from tf_psgan.training.gan_step import GanStep
@@ -193,8 +193,8 @@ def _train(path: Path, arm: str, picture: str, seed: str, seconds: float) -> Non
         while time.process_time() - began < seconds:
             int(step(packed)["generator_loss"])
         step.recalibrate(noise.fold(int(seed), -1))
-    plane = Plane(folded_generator.fold(step.averaged), 2 * PIXELS // cell)
-    pictures = [plane.window(i, 0, 0, 0, PIXELS, PIXELS) for i in range(PICTURES)]
+    plane = TexturePlane(folded_generator.fold(step.averaged), chunk_cells=2 * PIXELS // cell)
+    pictures = [plane.window(PIXELS, PIXELS, seed=i) for i in range(PICTURES)]
     found = texture_metrics.compare(pictures, [source])
     found["grain"] = float(np.mean(np.abs(roughness(pictures) - roughness([source]))))
     figures = {k: v if np.isfinite(v) else None for k, v in found.items()}

@@ -24,13 +24,13 @@ TEXTURES = ("honeycomb", "knit", "pebbles", "scales", "brick", "plate")
 def honeycomb(plane: Plane) -> np.ndarray:
     """The picture that was learned, and a window far from the origin of what it became."""
     source = images.decode(HERE.parent / "textures/honeycomb.png")
-    return images.sheet([source, plane.window(0, 0, 100_000, 100_000, 384, 960)], 2, gap=16)
+    return images.sheet([source, plane.window(384, 960, top=100_000, left=100_000)], 2, gap=16)
 
 
 def local(plane: Plane) -> np.ndarray:
     """One lattice, three times of a loop of the local noise."""
     scene = Scene(seed=1, amount=0.3)
-    return images.sheet([plane.show(dataclasses.replace(scene, time=t), 0, 0, 256, 256) for t in (0, 1 / 3, 2 / 3)], 3)
+    return images.sheet([plane.render(dataclasses.replace(scene, time=t), 256, 256) for t in (0, 1 / 3, 2 / 3)], 3)
 
 
 def periodic(plane: Plane) -> np.ndarray:
@@ -39,17 +39,17 @@ def periodic(plane: Plane) -> np.ndarray:
     waves = plane.latents(scene, 0, 0)[2:18, 2:18, -2 * plane.config.waves :][..., : plane.config.waves]
     grey = np.repeat(np.repeat((127.5 * (waves + 1)).astype(np.uint8), side, axis=0), side, axis=1)
     shown = [np.repeat(grey[..., i : i + 1], 3, axis=-1) for i in range(grey.shape[-1])]
-    return images.sheet([*shown, plane.show(scene, 0, 0, 256, 256)], 3)
+    return images.sheet([*shown, plane.render(scene, 256, 256)], 3)
 
 
 def different(plane: Plane) -> np.ndarray:
     """The same noise and the same phases under the global vectors of six pictures."""
-    return images.sheet([plane.window(1, texture, 0, 0, 256, 256) for texture in TEXTURES], 3)
+    return images.sheet([plane.window(256, 256, seed=1, texture=texture) for texture in TEXTURES], 3)
 
 
 def tile(plane: Plane) -> np.ndarray:
     """An exact tile, and the tile repeated."""
-    one = plane.torus(2, 0, 192, 176)
+    one = plane.tile(192, 176, seed=2)
     return images.sheet([one, np.tile(one, (2, 3, 1))], 2, gap=24)
 
 
@@ -62,14 +62,14 @@ def wang(plane: Plane) -> np.ndarray:
     rows = []
     for i in range(4):
         edges = [(int(across[i, j]), int(down[i, j + 1]), int(across[i + 1, j]), int(down[i, j])) for j in range(5)]
-        rows.append(np.concatenate([plane.show(by_edges[e].scene, 0, 0, 128, 176) for e in edges], axis=1))
+        rows.append(np.concatenate([plane.render(by_edges[e].scene, 128, 176) for e in edges], axis=1))
     return np.concatenate(rows)
 
 
 def morph(plane: Plane) -> np.ndarray:
     """Four textures at the corners."""
     field = texture_fields.Morph(((TEXTURES[0], TEXTURES[3]), (TEXTURES[1], TEXTURES[2])), 0, 0, 768, 768)
-    return plane.show(Scene(3, field), 0, 0, 768, 768)
+    return plane.render(Scene(3, field), 768, 768)
 
 
 def painting(plane: Plane) -> np.ndarray:
@@ -81,7 +81,7 @@ def painting(plane: Plane) -> np.ndarray:
     labels = np.asarray(page).argmax(axis=-1)
     palette = (TEXTURES[3], TEXTURES[2], TEXTURES[0])
     field = texture_fields.Painting(labels, palette, border=32, top=0, left=0, height=384, width=384)
-    return images.sheet([np.asarray(page), plane.show(Scene(3, field), 0, 0, 384, 384)], 2)
+    return images.sheet([np.asarray(page), plane.render(Scene(3, field), 384, 384)], 2)
 
 
 def main() -> None:

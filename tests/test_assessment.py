@@ -56,7 +56,7 @@ def test_a_run_is_judged_by_windows_of_its_plane_and_its_own_sources(run, source
     sheet = tmp_path / "sheet.png"
     found, table = figures(run=run, sheet=str(sheet))
     plane = load_plane(run, "float32")
-    windows = [plane.window(seed=i, texture=0, top=0, left=0, height=64, width=64) for i in range(2)]
+    windows = [plane.window(64, 64, seed=i) for i in range(2)]
     evaluator = Evaluator(Sources((source,), (images.decode(tmp_path / source),)))
     means = evaluator.measure(windows, several=False)
     assert found["means"] == {name: pytest.approx(value) for name, value in means.items()}

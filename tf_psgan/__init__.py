@@ -10,9 +10,9 @@ __all__ = ["Plane", "Scene", "__version__", "load_plane"]
 def __getattr__(name: str) -> Any:
     """Loads what needs TensorFlow only when it is asked for, so that `--help` is quick."""
     if name == "Plane":
-        from tf_psgan.plane.plane import Plane
+        from tf_psgan.plane.plane import TexturePlane
 
-        return Plane
+        return TexturePlane
     if name == "Scene":
         from tf_psgan.latents.scene import Scene
 

@@ -149,7 +149,7 @@ def _of_run(case: Case, folder: RunFolder) -> Samples:
     seeds = [(case.seed or 0) + i for i in range(count)]
     textures = [asked[i % len(asked)] if asked else i for i in range(count)] if several else [0] * count
     pairs = list(zip(seeds, textures, strict=True))
-    windows = [plane.window(seed, texture, top=0, left=0, height=side, width=side) for seed, texture in pairs]
+    windows = [plane.window(side, side, seed=seed, texture=texture) for seed, texture in pairs]
     labels = [{"seed": seed, "texture": texture, "pixels": [side, side]} for seed, texture in pairs]
     return Samples(
         windows, labels, {"run": str(folder.path), "step": found.step, "dtype": generator.compute_dtype}, several

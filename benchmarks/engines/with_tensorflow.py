@@ -22,7 +22,7 @@ from tf_psgan.exporting.session_model import SessionModel
 from tf_psgan.networks.generator import paint_strips
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import FoldedGenerator
-from tf_psgan.plane.plane import Plane
+from tf_psgan.plane.plane import TexturePlane
 
 
 class Exports:
@@ -32,7 +32,7 @@ class Exports:
         folder = Path(tempfile.mkdtemp())
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         self.folded = {dtype: work.folded(dtype) for dtype in DTYPES}
-        self.planes = {dtype: Plane(folded) for dtype, folded in self.folded.items()}
+        self.planes = {dtype: TexturePlane(folded) for dtype, folded in self.folded.items()}
         self.served = {
             dtype: SessionModel(saved_model.write(folded, folder / dtype, {}, {}))
             for dtype, folded in self.folded.items()
@@ -73,13 +73,13 @@ def _network(folded: FoldedGenerator) -> Callable[[Any], Any]:
     return tf.function(lambda latents: paint_strips(chunks.cast(folded.blocks, folded.dtype), latents, folded.dtype))
 
 
-def _pictures(plane: Plane, served: SessionModel, dtype: str, pixels: int) -> list[Way]:
+def _pictures(plane: TexturePlane, served: SessionModel, dtype: str, pixels: int) -> list[Way]:
     seeds = itertools.count()  # each time another picture: the plane keeps its newest tiles
     asked = {"texture": 0, "top": 0, "left": 0, "height": pixels, "width": pixels}
-    if not np.array_equal(plane.window(-1, **asked), served.ask("window", seed=-1, **asked)):
+    if not np.array_equal(plane.window(seed=-1, **asked), served.ask("window", seed=-1, **asked)):
         raise ValueError(f"the export's {pixels} x {pixels} window in {dtype} is not the plane's; they must be alike.")
     return [
-        Way("here, plane", "picture", dtype, lambda: plane.window(next(seeds), **asked)),
+        Way("here, plane", "picture", dtype, lambda: plane.window(seed=next(seeds), **asked)),
         Way("export in a session, window", "picture", dtype, lambda: served.ask("window", seed=next(seeds), **asked)),
     ]
 

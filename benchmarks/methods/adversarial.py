@@ -36,6 +36,6 @@ def make(
     if not (steps and last["step"] >= steps) and not (seconds and last["seconds"] >= seconds):
         raise InterruptedError(f"{run}: stopped at step {last['step']}; the same command goes on.")
     began = time.perf_counter()
-    picture = load_plane(run).window(seed, 0, 0, 0, pixels, pixels)
+    picture = load_plane(run).window(pixels, pixels, seed=seed)
     taken = {"train_seconds": float(last["seconds"]), "make_seconds": time.perf_counter() - began}
     return picture, taken | {"steps": float(last["step"])}

@@ -46,7 +46,7 @@ def train_killed(folder, kills, steps, wait, seed):
 
 
 def picture(folder):
-    return load_plane(folder.path, "float32").window(seed=3, texture=0, top=-40, left=7, height=100, width=333)
+    return load_plane(folder.path, "float32").window(100, 333, top=-40, left=7, seed=3)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ from tf_psgan.runs.run_folder import load_plane
 def test_a_run_is_exported_with_its_textures():
     folder, path = exported()
     ours, theirs = load_plane(folder.path, "float32"), load_plane(path)
-    np.testing.assert_array_equal(theirs.window(1, "rust", 0, 0, 64, 64), ours.window(1, "rust", 0, 0, 64, 64))
+    window = {"height": 64, "width": 64, "seed": 1, "texture": "rust"}
+    np.testing.assert_array_equal(theirs.window(**window), ours.window(**window))
 
 
 def test_the_files_that_go_along():

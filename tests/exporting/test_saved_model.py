@@ -17,7 +17,7 @@ from tf_psgan.exporting.session_model import SessionModel
 from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
 from tf_psgan.plane.folded_generator import fold
-from tf_psgan.plane.plane import Plane
+from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.runs.run_folder import load_plane
 
 KINDS = [{}, {"global_channels": 3}, {"waves": 0}]
@@ -35,9 +35,10 @@ def exported(request, tmp_path_factory):
 def test_an_export_has_the_planes_of_the_generator(tmp_path, changes):
     network = tiny.generator(**changes)
     saved_model.write(fold(network), tmp_path / "m", {}, {})
-    plane, other = Plane(network), load_plane(tmp_path / "m")
+    plane, other = TexturePlane(fold(network)), load_plane(tmp_path / "m")
     assert other.folded.fingerprint() == plane.folded.fingerprint()
-    np.testing.assert_array_equal(other.window(3, 5, -9, 10**9, 40, 50), plane.window(3, 5, -9, 10**9, 40, 50))
+    window = {"height": 40, "width": 50, "top": -9, "left": 10**9, "seed": 3, "texture": 5}
+    np.testing.assert_array_equal(other.window(**window), plane.window(**window))
 
 
 def test_names_go_along(exported):
@@ -68,7 +69,7 @@ def server(exported):
     """Asks a signature the way a server does, by its name and inputs; and the plane that it is to agree with."""
     network, path = exported
     with SessionModel(path) as served:
-        yield served.ask, Plane(network)
+        yield served.ask, TexturePlane(fold(network))
 
 
 FAR = [(0, 0), (-700, 10**9), (-(2**40), 2**40 - 64)]
@@ -87,7 +88,7 @@ def test_a_window_has_the_bits_of_the_plane(server, top, left, height, width):
     asked = {"top": top, "left": left, "height": height, "width": width}
     found = ask("window", seed=-5, texture=9, **asked)
     assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, plane.window(-5, 9, **asked))
+    np.testing.assert_array_equal(found, plane.window(seed=-5, texture=9, **asked))
 
 
 @pytest.mark.parametrize("height, width", SIZES)
@@ -107,7 +108,7 @@ def test_a_torus_has_the_bits_of_the_planes(name, height, width):
     ask, plane = single()
     height, width = -(-height // 40) * 40, -(-width // 56) * 56
     found = ask(name, seed=4, texture=0, height=height, width=width)
-    expected = plane.torus(4, 0, height, width)
+    expected = plane.tile(height, width, seed=4)
     if name == "torus_jpeg":
         assert np.abs(decoded(found).astype(int) - expected).mean() < 6
     else:
@@ -121,7 +122,7 @@ def single():
     network.wave_start.assign([[2 * np.pi / 5, 0.0], [0.0, 2 * np.pi * 3 / 7]])
     with tempfile.TemporaryDirectory() as folder:
         path = saved_model.write(fold(network), Path(folder) / "m", {}, {})
-        return SessionModel(path).ask, Plane(network)
+        return SessionModel(path).ask, TexturePlane(fold(network))
 
 
 @pytest.mark.parametrize("height, width", SIZES)
@@ -131,7 +132,7 @@ def test_a_morph_has_the_bits_of_the_planes(server, height, width):
     field = texture_fields.Morph(tuple(map(tuple, corners)), 0, 0, 500, 300)
     asked = {"top": -100, "left": 60, "height": height, "width": width}
     found = ask("morph", seed=3, textures=np.ravel(corners), extent_height=500, extent_width=300, **asked)
-    np.testing.assert_array_equal(found, plane.show(Scene(3, field), **asked))
+    np.testing.assert_array_equal(found, plane.render(Scene(3, field), **asked))
 
 
 WINDOW = {"seed": 0, "texture": 0, "top": 0, "left": 0, "height": 8, "width": 8}
@@ -159,7 +160,7 @@ def test_a_torus_that_cannot_be_is_refused_with_the_nearest_that_can():
         ask("torus", seed=0, texture=0, height=44, width=56)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"64x64 pixels would bend .* the nearest .*: 80x56"):
         ask("torus", seed=0, texture=0, height=64, width=64)
-    assert plane.torus(0, 0, 80, 56).shape == (80, 56, 3)
+    assert plane.tile(80, 56).shape == (80, 56, 3)
 
 
 def test_a_morph_of_a_model_of_one_texture_is_refused():

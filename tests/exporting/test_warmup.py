@@ -11,7 +11,7 @@ from tf_psgan.exporting.session_model import SessionModel
 from tf_psgan.exporting.signatures import Limits
 from tf_psgan.exporting.warmup import requests
 from tf_psgan.plane.folded_generator import fold
-from tf_psgan.plane.plane import Plane
+from tf_psgan.plane.plane import TexturePlane
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +34,9 @@ def test_every_signature_is_asked_once_and_answers_a_server(logs):
 
 
 def test_the_tile_that_is_asked_for_fits_the_waves():
-    plane = Plane(tiny.generator(waves=1, global_channels=3))
+    plane = TexturePlane(fold(tiny.generator(waves=1, global_channels=3)))
     found = requests(plane.folded, Limits())["torus"]
-    assert plane.torus(**found).shape == (found["height"], found["width"], 3)
+    assert plane.tile(**found).shape == (found["height"], found["width"], 3)
 
 
 def test_what_a_model_refuses_is_not_asked():

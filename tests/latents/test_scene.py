@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from tf_psgan.errors import SettingError
 from tf_psgan.latents.scene import Scene
 
 
@@ -33,14 +34,32 @@ def test_strips_along_edges_belong_to_the_edge_and_corners_to_nobody():
     "change, words",
     [
         ({"seed": 2**63}, "seed: 9223372036854775808 is outside"),
+        ({"seed": -(2**63) - 1}, "seed: -9223372036854775809 is outside"),
         ({"rows": -1}, "rows: -1 is outside 0"),
-        ({"time": 1.0}, r"time, amount: 1.0, 0.0; give a time in \[0, 1\)"),
-        ({"amount": 1.5}, "amount in"),
-        ({"rows": 4, "cols": 9, "edges": (0, 0, 0, 0)}, "a tile of 4x9 cells has no room for them; give 5x5"),
-        ({"rows": 9, "cols": 9, "edges": (0, 0, -1, 0)}, "are not four colours"),
-        ({"rows": 9, "cols": 9, "edges": (0, 0)}, "are not four colours"),
+        ({"cols": 2**40 + 1}, "cols: 1099511627777 is outside 0"),
+        ({"time": 1.0}, r"time: 1.0 is not in \[0, 1\)"),
+        ({"time": float("nan")}, r"time: nan is not in \[0, 1\)"),
+        ({"amount": 1.5}, r"amount: 1.5 is not in \[0, 1\]"),
+        ({"rows": 4, "cols": 9, "edges": (0, 0, 0, 0)}, "4x9 cells has no room for shared edges; give at least 5x5"),
+        ({"rows": 9, "edges": (0, 0, 0, 0)}, "9x0 cells has no room"),
+        ({"rows": 9, "cols": 9, "edges": (0, 0, -1, 0)}, "edges: -1 is outside 0"),
+        ({"rows": 9, "cols": 9, "edges": (0, 0)}, "edges: 2 colours; give four"),
     ],
 )
-def test_a_scene_that_cannot_be_is_named(change, words):
-    with pytest.raises(ValueError, match=words):
-        Scene(**change).check()
+def test_a_value_out_of_range_is_an_error_that_names_it(change, words):
+    with pytest.raises(SettingError, match=words):
+        Scene(**change)
+
+
+@pytest.mark.parametrize("change", [{"seed": 1.0}, {"rows": "5"}, {"rows": 9, "cols": 9, "edges": (0, 0, 0.5, 0)}])
+def test_a_value_that_is_not_an_integer_is_a_type_error(change):
+    with pytest.raises(TypeError, match="is not an integer"):
+        Scene(**change)
+
+
+def test_numpy_integers_become_python_integers():
+    scene = Scene(np.int64(-3), rows=np.uint8(250), cols=np.int32(7), edges=np.array([0, 1, 1, 0]))
+    same = Scene(-3, rows=250, cols=7, edges=(0, 1, 1, 0))
+    assert scene == same and hash(scene) == hash(same)
+    values = (scene.seed, scene.rows, scene.cols, *scene.edges)
+    assert all(type(value) is int for value in values)

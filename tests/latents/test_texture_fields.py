@@ -9,7 +9,7 @@ SIDE = 8
 def weights(field, rows, cols):
     """Weight of each texture, 0 where a field does not name it."""
     found = {}
-    for texture, weight in field.shares(np.asarray(rows), np.asarray(cols), SIDE):
+    for texture, weight in field.weights(np.asarray(rows), np.asarray(cols), SIDE):
         assert weight.dtype == np.float32 and weight.shape == (len(rows), len(cols))
         found[texture] = found.get(texture, 0) + weight
     return found

@@ -8,7 +8,8 @@ import pytest
 from tests.support import tiny
 from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
-from tf_psgan.plane.plane import Plane
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.plane import TexturePlane
 
 SIDE, TILE, SEED = 8, 4, 7
 REACH = 3 * SIDE  # a pixel sees the two cells on each side of its own
@@ -16,17 +17,18 @@ REACH = 3 * SIDE  # a pixel sees the two cells on each side of its own
 
 @pytest.fixture(scope="module", params=["float32", "mixed_bfloat16"])
 def plane(request):
-    return Plane(tiny.generator(request.param, global_channels=3), chunk_cells=TILE, names={"rust": (0.5, -1.0, 1.0)})
+    network = tiny.generator(request.param, global_channels=3)
+    return TexturePlane(fold(network), {"rust": (0.5, -1.0, 1.0)}, chunk_cells=TILE)
 
 
 def show(plane, field, top=0, left=0, height=96, width=96, **scene):
-    return plane.show(Scene(SEED, field, **scene), top, left, height, width)
+    return plane.render(Scene(SEED, field, **scene), height, width, top=top, left=left)
 
 
 def test_a_painting_is_each_textures_own_plane_away_from_the_border(plane):
     labels = np.arange(2)[np.newaxis]
     whole = show(plane, texture_fields.Painting(labels, (1, "rust"), 16, 0, 0, 160, 160), height=160, width=160)
-    left, right = (plane.window(SEED, texture, 0, 0, 160, 160) for texture in (1, "rust"))
+    left, right = (plane.window(160, 160, seed=SEED, texture=texture) for texture in (1, "rust"))
     edge = 80
     np.testing.assert_array_equal(whole[:, : edge - 8 - REACH], left[:, : edge - 8 - REACH])
     np.testing.assert_array_equal(whole[:, edge + 8 + REACH :], right[:, edge + 8 + REACH :])
@@ -35,11 +37,11 @@ def test_a_painting_is_each_textures_own_plane_away_from_the_border(plane):
 
 
 def test_a_painting_with_tiles_of_the_usual_size_is_each_textures_own_plane():
-    usual = Plane(tiny.generator("mixed_bfloat16", global_channels=3))
+    usual = TexturePlane(fold(tiny.generator("mixed_bfloat16", global_channels=3)))
     labels = np.zeros((1024, 1024), int)
     labels[300:, 200:] = 1
     whole = show(usual, texture_fields.Painting(labels, (1, 2), 48, 0, 0, 1024, 1024), height=1024, width=1024)
-    first, second = (usual.window(SEED, texture, 0, 0, 1024, 1024) for texture in (1, 2))
+    first, second = (usual.window(1024, 1024, seed=SEED, texture=texture) for texture in (1, 2))
     away = 24 + REACH
     np.testing.assert_array_equal(whole[: 300 - away], first[: 300 - away])
     np.testing.assert_array_equal(whole[300 + away :, 200 + away :], second[300 + away :, 200 + away :])
@@ -50,9 +52,9 @@ def test_beyond_its_corners_a_morph_is_the_corners_plane(plane, far):
     field = texture_fields.Morph(((1, 2), (3, 4)), far, far, 96, 96)
     for row in (0, 1):
         for col in (0, 1):
-            at = [far + (-200, 200)[i] for i in (row, col)]
-            found = show(plane, field, *at, 40, 40)
-            np.testing.assert_array_equal(found, plane.window(SEED, 1 + 2 * row + col, *at, 40, 40))
+            at = {"top": far + (-200, 200)[row], "left": far + (-200, 200)[col]}
+            found = show(plane, field, height=40, width=40, **at)
+            np.testing.assert_array_equal(found, plane.window(40, 40, seed=SEED, texture=1 + 2 * row + col, **at))
 
 
 def test_a_blend_is_the_same_in_any_window(plane):
@@ -63,14 +65,14 @@ def test_a_blend_is_the_same_in_any_window(plane):
 
 def test_a_blend_of_a_texture_with_itself_is_that_texture(plane):
     halves = show(plane, texture_fields.Mix(((5, 0.5), (5, 0.5))))
-    np.testing.assert_array_equal(halves, plane.window(SEED, 5, 0, 0, 96, 96))
+    np.testing.assert_array_equal(halves, plane.window(96, 96, seed=SEED, texture=5))
 
 
 def test_waves_are_blended_not_wave_numbers():
     # Two textures of one wave number blend to it; the vector between them would have another.
     network = tiny.generator(global_channels=1, waves=1)
     network.up_0.kernel.assign(network.up_0.kernel.numpy() * (np.arange(6) >= 4)[:, None])  # nothing but the wave
-    plane = Plane(network, chunk_cells=TILE)
+    plane = TexturePlane(fold(network), chunk_cells=TILE)
     one, other = plane.wave_numbers((-1.0,)), plane.wave_numbers((1.0,))
     assert np.abs(one - other).max() > 0.1 and np.abs(plane.wave_numbers((0.0,)) - one).max() > 0.05
     mixed = plane._latents(Scene(SEED, texture_fields.Mix((((-1.0,), 0.5), ((1.0,), 0.5)))), 40, -90).numpy()[..., 4:]
@@ -81,17 +83,17 @@ def test_waves_are_blended_not_wave_numbers():
 
 
 def test_names_and_vectors_work_where_numbers_do(plane):
-    by_name = plane.window(SEED, "rust", 0, 0, 32, 32)
-    np.testing.assert_array_equal(plane.window(SEED, (0.5, -1.0, 1.0), 0, 0, 32, 32), by_name)
-    by_number = plane.window(SEED, 6, 0, 0, 32, 32)
-    np.testing.assert_array_equal(plane.window(SEED, tuple(plane.vector(6).tolist()), 0, 0, 32, 32), by_number)
+    by_name = plane.window(32, 32, seed=SEED, texture="rust")
+    np.testing.assert_array_equal(plane.window(32, 32, seed=SEED, texture=(0.5, -1.0, 1.0)), by_name)
+    by_number = plane.window(32, 32, seed=SEED, texture=6)
+    np.testing.assert_array_equal(plane.window(32, 32, seed=SEED, texture=tuple(plane.vector(6).tolist())), by_number)
 
 
 @pytest.mark.parametrize(
     "texture, words",
     [
-        ("moss", r"texture: 'moss' is no number and no stored name \(there: rust\)"),
-        ((0.0, 1.0), "texture: a vector of 2; give 3 numbers from -1 to 1"),
+        ("moss", r"texture: 'moss' is neither a number nor the name of a stored texture \(stored: rust\)"),
+        ((0.0, 1.0), "texture: a vector of 2 numbers; give 3 numbers from -1 to 1"),
         ((0.0, 1.5, 0.0), "from -1 to 1"),
         ((0.0, float("nan"), 0.0), "from -1 to 1"),
         (2**63, "texture: 9223372036854775808 is outside"),
@@ -99,7 +101,7 @@ def test_names_and_vectors_work_where_numbers_do(plane):
 )
 def test_a_texture_that_is_none_is_named(plane, texture, words):
     with pytest.raises(ValueError, match=words):
-        plane.window(SEED, texture, 0, 0, 8, 8)
+        plane.window(8, 8, seed=SEED, texture=texture)
 
 
 def test_a_painted_tile_closes(plane):
@@ -110,7 +112,7 @@ def test_a_painted_tile_closes(plane):
 
 
 def test_a_loop_of_the_noise_begins_with_the_plane_and_closes(plane):
-    still = plane.window(SEED, 1, 0, 0, 48, 48).astype(int)
+    still = plane.window(48, 48, seed=SEED, texture=1).astype(int)
     frames = [
         show(plane, texture_fields.Uniform(1), 0, 0, 48, 48, time=i / 8, amount=0.05).astype(int) for i in range(8)
     ]
@@ -121,13 +123,13 @@ def test_a_loop_of_the_noise_begins_with_the_plane_and_closes(plane):
 
 
 def test_a_plane_may_be_asked_from_several_threads(plane):
-    expected = [plane.window(seed, 1, 0, 0, 64, 64) for seed in range(4)]
-    fresh = Plane(plane.folded, chunk_cells=TILE)
+    expected = [plane.window(64, 64, seed=seed, texture=1) for seed in range(4)]
+    fresh = TexturePlane(plane.folded, chunk_cells=TILE)
     found = [[None] * 4 for _ in range(6)]
 
     def ask(place):
         for seed in range(4):
-            found[place][seed] = fresh.window(seed, 1, 0, 0, 64, 64)
+            found[place][seed] = fresh.window(64, 64, seed=seed, texture=1)
 
     threads = [threading.Thread(target=ask, args=(i,)) for i in range(6)]
     for thread in threads:
@@ -139,7 +141,7 @@ def test_a_plane_may_be_asked_from_several_threads(plane):
 
 
 def test_a_tile_made_before_is_not_made_again(plane, monkeypatch):
-    fresh = Plane(plane.folded, chunk_cells=TILE)
-    first = fresh.window(SEED, 1, 0, 0, 40, 40)
+    fresh = TexturePlane(plane.folded, chunk_cells=TILE)
+    first = fresh.window(40, 40, seed=SEED, texture=1)
     monkeypatch.setattr(fresh, "_paint", None)
-    np.testing.assert_array_equal(fresh.window(SEED, 1, 3, 3, 20, 20), first[3:23, 3:23])
+    np.testing.assert_array_equal(fresh.window(20, 20, top=3, left=3, seed=SEED, texture=1), first[3:23, 3:23])

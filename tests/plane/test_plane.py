@@ -1,13 +1,18 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.support import tiny
 from tf_psgan.data import images
+from tf_psgan.errors import SettingError
 from tf_psgan.latents import noise, waves
 from tf_psgan.networks.generator import latent_field
 from tf_psgan.plane.folded_generator import fold
-from tf_psgan.plane.plane import MAX_PIXEL, Plane
+from tf_psgan.plane.plane import MAX_PIXEL, TexturePlane
 
 DTYPES = ("float32", "mixed_bfloat16")
 SIDE, TILE = 8, 4  # pixels in a cell, cells in a tile
@@ -16,16 +21,16 @@ SEED = 11
 
 @pytest.fixture(scope="module", params=DTYPES)
 def plane(request):
-    return Plane(tiny.generator(request.param, global_channels=2), chunk_cells=TILE)
+    return TexturePlane(fold(tiny.generator(request.param, global_channels=2)), chunk_cells=TILE)
 
 
 @pytest.fixture(scope="module")
 def one_texture():
-    return Plane(tiny.generator(seed=1), chunk_cells=TILE)
+    return TexturePlane(fold(tiny.generator(seed=1)), chunk_cells=TILE)
 
 
 def test_a_window_is_a_picture_of_the_asked_extent_that_shows_something(plane):
-    picture = plane.window(SEED, 0, -7, 3, 100, 333)
+    picture = plane.window(100, 333, top=-7, left=3, seed=SEED)
     assert picture.shape == (100, 333, 3)
     assert picture.dtype == np.uint8
     assert picture.std() > 20
@@ -33,51 +38,51 @@ def test_a_window_is_a_picture_of_the_asked_extent_that_shows_something(plane):
 
 @pytest.mark.parametrize("top, left", [(0, 0), (-777, -50), (10**9 + 1, -(10**9)), (-MAX_PIXEL, MAX_PIXEL - 332)])
 def test_windows_agree_bit_for_bit_where_they_overlap(plane, top, left):
-    whole = plane.window(SEED, 5, top, left, 100, 333)
+    whole = plane.window(100, 333, top=top, left=left, seed=SEED, texture=5)
     for down, right, height, width in ((0, 0, 1, 1), (99, 332, 1, 1), (31, 32, 1, 1), (17, 60, 45, 70), (3, 0, 97, 33)):
-        part = plane.window(SEED, 5, top + down, left + right, height, width)
+        part = plane.window(height, width, top=top + down, left=left + right, seed=SEED, texture=5)
         np.testing.assert_array_equal(part, whole[down : down + height, right : right + width])
 
 
 @pytest.mark.parametrize("top, left", [(-1000, 300), (10**9, -(10**9))])
 def test_a_large_window_holds_small_ones_bit_for_bit_with_tiles_of_the_usual_size(top, left):
-    usual = Plane(tiny.generator("mixed_bfloat16"))
-    whole = usual.window(SEED, 0, top, left, 2048, 1024)
+    usual = TexturePlane(fold(tiny.generator("mixed_bfloat16")))
+    whole = usual.window(2048, 1024, top=top, left=left, seed=SEED)
     for down, right, height, width in ((2047, 1023, 1, 1), (500, 480, 100, 333)):
-        part = usual.window(SEED, 0, top + down, left + right, height, width)
+        part = usual.window(height, width, top=top + down, left=left + right, seed=SEED)
         np.testing.assert_array_equal(part, whole[down : down + height, right : right + width])
 
 
 def test_windows_reach_across_the_origin(plane):
-    whole = plane.window(SEED, 0, -40, -40, 80, 80)
-    quarters = [[plane.window(SEED, 0, top, left, 40, 40) for left in (-40, 0)] for top in (-40, 0)]
+    whole = plane.window(80, 80, top=-40, left=-40, seed=SEED)
+    quarters = [[plane.window(40, 40, top=top, left=left, seed=SEED) for left in (-40, 0)] for top in (-40, 0)]
     np.testing.assert_array_equal(whole, np.concatenate([np.concatenate(row, axis=1) for row in quarters]))
 
 
 def test_the_same_question_has_the_same_answer(plane):
-    first = plane.window(SEED, 3, 5, 5, 40, 40)
-    plane.window(SEED + 1, 4, -999, 5, 9, 9)  # whatever was asked between
-    np.testing.assert_array_equal(plane.window(SEED, 3, 5, 5, 40, 40), first)
-    twin = Plane(plane.folded, chunk_cells=TILE)
-    np.testing.assert_array_equal(twin.window(SEED, 3, 5, 5, 40, 40), first)
+    first = plane.window(40, 40, top=5, left=5, seed=SEED, texture=3)
+    plane.window(9, 9, top=-999, left=5, seed=SEED + 1, texture=4)  # whatever was asked between
+    np.testing.assert_array_equal(plane.window(40, 40, top=5, left=5, seed=SEED, texture=3), first)
+    twin = TexturePlane(plane.folded, chunk_cells=TILE)
+    np.testing.assert_array_equal(twin.window(40, 40, top=5, left=5, seed=SEED, texture=3), first)
 
 
 def test_seeds_and_textures_show_other_planes(plane):
-    first = plane.window(SEED, 3, 0, 0, 48, 48).astype(float)
+    first = plane.window(48, 48, seed=SEED, texture=3).astype(float)
     for seed, texture in ((SEED + 1, 3), (-SEED, 3), (SEED, 4), (SEED, -3)):
-        assert np.abs(plane.window(seed, texture, 0, 0, 48, 48) - first).mean() > 2
+        assert np.abs(plane.window(48, 48, seed=seed, texture=texture) - first).mean() > 2
 
 
 def test_places_differ(plane):
-    first = plane.window(SEED, 3, 0, 0, 48, 48).astype(float)
+    first = plane.window(48, 48, seed=SEED, texture=3).astype(float)
     for top, left in ((SIDE * TILE, 0), (0, SIDE * TILE), (10**9 * SIDE, 0)):
-        assert np.abs(plane.window(SEED, 3, top, left, 48, 48) - first).mean() > 5
+        assert np.abs(plane.window(48, 48, top=top, left=left, seed=SEED, texture=3) - first).mean() > 5
 
 
 def test_without_global_channels_there_is_one_texture(one_texture):
-    first = one_texture.window(SEED, 0, 0, 0, 40, 40)
+    first = one_texture.window(40, 40, seed=SEED)
     for texture in (1, -5, 2**40):
-        np.testing.assert_array_equal(one_texture.window(SEED, texture, 0, 0, 40, 40), first)
+        np.testing.assert_array_equal(one_texture.window(40, 40, seed=SEED, texture=texture), first)
 
 
 def direct(network, seed, texture, row, col, cells):
@@ -104,7 +109,8 @@ def test_the_plane_is_the_network_on_noise_and_waves(row, col, local):
         kernel = network.up_0.kernel.numpy()
         kernel[:, :, : network.config.local_channels] = 0
         network.up_0.kernel.assign(kernel)
-    found = Plane(network, chunk_cells=TILE).window(SEED, 6, row * SIDE, col * SIDE, 9 * SIDE, 9 * SIDE)
+    plane = TexturePlane(fold(network), chunk_cells=TILE)
+    found = plane.window(9 * SIDE, 9 * SIDE, top=row * SIDE, left=col * SIDE, seed=SEED, texture=6)
     expected = direct(network, SEED, 6, row, col, 9)
     assert expected.std() > 10
     assert np.abs(found.astype(int) - expected).max() <= 1  # other tiles, other order of sums
@@ -116,35 +122,121 @@ def test_waves_are_the_same_lattice_a_billion_cells_away():
     network = tiny.generator(waves=1)
     network.up_0.kernel.assign(network.up_0.kernel.numpy() * (np.arange(5) >= 3)[:, None])
     network.wave_table.assign([[np.pi / 2, 0.0]])
-    plane = Plane(network, chunk_cells=TILE)
-    near = plane.window(SEED, 0, 0, 0, 64, 8)
+    plane = TexturePlane(fold(network), chunk_cells=TILE)
+    near = plane.window(64, 8, seed=SEED)
     assert near.std() > 10
     little = int(waves.turns(plane.wave_numbers(0))[0, 0]) - 2**62
     cells = 4 * round(2**64 / abs(little))
     assert cells > 10**8
-    far = plane.window(SEED, 0, cells * SIDE, 0, 64, 8)
+    far = plane.window(64, 8, top=cells * SIDE, seed=SEED)
     np.testing.assert_allclose(far.astype(int), near, atol=1)
     np.testing.assert_allclose(near[32:].astype(int), near[:32], atol=1)
 
 
 def test_a_plane_keeps_the_weights_it_was_made_with():
     network = tiny.generator()
-    plane = Plane(network, chunk_cells=TILE)
-    before = plane.window(SEED, 0, 0, 0, 16, 16)
+    plane = TexturePlane(fold(network), chunk_cells=TILE)
+    before = plane.window(16, 16, seed=SEED)
     for variable in network.variables:
         variable.assign(variable.value * 0.5)
-    np.testing.assert_array_equal(plane.window(SEED, 0, 0, 0, 16, 16), before)
+    np.testing.assert_array_equal(plane.window(16, 16, seed=SEED), before)
 
 
 @pytest.mark.parametrize(
     "window, words",
     [
-        ((0, 0, 0, 5), "height: 0 is outside 1 .."),
-        ((0, 0, 5, -3), "width: -3 is outside 1 .."),
-        ((MAX_PIXEL + 1, 0, 5, 5), f"top: {MAX_PIXEL + 1} is outside"),
-        ((0, -MAX_PIXEL - 1, 5, 5), f"left: {-MAX_PIXEL - 1} is outside"),
+        ({"height": 0}, "height: 0 is outside 1 .."),
+        ({"width": -3}, "width: -3 is outside 1 .."),
+        ({"top": MAX_PIXEL + 1}, f"top: {MAX_PIXEL + 1} is outside"),
+        ({"left": -MAX_PIXEL - 1}, f"left: {-MAX_PIXEL - 1} is outside"),
+        ({"seed": 2**63}, f"seed: {2**63} is outside"),
+        ({"texture": np.uint64(2**63)}, f"texture: {2**63} is outside"),
     ],
 )
-def test_a_window_that_cannot_be_shown_is_named_with_its_value(one_texture, window, words):
-    with pytest.raises(ValueError, match=words):
-        one_texture.window(SEED, 0, *window)
+def test_a_value_out_of_range_is_an_error_that_names_it(one_texture, window, words):
+    with pytest.raises(SettingError, match=words):
+        one_texture.window(**({"height": 5, "width": 5} | window))
+
+
+@pytest.mark.parametrize("argument", ["height", "width", "top", "left", "seed"])
+def test_a_value_that_is_not_an_integer_is_a_type_error(one_texture, argument):
+    with pytest.raises(TypeError, match=f"{argument}: 5.0 is not an integer"):
+        one_texture.window(**({"height": 5, "width": 5} | {argument: 5.0}))
+
+
+@pytest.mark.parametrize("texture", [1.5, None, [[0.5, 0.5]], ["a", "b"], {"a": 1}])
+def test_a_texture_that_is_neither_integer_nor_name_nor_vector_is_a_type_error(plane, texture):
+    with pytest.raises(TypeError, match="texture: "):
+        plane.window(5, 5, texture=texture)
+
+
+@pytest.mark.parametrize(
+    "top, left, height, width",
+    [
+        (np.int32(2**31 - 5), np.int32(-(2**31)), np.uint8(100), np.uint8(250)),  # top + height overflows int32
+        (np.int8(-128), np.int8(127), np.uint8(60), np.int16(300)),
+        (np.int64(2**40), np.uint64(2**40), np.int64(40), np.int32(33)),
+    ],
+)
+def test_numpy_integers_near_their_limits_select_the_same_pixels(plane, top, left, height, width):
+    expected = plane.window(int(height), int(width), top=int(top), left=int(left), seed=11, texture=5)
+    found = plane.window(height, width, top=top, left=left, seed=np.uint8(11), texture=np.int16(5))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_numpy_integers_select_the_same_tile(plane):
+    still = TexturePlane(fold(tiny.generator(waves=0)), chunk_cells=TILE)
+    expected = still.tile(248, 120, top=-120, left=250, seed=3)
+    found = still.tile(np.uint8(248), np.int8(120), top=np.int8(-120), left=np.uint8(250), seed=np.int8(3))
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("kind", [tuple, list, np.array, lambda v: np.array(v, np.float32), tf.constant])
+def test_a_vector_may_be_a_tuple_a_list_or_an_array(plane, kind):
+    expected = plane.window(40, 40, texture=(0.5, -1.0))
+    np.testing.assert_array_equal(plane.window(40, 40, texture=kind([0.5, -1.0])), expected)
+
+
+def test_inside_a_tf_function_a_plane_raises_a_clear_error(plane):
+    @tf.function
+    def picture():
+        return plane.window(5, 5)
+
+    with pytest.raises(RuntimeError, match=r"called inside a tf\.function"):
+        picture()
+    with tf.Graph().as_default(), pytest.raises(RuntimeError, match=r"called inside a tf\.function"):
+        plane.vector(3)
+
+    @tf.function
+    def wrapped(top):
+        return tf.numpy_function(lambda top: plane.window(5, 5, top=top), [top], tf.uint8)
+
+    np.testing.assert_array_equal(wrapped(tf.constant(7)), plane.window(5, 5, top=7))
+
+
+FORKED = """
+import os
+from tests.support import tiny
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.plane import TexturePlane
+
+plane = TexturePlane(fold(tiny.generator()), chunk_cells=4)
+plane.window(8, 8)
+child = os.fork()
+if not child:
+    for call in (lambda: plane.window(8, 8), lambda: plane.window(8, 8, top=999), lambda: plane.tile(8, 8)):
+        try:
+            call()
+        except RuntimeError as error:
+            assert "forked after the plane was made" in str(error), error
+        else:
+            os._exit(1)
+    os._exit(0)
+print("child", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), plane.window(8, 8).shape)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_in_a_forked_process_a_plane_raises_a_clear_error_instead_of_hanging():
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == "child 0 (8, 8, 3)", done.stderr

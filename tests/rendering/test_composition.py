@@ -7,7 +7,8 @@ from PIL import Image
 from tests.support import tiny
 from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
-from tf_psgan.plane.plane import Plane
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.rendering import composition
 from tf_psgan.rendering.request import Request
 
@@ -16,7 +17,7 @@ SIDE = 8
 
 @pytest.fixture(scope="module")
 def plane():
-    return Plane(tiny.generator(global_channels=2, waves=0), chunk_cells=4, names={"rust": (0.5, -0.5)})
+    return TexturePlane(fold(tiny.generator(global_channels=2, waves=0)), chunk_cells=4, names={"rust": (0.5, -0.5)})
 
 
 def composed(plane, found=None, **settings):
@@ -89,7 +90,7 @@ def test_a_morph_lies_over_the_window(plane):
 
 @pytest.mark.parametrize("settings", [{"quilt": "2x2"}, {"morph": "1,2"}])
 def test_a_model_of_one_texture_has_nothing_to_blend(settings):
-    single = Plane(tiny.generator(waves=0), chunk_cells=4)
+    single = TexturePlane(fold(tiny.generator(waves=0)), chunk_cells=4)
     with pytest.raises(ValueError, match="the model has one texture only; choose a run with --global_channels"):
         composed(single, **settings)
 
@@ -100,7 +101,7 @@ def test_sixteen_wang_tiles_have_every_pair_of_edges_once_and_fit_their_neighbou
     assert len(edges) == 16
     assert len({tile.scene.seed for row in tiles for tile in row}) == 16
     rows = [
-        np.concatenate([plane.show(tile.scene, 0, 0, tile.height, tile.width) for tile in row], axis=1) for row in tiles
+        np.concatenate([plane.render(tile.scene, tile.height, tile.width) for tile in row], axis=1) for row in tiles
     ]
     assert np.concatenate(rows).shape == (192, 160, 3)
     for i in range(4):

@@ -8,7 +8,8 @@ import pytest
 from tests.support import tiny
 from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
-from tf_psgan.plane.plane import Plane
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.rendering.animation import paths
 
 SCENE = Scene(seed=4, field=texture_fields.Uniform(2))
@@ -17,7 +18,7 @@ SIDE = 8  # pixels of a cell
 
 @pytest.fixture(scope="module")
 def plane():
-    return Plane(tiny.generator(global_channels=2), chunk_cells=8)
+    return TexturePlane(fold(tiny.generator(global_channels=2)), chunk_cells=8)
 
 
 def test_a_drift_moves_by_its_share_of_the_way_to_the_nearest_pixel():
@@ -39,16 +40,18 @@ def test_half_pixels_make_even_steps():
 
 
 def test_a_frame_of_a_drift_is_the_window_at_that_place(plane):
-    wide = plane.show(SCENE, 0, -7, 24, 80)
+    wide = plane.render(SCENE, 24, 80, left=-7)
     for scene, top, left in paths.drift(SCENE, 5, 0, 33):
-        np.testing.assert_array_equal(plane.show(scene, top, left - 7, 24, 40), wide[:, left : left + 40])
+        np.testing.assert_array_equal(plane.render(scene, 24, 40, top=top, left=left - 7), wide[:, left : left + 40])
 
 
 def test_a_drift_once_around_a_torus_closes(plane):
     scene = Scene(seed=4, field=texture_fields.Uniform(2), rows=5, cols=6)
     turn = (5 * SIDE, 6 * SIDE)
-    first, *rest = (plane.show(*frame, *turn) for frame in paths.drift(scene, 4, *turn))
-    np.testing.assert_array_equal(plane.show(scene, *turn, *turn), first)  # the frame after the last
+    plan = paths.drift(scene, 4, *turn)
+    first, *rest = (plane.render(scene, *turn, top=top, left=left) for scene, top, left in plan)
+    after = plane.render(scene, *turn, top=turn[0], left=turn[1])  # the frame after the last
+    np.testing.assert_array_equal(after, first)
     assert all(np.abs(frame.astype(int) - first).mean() > 2 for frame in rest)
 
 
@@ -75,9 +78,9 @@ def test_the_weights_of_a_walk_sum_to_exactly_one_and_ease(frames):
 
 
 def test_a_walk_shows_each_texture_as_it_is_and_something_between(plane):
-    frames = [plane.show(scene, 0, 0, 40, 40) for scene, _, _ in paths.walk(SCENE, 4, (2, 9))]
-    np.testing.assert_array_equal(frames[0], plane.window(4, 2, 0, 0, 40, 40))
-    np.testing.assert_array_equal(frames[2], plane.window(4, 9, 0, 0, 40, 40))
+    frames = [plane.render(scene, 40, 40) for scene, _, _ in paths.walk(SCENE, 4, (2, 9))]
+    np.testing.assert_array_equal(frames[0], plane.window(40, 40, seed=4, texture=2))
+    np.testing.assert_array_equal(frames[2], plane.window(40, 40, seed=4, texture=9))
     np.testing.assert_array_equal(frames[1], frames[3])  # half way there, half way back
     assert np.abs(frames[1].astype(int) - frames[0]).mean() > 1
 
@@ -87,14 +90,14 @@ def test_a_change_begins_with_the_plane_itself_and_goes_once_around(plane):
     assert [scene.time for scene in scenes] == [0.0, 0.25, 0.5, 0.75]  # the next is 1, which is 0
     assert {scene.amount for scene in scenes} == {0.25}
     assert {scene.field for scene in scenes} == {SCENE.field}
-    frames = [plane.show(scene, 0, 0, 40, 40) for scene in scenes]
-    np.testing.assert_array_equal(frames[0], plane.show(SCENE, 0, 0, 40, 40))
+    frames = [plane.render(scene, 40, 40) for scene in scenes]
+    np.testing.assert_array_equal(frames[0], plane.render(SCENE, 40, 40))
     for one, other in itertools.combinations(frames, 2):
         assert np.abs(one.astype(int) - other).mean() > 1
 
 
 def test_a_change_closes_as_smoothly_as_it_runs(plane):
-    frames = [plane.show(scene, 0, 0, 40, 40).astype(int) for scene, _, _ in paths.change(SCENE, 32, 0.25)]
+    frames = [plane.render(scene, 40, 40).astype(int) for scene, _, _ in paths.change(SCENE, 32, 0.25)]
     steps = [np.abs(after - before).mean() for before, after in itertools.pairwise([*frames, frames[0]])]
     assert steps[-1] < 1.3 * max(steps[:-1])
 

@@ -59,7 +59,7 @@ def test_the_picture_is_the_window_of_the_plane_and_says_what_it_shows(run, tmp_
 
 
 def test_every_kind_of_file_shows_the_same_pixels(run, tmp_path):
-    expected = load_plane(run, "float32").window(texture=0, **WINDOW)
+    expected = load_plane(run, "float32").window(**WINDOW)
     rendered(run, tmp_path / "a.tif", **WINDOW)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif", key=0), expected)
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
@@ -95,7 +95,7 @@ def test_a_frame_of_a_pan_is_the_window_at_that_place(run, tmp_path):
         for i in range(4):
             image.seek(i)
             frame = np.asarray(image.convert("RGB")).astype(int)
-            there, elsewhere = (plane.window(0, 0, -10 * i, 20 * i + off, 32, 48).astype(int) for off in (0, 5))
+            there, elsewhere = (plane.window(32, 48, top=-10 * i, left=20 * i + off).astype(int) for off in (0, 5))
             assert np.abs(frame - there).mean() < 0.5 * np.abs(frame - elsewhere).mean()
 
 
@@ -115,7 +115,7 @@ def test_moving_pictures_move_and_close(many, tmp_path, animate):
 def test_a_stored_name_is_a_texture_and_an_old_one_is_told(many, tmp_path, capsys):
     rendered(many, tmp_path / "a.png", texture="rust", height=24, width=24)
     assert "found at step" not in capsys.readouterr().err
-    expected = load_plane(many, "float32").window(0, (0.5, -1.0, 0.75), 0, 0, 24, 24)
+    expected = load_plane(many, "float32").window(24, 24, texture=(0.5, -1.0, 0.75))
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), expected)
     rendered(many, tmp_path / "b.png", morph="moss,rust", height=24, width=24)
     assert "texture moss: found at step 2, the run is at step 3" in capsys.readouterr().err
@@ -130,11 +130,11 @@ def test_a_texture_like_a_picture_is_found_stored_and_shown(many, tmp_path, monk
         said = render.render(many, None, "float32", asked)
         assert said == "texture Old_wall_3: distance 1.50 (colour 0.020); two windows of the texture itself: 1.10"
         render.render(many, tmp_path / "a.png", "float32", asked)
-        expected = load_plane(many, "float32").window(0, "Old_wall_3", 0, 0, 24, 24)
+        expected = load_plane(many, "float32").window(24, 24, texture="Old_wall_3")
     finally:
         (many / "textures" / "Old_wall_3.json").unlink()
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), expected)
-    np.testing.assert_array_equal(expected, load_plane(many, "float32").window(0, liked.vector, 0, 0, 24, 24))
+    np.testing.assert_array_equal(expected, load_plane(many, "float32").window(24, 24, texture=liked.vector))
 
 
 @pytest.mark.parametrize(

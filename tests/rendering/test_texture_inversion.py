@@ -6,7 +6,8 @@ from tests.support import tiny
 from tf_psgan import geometry
 from tf_psgan.evaluation import texture_metrics
 from tf_psgan.latents import noise
-from tf_psgan.plane.plane import Plane
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.rendering import texture_inversion
 
 TEXTURE, CHANNELS = 5, 3
@@ -28,7 +29,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def picture(network):
-    return Plane(network).window(1, TEXTURE, 30, -70, 200, 180)
+    return TexturePlane(fold(network)).window(200, 180, top=30, left=-70, seed=1, texture=TEXTURE)
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +39,11 @@ def found(network, picture):
 
 
 def test_the_texture_of_a_picture_is_found(network, picture, found):
-    plane, known = Plane(network), texture_metrics.features([picture])
+    plane, known = TexturePlane(fold(network)), texture_metrics.features([picture])
 
     def far(texture):
-        return texture_inversion.distance(
-            texture_metrics.distances(known, texture_metrics.features([plane.window(77, texture, 0, 0, 200, 180)]))
-        )
+        window = plane.window(200, 180, seed=77, texture=texture)
+        return texture_inversion.distance(texture_metrics.distances(known, texture_metrics.features([window])))
 
     others = [far(texture) for texture in range(100, 110)]
     assert far(found[0].vector) < 1.1 * far(TEXTURE)
@@ -53,7 +53,7 @@ def test_the_texture_of_a_picture_is_found(network, picture, found):
 def test_a_known_vector_is_a_start_and_is_found_where_random_ones_lie_far(network, picture, monkeypatch):
     monkeypatch.setattr(texture_inversion, "RANDOM", 4)
     monkeypatch.setattr(texture_inversion, "STEPS", 4)
-    said, true = [], Plane(network).vector(TEXTURE)
+    said, true = [], TexturePlane(fold(network)).vector(TEXTURE)
     others = [np.full(CHANNELS, value, np.float32) for value in (-1.0, 1.0)]
     result = texture_inversion.search(network, picture, say=said.append, known=[*others, true])
     assert said[0].startswith("5 random and 3 known textures")
@@ -63,7 +63,8 @@ def test_a_known_vector_is_a_start_and_is_found_where_random_ones_lie_far(networ
 def test_the_vector_is_one_that_the_plane_takes_and_keeps(network, found):
     vector = found[0].vector
     assert len(vector) == CHANNELS and all(type(value) is float and -1 <= value <= 1 for value in vector)
-    np.testing.assert_array_equal(Plane(network).vector(vector), vector)  # float32 values: stored without loss
+    stored = TexturePlane(fold(network)).vector(vector)
+    np.testing.assert_array_equal(stored, vector)  # float32 values: stored without loss
 
 
 def test_the_distance_is_one_figure_of_the_three(found):
@@ -109,9 +110,9 @@ def test_a_trial_shows_what_the_plane_shows(network, picture):
     trial = texture_inversion._Trial(network, picture)
     key = noise.fold(12)
     windows = trial._windows(noise.global_vector(tf.constant([7, 8], tf.int64), CHANNELS), key).numpy()
-    plane, side, halo = Plane(network), windows.shape[1], geometry.HALO * network.pixels_per_cell
+    plane, side, halo = TexturePlane(fold(network)), windows.shape[1], geometry.HALO * network.pixels_per_cell
     for i, texture in enumerate((7, 8)):
-        expected = plane.window(int(noise.fold(key, i)), texture, halo, halo, side, side)
+        expected = plane.window(side, side, top=halo, left=halo, seed=int(noise.fold(key, i)), texture=texture)
         assert np.abs(windows[i] - expected).max() < 1
 
 

@@ -14,6 +14,7 @@ from tests.support.small_run import CONFIG, changed, save_generator
 from tf_psgan.config import DataConfig, TrainingConfig
 from tf_psgan.data import manifest
 from tf_psgan.data.manifest import Entry, Manifest
+from tf_psgan.plane.folded_generator import fold
 from tf_psgan.runs import run_folder
 from tf_psgan.runs.run_folder import FREE, RunFolder
 
@@ -198,7 +199,7 @@ def test_the_averaged_generator_of_a_run_comes_back(folder):
         np.testing.assert_array_equal(restored.numpy(), variable.numpy())
     window = dict(seed=1, texture=0, top=-3, left=5, height=20, width=30)
     plane = run_folder.load_plane(folder.path, "float32")
-    np.testing.assert_array_equal(plane.window(**window), run_folder.Plane(saved).window(**window))
+    np.testing.assert_array_equal(plane.window(**window), run_folder.TexturePlane(fold(saved)).window(**window))
 
 
 def test_a_run_without_a_checkpoint_has_no_generator(folder):

@@ -15,14 +15,14 @@ from tf_psgan.exporting.signatures import Limits
 from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
 from tf_psgan.plane.folded_generator import fold
-from tf_psgan.plane.plane import Plane
+from tf_psgan.plane.plane import TexturePlane
 
 CORNERS = (1, 7, 9, 30)
 
 
 @pytest.fixture(scope="module")
 def plane():
-    return Plane(tiny.generator(global_channels=3, waves=0))
+    return TexturePlane(fold(tiny.generator(global_channels=3, waves=0)))
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +36,11 @@ def server(plane, tmp_path_factory):
 
 def test_a_client_shows_the_pixels_of_the_plane(plane, server):
     with Client(server, "tiny") as client:
-        np.testing.assert_array_equal(client.window(3, 5, -9, 10**9, 40, 50), plane.window(3, 5, -9, 10**9, 40, 50))
-        np.testing.assert_array_equal(client.torus(3, 5, 64, 96), plane.torus(3, 5, 64, 96))
+        expected = plane.window(40, 50, top=-9, left=10**9, seed=3, texture=5)
+        np.testing.assert_array_equal(client.window(3, 5, -9, 10**9, 40, 50), expected)
+        np.testing.assert_array_equal(client.torus(3, 5, 64, 96), plane.tile(64, 96, seed=3, texture=5))
         field = texture_fields.Morph((CORNERS[:2], CORNERS[2:]), 0, 0, 200, 300)
-        whole = plane.show(Scene(3, field), 0, 0, 200, 300)
+        whole = plane.render(Scene(3, field), 200, 300)
         np.testing.assert_array_equal(client.morph(3, CORNERS, 200, 300), whole)
         part = client.picture(Morph(3, CORNERS, 200, 300, 50, 60, 70, 80))
         np.testing.assert_array_equal(part, whole[50:120, 60:140])
@@ -47,7 +48,7 @@ def test_a_client_shows_the_pixels_of_the_plane(plane, server):
 
 
 def test_encoded_pictures_hold_the_same_pixels(plane, server):
-    expected = plane.torus(3, 5, 64, 96)
+    expected = plane.tile(64, 96, seed=3, texture=5)
     with Client(server, "tiny") as client:
         with Image.open(BytesIO(client.encoded(Torus(3, 5, 64, 96), "png"))) as image:
             np.testing.assert_array_equal(np.array(image), expected)
@@ -57,7 +58,7 @@ def test_encoded_pictures_hold_the_same_pixels(plane, server):
 
 def test_a_picture_beyond_the_limits_is_one_picture(plane, server):
     view = Window(3, 5, -700, 100, 1300, 900)
-    expected = plane.window(3, 5, -700, 100, 1300, 900)
+    expected = plane.window(1300, 900, top=-700, left=100, seed=3, texture=5)
     with Client(server, "tiny", parallel=8) as client:
         np.testing.assert_array_equal(client.large(view), expected)
         with pytest.raises(Error, match=r"height: 1300 is outside 1 \.\. 600; choose a value inside") as caught:
@@ -82,7 +83,7 @@ def test_a_large_picture_is_of_one_version_while_versions_change(tmp_path):
     networks = [fold(tiny.generator(seed=seed)) for seed in (0, 1)]
     small = Limits(side=512)
     made = [saved_model.write(one, tmp_path / f"{i}", {}, {}, limits=small) for i, one in enumerate(networks)]
-    expected = [Plane(one).window(3, 0, 0, 0, 1100, 1100) for one in networks]
+    expected = [TexturePlane(fold(one)).window(1100, 1100, seed=3) for one in networks]
     model = tmp_path / "models" / "tiny"
     model.mkdir(parents=True)
     publish(made[0], model, 1)

@@ -27,7 +27,8 @@ from serving.refusals import STREAMS
 from tests.support import tiny
 from tests.support.malformed import malformed
 from tests.support.small_server import OPTIONS, WINDOW, export, predict, refusal, request, running
-from tf_psgan.plane.plane import Plane
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.plane import TexturePlane
 
 CLEAN = {"INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND", "RESOURCE_EXHAUSTED"}
 INSIDE = ("node", "{{", "Traceback", "session", ".py")
@@ -56,9 +57,9 @@ def no_internal_error(caplog):
 
 
 def test_a_window_is_the_planes(channel):
-    plane = Plane(tiny.generator(global_channels=3))
+    plane = TexturePlane(fold(tiny.generator(global_channels=3)))
     found = predict(channel, request())["image"]
-    np.testing.assert_array_equal(found, plane.window(3, 5, -9, 70, 40, 50))
+    np.testing.assert_array_equal(found, plane.window(40, 50, top=-9, left=70, seed=3, texture=5))
 
 
 def test_pictures_come_as_tensor_content_and_the_answer_says_what_made_it(channel):

@@ -22,7 +22,7 @@ from tests.support import tiny
 from tests.support.serving_settings import SERVING
 from tf_psgan.exporting import saved_model
 from tf_psgan.plane.folded_generator import fold
-from tf_psgan.plane.plane import Plane
+from tf_psgan.plane.plane import TexturePlane
 
 SMOKE = SERVING / "smoke.sh"
 needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="no curl here")
@@ -137,7 +137,7 @@ def test_the_script_gets_the_planes_picture_and_takes_the_server_down(tmp_path, 
     assert re.search(r"a height of 0 is refused: .*height: 0 is outside 1 \.\. ", done.stdout)
     with Image.open(tmp_path / "smoke.png") as picture:
         found = np.asarray(picture)
-    expected = Plane(network).window(1, 0, -100, 10**9, 512, 384)
+    expected = TexturePlane(fold(network)).window(512, 384, top=-100, left=10**9, seed=1)
     assert found.shape == expected.shape and np.abs(found.astype(int) - expected).max() <= 1
     started, *_, removed = (tmp_path / "docker.log").read_text().splitlines()
     assert f"{folder}:/models/tiny:ro" in started and "--model_base_path=/models/tiny" in started

@@ -105,7 +105,7 @@ def test_a_run_knows_each_picture_by_number_and_by_name(tmp_path, pictures):
     assert list(stored) == ["_2_b", "a", "c"] and {texture.step for texture in stored.values()} == {None}
     plane = load_plane(folder.path, "float32")
     for number, name in enumerate(("a", "_2_b", "c")):
-        by_name, by_number = (plane.window(0, texture, 0, 0, 40, 40) for texture in (name, number))
+        by_name, by_number = (plane.window(40, 40, texture=texture) for texture in (name, number))
         np.testing.assert_array_equal(by_name, by_number)
     for number, path in enumerate(pictures):
         own = wave_initialisation.initial_wave_numbers([np.asarray(Image.open(path))], CONFIG.model, "source", 8)

@@ -9,7 +9,8 @@ import pytest
 from tests.support import tiny
 from tests.support.small_run import CONFIG
 from tf_psgan.evaluation.evaluator import Sources
-from tf_psgan.plane.plane import Plane
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.training.preview import Preview, wave_lengths
 
@@ -18,8 +19,8 @@ def test_samples_are_windows_of_other_seeds_and_textures(tmp_path):
     training = dataclasses.replace(CONFIG.training, samples=3, sample_pixels=64)
     preview = Preview(Sources(("a.png",), (np.zeros((64, 64, 3), np.uint8),)), training, RunFolder(tmp_path))
     network = tiny.generator(global_channels=4)
-    made, plane = preview.samples(network), Plane(network)
-    expected = [plane.window(seed=i, texture=i, top=0, left=0, height=64, width=64) for i in range(3)]
+    made, plane = preview.samples(network), TexturePlane(fold(network))
+    expected = [plane.window(64, 64, seed=i, texture=i) for i in range(3)]
     np.testing.assert_array_equal(made, expected)
     assert not np.array_equal(made[0], made[1])
 

@@ -207,8 +207,7 @@ def _use(draft: Draft) -> list[str]:
         '                                     height=extent(512), width=extent(512))["image"]',
         "```",
         "",
-        f'With tf_psgan: `load_plane("{name}/{draft.target.name}").window(seed=0, texture=0, top=0, left=0, '
-        "height=512, width=512)`.",
+        f'With tf_psgan: `load_plane("{name}/{draft.target.name}").window(height=512, width=512, seed=0, texture=0)`.',
         "",
     ]
 

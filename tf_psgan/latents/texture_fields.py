@@ -1,37 +1,62 @@
-"""Global fields: which textures a picture shows where, and with which weights.
+"""Texture fields: which textures a plane has where, and with which weights.
 
-A field is a set of textures with weights that sum to 1 at every cell of the plane. The plane
-blends the textures' global vectors and their waves, not their wave numbers: each texture's
-waves stay coherent, so that nothing jumps or chirps. Where one weight is 1 the picture is that
-texture's own plane. NumPy only; weights are taken at the middle of a cell.
+A field assigns every cell of the plane a set of textures with weights that sum to 1. The plane blends the global
+vectors of the textures and their waves, not their wave numbers: the waves of each texture stay coherent, without the
+jumps and chirps of interpolated wave numbers. Where one weight is 1 the picture equals the plane of that texture.
+Weights are evaluated at the centres of cells, with NumPy.
 """
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol, SupportsIndex
 
 import numpy as np
 
-Texture = int | str | tuple[float, ...]
-"""A number, a name stored in the run, or a global vector in [-1, 1]."""
+from tf_psgan.latents.arguments import int64, integer
 
-Share = tuple[Texture, np.ndarray]
-"""A texture and its weight, float32 [rows, cols] in [0, 1]."""
+Texture = int | str | tuple[float, ...]
+"""A texture in its stored form: a number, the name of a stored texture, or a global vector in [-1, 1]."""
+
+AnyTexture = SupportsIndex | str | Sequence[float] | np.ndarray
+"""A texture as callers may give it: also NumPy integers, lists and arrays."""
+
+Weighted = tuple[Texture, np.ndarray]
+"""A texture and its weight at each cell, float32 [rows, cols] in [0, 1]."""
+
+
+def texture(value: AnyTexture) -> Texture:
+    """A texture in its stored form, hashable and without NumPy's types.
+
+    Args:
+      value: any int64, a name, or a global vector as list, tuple or array [global channels].
+
+    Raises:
+      SettingError: an integer that does not fit int64.
+      TypeError: anything else.
+    """
+    if isinstance(value, str):
+        return value
+    array: Any = np.asarray(value)
+    if array.ndim == 0:
+        return int64("texture", value)  # type: ignore[arg-type]
+    if array.ndim > 1 or array.dtype.kind not in "iuf":
+        raise TypeError(f"texture: {value!r} is not a vector; give an integer, a name, or a list of numbers.")
+    return tuple(float(number) for number in array)
 
 
 class Field(Protocol):
-    """Which textures stand where."""
+    """Which textures the plane has where."""
 
     @property
     def textures(self) -> tuple[Texture, ...]:
-        """Every texture that the field can show."""
+        """Every texture of the field."""
 
-    def shares(self, rows: np.ndarray, cols: np.ndarray, side: int) -> list[Share]:
-        """The textures that show in a window of cells, each with its weight.
+    def weights(self, rows: np.ndarray, cols: np.ndarray, pixels_per_cell: int) -> list[Weighted]:
+        """The textures in a window of cells, each with its weight.
 
         Args:
-          rows, cols: int64 cells, in any order.
-          side: pixels of a cell.
+          rows, cols: int64 [rows] and [cols], cells in any order.
+          pixels_per_cell: side of a cell in pixels.
         """
 
 
@@ -45,29 +70,34 @@ class Mix:
 
     parts: tuple[tuple[Texture, float], ...]
 
+    def __post_init__(self) -> None:
+        """Brings the textures into their stored form."""
+        object.__setattr__(self, "parts", tuple((texture(part), float(weight)) for part, weight in self.parts))
+
     @property
     def textures(self) -> tuple[Texture, ...]:
-        """Those with a weight above 0."""
-        return tuple(texture for texture, weight in self.parts if weight)
+        """The textures with a weight above 0."""
+        return tuple(part for part, weight in self.parts if weight)
 
-    def shares(self, rows: np.ndarray, cols: np.ndarray, side: int) -> list[Share]:
+    def weights(self, rows: np.ndarray, cols: np.ndarray, pixels_per_cell: int) -> list[Weighted]:
         """See `Field`."""
         extent = (len(rows), len(cols))
-        return [(texture, np.full(extent, weight, np.float32)) for texture, weight in self.parts if weight]
+        return [(part, np.full(extent, weight, np.float32)) for part, weight in self.parts if weight]
 
 
-def Uniform(texture: Texture = 0) -> Mix:
+def Uniform(value: AnyTexture = 0) -> Mix:
     """One texture everywhere."""
-    return Mix(((texture, 1.0),))
+    return Mix(((texture(value), 1.0),))
 
 
 @dataclasses.dataclass(frozen=True)
 class Morph:
-    """Textures at the knots of a grid laid over a picture, blended bilinearly between them.
+    """Textures at the knots of a grid laid over a picture, with bilinear interpolation between them.
 
     Args:
-      knots: rows of textures, all of one length: two rows of two are a picture's four corners, one row is a line.
-      top, left, height, width: the picture in pixels; beyond it its edge goes on.
+      knots: rows of textures, all of one length: two rows of two are the four corners of a picture, one row is a line.
+      top, left: first row and column of the picture on the plane, in pixels.
+      height, width: extent of the picture in pixels. Beyond it the weights of its edge continue.
     """
 
     knots: tuple[tuple[Texture, ...], ...]
@@ -76,15 +106,20 @@ class Morph:
     height: int
     width: int
 
+    def __post_init__(self) -> None:
+        """Brings the textures into their stored form, and NumPy's integers into Python's."""
+        object.__setattr__(self, "knots", tuple(tuple(texture(knot) for knot in row) for row in self.knots))
+        _check_picture(self)
+
     @property
     def textures(self) -> tuple[Texture, ...]:
         """The knots, row by row."""
-        return tuple(texture for row in self.knots for texture in row)
+        return tuple(knot for row in self.knots for knot in row)
 
-    def shares(self, rows: np.ndarray, cols: np.ndarray, side: int) -> list[Share]:
+    def weights(self, rows: np.ndarray, cols: np.ndarray, pixels_per_cell: int) -> list[Weighted]:
         """See `Field`."""
-        down = _hats((rows + 0.5) * side, self.top, self.height, len(self.knots))
-        right = _hats((cols + 0.5) * side, self.left, self.width, len(self.knots[0]))
+        down = _hats((rows + 0.5) * pixels_per_cell, self.top, self.height, len(self.knots))
+        right = _hats((cols + 0.5) * pixels_per_cell, self.left, self.width, len(self.knots[0]))
         return [
             (self.knots[i][j], (down[i][:, np.newaxis] * right[j]).astype(np.float32))
             for i in np.flatnonzero(down.any(axis=1))
@@ -97,11 +132,12 @@ class Painting:
     """A map of labels laid over a picture; each label is a texture, borders are soft.
 
     Args:
-      labels: integers [rows, cols], places in `palette`; stretched over the picture.
-      palette: the textures that the labels name.
-      border: pixels over which one texture goes over into the next, a cell at least.
-      top, left, height, width: the picture in pixels. Beyond it the map's edge goes on.
-      wrap: across, down: along which axes the map begins anew instead, as on a torus.
+      labels: integers [map rows, map cols], indices into `palette`; the map is stretched over the picture.
+      palette: the textures of the labels.
+      border: width in pixels of the transition from one texture to the next, at least a cell.
+      top, left: first row and column of the picture on the plane, in pixels.
+      height, width: extent of the picture in pixels. Beyond it the labels of its edge continue.
+      wrap: (rows, cols): whether the map repeats along an axis instead, as on a torus.
     """
 
     labels: np.ndarray
@@ -113,41 +149,53 @@ class Painting:
     width: int
     wrap: tuple[bool, bool] = (False, False)
 
+    def __post_init__(self) -> None:
+        """Brings the textures into their stored form, and NumPy's integers into Python's."""
+        object.__setattr__(self, "palette", tuple(texture(entry) for entry in self.palette))
+        object.__setattr__(self, "border", integer("border", self.border, 0, 2**40))
+        _check_picture(self)
+
     @property
     def textures(self) -> tuple[Texture, ...]:
-        """Those of the palette that the map uses."""
+        """The textures of the palette that the map uses."""
         return tuple(self.palette[label] for label in np.unique(self.labels))
 
-    def shares(self, rows: np.ndarray, cols: np.ndarray, side: int) -> list[Share]:
-        """See `Field`. A label's weight is its share of the square of `border` pixels around a cell's middle."""
-        down, at_rows = self._counts(rows, side, 0)
-        right, at_cols = self._counts(cols, side, 1)
-        part = self.labels[np.ix_(at_rows, at_cols)]
+    def weights(self, rows: np.ndarray, cols: np.ndarray, pixels_per_cell: int) -> list[Weighted]:
+        """See `Field`. The weight of a label is its share of the square of `border` pixels around a cell's centre."""
+        down, map_rows = self._counts(rows, pixels_per_cell, 0)
+        right, map_cols = self._counts(cols, pixels_per_cell, 1)
+        part = self.labels[np.ix_(map_rows, map_cols)]
         area = down[0].sum() * right[0].sum()
-        # Counts are whole numbers: where there is one label only its weight is exactly 1.
+        # Counts are whole numbers: where there is a single label its weight is exactly 1.
         return [
             (self.palette[label], (down @ (part == label) @ right.T / area).astype(np.float32))
             for label in np.unique(part)
         ]
 
-    def _counts(self, cells: np.ndarray, side: int, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    def _counts(self, cells: np.ndarray, pixels_per_cell: int, axis: int) -> tuple[np.ndarray, np.ndarray]:
         """How many pixels of each cell's stretch fall on each line of the map: [cells, lines]; and those lines."""
         extent, first = ((self.height, self.top), (self.width, self.left))[axis]
-        half = max(self.border, side) // 2
-        pixels = cells[:, np.newaxis] * side + side // 2 + np.arange(-half, half) - first
+        half = max(self.border, pixels_per_cell) // 2
+        pixels = cells[:, np.newaxis] * pixels_per_cell + pixels_per_cell // 2 + np.arange(-half, half) - first
         pixels = pixels % extent if self.wrap[axis] else np.clip(pixels, 0, extent - 1)
-        lines, place = np.unique(pixels * self.labels.shape[axis] // extent, return_inverse=True)
+        lines, index = np.unique(pixels * self.labels.shape[axis] // extent, return_inverse=True)
         counts = np.zeros((len(cells), len(lines)))
-        np.add.at(counts, (np.arange(len(cells))[:, np.newaxis], place.reshape(pixels.shape)), 1)
+        np.add.at(counts, (np.arange(len(cells))[:, np.newaxis], index.reshape(pixels.shape)), 1)
         return counts, lines
 
 
-def quilt(textures: Sequence[Texture], rows: int, cols: int) -> tuple[np.ndarray, tuple[Texture, ...]]:
-    """Labels [rows, cols] and palette of a quilt: each block another texture, in reading order, over and over."""
-    return np.arange(rows * cols).reshape(rows, cols) % len(textures), tuple(textures)
+def quilt(textures: Sequence[AnyTexture], rows: int, cols: int) -> tuple[np.ndarray, tuple[Texture, ...]]:
+    """Labels [rows, cols] and palette of a quilt: blocks take the textures in reading order, over and over."""
+    labels = np.arange(rows * cols).reshape(rows, cols) % len(textures)
+    return labels, tuple(texture(value) for value in textures)
+
+
+def _check_picture(field: Morph | Painting) -> None:
+    for name, low in (("top", -(2**62)), ("left", -(2**62)), ("height", 1), ("width", 1)):
+        object.__setattr__(field, name, integer(name, getattr(field, name), low, 2**62))
 
 
 def _hats(pixels: np.ndarray, first: int, extent: int, knots: int) -> np.ndarray:
-    """Linear interpolation's weights of knots spread evenly from end to end: [knots, pixels], sum 1."""
-    place = np.clip((pixels - first) / extent, 0.0, 1.0) * (knots - 1)
-    return np.maximum(1.0 - np.abs(place - np.arange(knots)[:, np.newaxis]), 0.0)
+    """Weights of linear interpolation between knots spread evenly from end to end: [knots, pixels], sum 1."""
+    position = np.clip((pixels - first) / extent, 0.0, 1.0) * (knots - 1)
+    return np.maximum(1.0 - np.abs(position - np.arange(knots)[:, np.newaxis]), 0.0)

@@ -1,51 +1,59 @@
-"""The plane: one question, "show me this window", and the same pixels whoever asks, in any order.
+"""The texture plane: an infinite picture of which any window can be computed.
 
-A texture is a function on an infinite plane: (model, scene) -> a colour at every integer
-pixel, negative coordinates included. A convolution's summation order follows its shape, so
-the last bits of a pixel would depend on the window's size. The plane is therefore made in
-tiles of one fixed shape on a fixed grid, and every window is put together from them. Exact
-tiles, blends and loops are other scenes of the same plane.
+A texture is a function on an infinite plane: (generator, scene) -> a colour at every integer pixel, negative
+coordinates included. Any window, requested in any order, has bit-identical pixels where windows overlap. The summation
+order of a convolution depends on the shape of its input, so the last bits of a pixel would depend on the extent of the
+window. The plane is therefore computed in chunks of one fixed shape on a fixed grid, and every window is assembled from
+chunks. Seamless tiles, blends of textures and animated noise are other scenes of the same plane.
 """
 
 import collections
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 import tensorflow as tf
 
 from tf_psgan import geometry
+from tf_psgan.errors import InputError, SettingError
 from tf_psgan.latents import noise, texture_fields, torus, waves
+from tf_psgan.latents.arguments import int64, integer
 from tf_psgan.latents.scene import CORNER, Scene
-from tf_psgan.networks.generator import SpatialGenerator
 from tf_psgan.plane import chunks
-from tf_psgan.plane.folded_generator import FoldedGenerator, fold
+from tf_psgan.plane.folded_generator import FoldedGenerator
 
 MAX_PIXEL = 2**40
 """Largest distance of a window from the origin, in pixels; far beyond any screen, safely inside int64."""
 
 RECENT_CHUNKS = 64
-"""Tiles that are kept, 50 MB: windows that follow each other mostly overlap."""
+"""Chunks kept in memory, 50 MB: successive windows mostly overlap."""
+
+_AXES = ("x", "y", "xy")
 
 
-class Plane:
-    """A trained generator's textures as infinite planes. May be asked from several threads.
+class TexturePlane:
+    """The textures of a trained generator as infinite planes.
+
+    Methods may be called from several threads. A plane cannot be used inside a `tf.function`, nor in a process that was
+    forked after the plane was made: TensorFlow's threads do not survive a fork. Such calls raise RuntimeError.
 
     Args:
-      generator: folded, or with its batch statistics settled; what it learns later does not show.
-      chunk_cells: side of a tile in cells, 0 for `tiles.CHUNK_PIXELS`; planes of different tiles may differ in the last
-        bit.
-      names: global vectors that may be asked for by name.
+      folded: the generator, with batch norm folded into the kernels.
+      names: stored textures: global vectors, each of [global channels] numbers in [-1, 1], by name.
+      chunk_cells: side of a chunk in cells, 0 for `chunks.CHUNK_PIXELS`; planes of different chunks may differ in the
+        last bit of an 8-bit value.
     """
 
     def __init__(
         self,
-        generator: SpatialGenerator | FoldedGenerator,
-        chunk_cells: int = 0,
+        folded: FoldedGenerator,
         names: Mapping[str, Sequence[float]] | None = None,
+        *,
+        chunk_cells: int = 0,
     ) -> None:
-        self.folded = generator if isinstance(generator, FoldedGenerator) else fold(generator)
+        self.folded = folded
         self.config = self.folded.config
         self.pixels_per_cell = self.folded.pixels_per_cell
         self.chunk_cells = chunk_cells or chunks.cells(self.pixels_per_cell)
@@ -53,55 +61,102 @@ class Plane:
         self._anchors: dict[tuple[texture_fields.Texture, int, int], tuple[np.ndarray, np.ndarray]] = {}
         self._recent: collections.OrderedDict[tuple[Scene, int, int], np.ndarray] = collections.OrderedDict()
         self._lock = threading.Lock()
+        self._process = os.getpid()
 
     def window(
-        self, seed: int, texture: texture_fields.Texture, top: int, left: int, height: int, width: int
+        self,
+        height: SupportsIndex,
+        width: SupportsIndex,
+        *,
+        top: SupportsIndex = 0,
+        left: SupportsIndex = 0,
+        seed: SupportsIndex = 0,
+        texture: texture_fields.AnyTexture = 0,
     ) -> np.ndarray:
         """The pixels of a window of one texture.
 
         Args:
+          height, width: extent in pixels, 1 to `MAX_PIXEL`.
+          top, left: the window's first row and column on the plane, in pixels, -`MAX_PIXEL` to `MAX_PIXEL`.
           seed: which plane; any int64.
-          texture: which global vector: any int64, a name, or the vector itself. Models without global channels have
-            only one texture.
-          top, left: the window's first pixel; any integers within `MAX_PIXEL`.
-          height, width: extent in pixels, at least 1.
+          texture: which global vector: any int64, the name of a stored texture, or the vector itself, [global channels]
+            numbers in [-1, 1] as list, tuple or array. Models without global channels have a single texture.
 
         Returns:
-          uint8 [height, width, 3].
+          uint8 [height, width, 3], red first.
 
         Raises:
-          ValueError: an extent below 1, or another value out of range.
+          InputError: a value out of range, or a texture that does not exist.
+          TypeError: an argument of another type; integers may be NumPy integers.
+          RuntimeError: called inside a `tf.function`, or in a process forked after the plane was made.
         """
-        return self.show(Scene(seed, texture_fields.Uniform(texture)), top, left, height, width)
+        scene = Scene(int64("seed", seed), texture_fields.Uniform(texture))
+        return self.render(scene, height, width, top=top, left=left)
 
-    def torus(
-        self, seed: int, texture: texture_fields.Texture, height: int, width: int, top: int = 0, left: int = 0
+    def tile(
+        self,
+        height: SupportsIndex,
+        width: SupportsIndex,
+        *,
+        axes: str = "xy",
+        seed: SupportsIndex = 0,
+        texture: texture_fields.AnyTexture = 0,
+        top: SupportsIndex = 0,
+        left: SupportsIndex = 0,
     ) -> np.ndarray:
-        """An exact tile: a picture whose right edge goes on at its left edge and whose bottom goes on at its top.
+        """A seamless tile: a picture that continues at its opposite edge, exactly.
+
+        Each wave number is moved to the nearest one that closes on the tile (`torus.snap`).
 
         Args:
+          height, width: extent in pixels, multiples of `pixels_per_cell` along the seamless axes.
+          axes: the seamless axes: "x" (left and right edge meet), "y" (top and bottom edge meet) or "xy".
           seed, texture: as for `window`.
-          height, width: extent in pixels, multiples of `pixels_per_cell`.
-          top, left: the tile's pixel that comes first; the picture is rolled by as much.
+          top, left: the pixel of the plane that comes first; along a seamless axis it rolls the picture.
 
         Returns:
-          uint8 [height, width, 3].
+          uint8 [height, width, 3], red first.
 
         Raises:
-          ValueError: a value out of range, or an extent that the texture's waves do not fit (`torus.strain`).
+          InputError: as `window`; an extent that is not a multiple of `pixels_per_cell`, or one to which the texture's
+            waves cannot be fitted without a visible change (`torus.strain`).
+          TypeError, RuntimeError: as `window`.
         """
-        rows, cols = self.cells("height", height), self.cells("width", width)
-        scene = Scene(seed, texture_fields.Uniform(texture), rows, cols)
+        if axes not in _AXES:
+            raise SettingError(
+                "axes", f"{axes!r} is not a choice of axes", f"give one of {', '.join(_AXES)}", value=axes,
+                settings=("axes",),
+            )  # fmt: skip
+        rows = self.cells("height", height) if "y" in axes else 0
+        cols = self.cells("width", width) if "x" in axes else 0
+        scene = Scene(int64("seed", seed), texture_fields.Uniform(texture), rows, cols)
         self.check_fit(scene)
-        return self.show(scene, top, left, height, width)
+        return self.render(scene, height, width, top=top, left=left)
 
-    def show(self, scene: Scene, top: int, left: int, height: int, width: int) -> np.ndarray:
-        """The pixels of a window of a scene: uint8 [height, width, 3]; ValueError as `window`."""
-        scene.check()
-        for name, value, low in (("height", height, 1), ("width", width, 1), ("top", top, None), ("left", left, None)):
-            low = -MAX_PIXEL if low is None else low
-            if not low <= value <= MAX_PIXEL:
-                raise ValueError(f"{name}: {value} is outside {low} .. {MAX_PIXEL}; choose a value inside.")
+    def render(
+        self,
+        scene: Scene,
+        height: SupportsIndex,
+        width: SupportsIndex,
+        *,
+        top: SupportsIndex = 0,
+        left: SupportsIndex = 0,
+    ) -> np.ndarray:
+        """The pixels of a window of a scene.
+
+        Args:
+          scene: seed, textures and topology of the plane.
+          height, width, top, left: as for `window`.
+
+        Returns:
+          uint8 [height, width, 3], red first.
+
+        Raises:
+          InputError, TypeError, RuntimeError: as `window`.
+        """
+        self._check_context()
+        height, width = integer("height", height, 1, MAX_PIXEL), integer("width", width, 1, MAX_PIXEL)
+        top, left = integer("top", top, -MAX_PIXEL, MAX_PIXEL), integer("left", left, -MAX_PIXEL, MAX_PIXEL)
         for texture in scene.field.textures:
             self._anchor(texture, scene.rows, scene.cols)
         side = self.chunk_cells * self.pixels_per_cell
@@ -109,70 +164,92 @@ class Plane:
         across = list(_runs(left, width, side, scene.cols * self.pixels_per_cell))
         for down, row, from_row, rows in _runs(top, height, side, scene.rows * self.pixels_per_cell):
             for right, col, from_col, cols in across:
-                part = self.tile(scene, row, col)[from_row : from_row + rows, from_col : from_col + cols]
+                part = self.chunk(scene, row, col)[from_row : from_row + rows, from_col : from_col + cols]
                 picture[down : down + rows, right : right + cols] = part
         return picture
 
-    def tile(self, scene: Scene, row: int, col: int) -> np.ndarray:
-        """Tile (row, col) of a scene's grid, read-only uint8 [side, side, 3], side = chunk_cells * pixels_per_cell.
+    def chunk(self, scene: Scene, row: int, col: int) -> np.ndarray:
+        """Chunk (row, col) of a scene's grid, read-only uint8 [side, side, 3], side = chunk_cells * pixels_per_cell.
 
-        On a torus tiles lie from its first cell on; what lies beyond its last one goes on for the halo only.
+        On a torus the grid starts at the first cell of the torus; a chunk may extend beyond its last cell, where its
+        pixels are not used.
         """
+        self._check_context()
         key = (scene, row, col)
         with self._lock:
             if key in self._recent:
                 self._recent.move_to_end(key)
                 return self._recent[key]
-        made = self._paint(self._latents(scene, row, col)).numpy()
-        made.setflags(write=False)
+        pixels = self._paint(self._latents(scene, row, col)).numpy()
+        pixels.setflags(write=False)
         with self._lock:
-            self._recent[key] = made
+            self._recent[key] = pixels
             while len(self._recent) > RECENT_CHUNKS:
                 self._recent.popitem(last=False)
-        return made
+        return pixels
 
     def latents(self, scene: Scene, row: int, col: int) -> np.ndarray:
-        """What the network sees of tile (row, col): float32 [cells, cells, channels], with two cells more on each side.
+        """The network's input for chunk (row, col) of a scene's grid, with a halo of two cells on each side.
 
         Local noise, the blended global vectors and the blended waves, in this order.
+
+        Returns:
+          float32 [chunk_cells + 4, chunk_cells + 4, channels], in [-1, 1].
         """
+        self._check_context()
         return self._latents(scene, row, col).numpy()[0]
 
-    def vector(self, texture: texture_fields.Texture) -> np.ndarray:
-        """A texture's global vector, float32 [global channels].
+    def vector(self, texture: texture_fields.AnyTexture) -> np.ndarray:
+        """The global vector of a texture, float32 [global channels].
 
         Raises:
-          ValueError: an unknown name, or a number or a vector out of range.
+          InputError: an unknown name, or a number or a vector out of range.
+          TypeError, RuntimeError: as `window`.
         """
+        self._check_context()
+        found = texture_fields.texture(texture)
         channels = self.config.global_channels
-        if isinstance(texture, str):
-            if texture not in self.names:
+        if isinstance(found, str):
+            if found not in self.names:
                 stored = ", ".join(sorted(self.names)) or "none"
-                raise ValueError(f"texture: {texture!r} is no number and no stored name (there: {stored}); choose one.")
-            texture = tuple(self.names[texture])
-        if isinstance(texture, tuple):
-            if len(texture) != channels or not all(-1.0 <= value <= 1.0 for value in texture):
-                raise ValueError(f"texture: a vector of {len(texture)}; give {channels} numbers from -1 to 1.")
-            return np.asarray(texture, np.float32)
-        if not -(2**63) <= texture < 2**63:
-            raise ValueError(f"texture: {texture} is outside {-(2**63)} .. {2**63 - 1}; choose a value inside.")
-        return noise.global_vector(int(texture), channels).numpy()
+                problem = f"{found!r} is neither a number nor the name of a stored texture (stored: {stored})"
+                raise SettingError("texture", problem, "choose one of them", value=found, settings=("texture",))
+            found = tuple(self.names[found])
+        if isinstance(found, int):
+            return noise.global_vector(found, channels).numpy()
+        if len(found) != channels or not all(-1.0 <= value <= 1.0 for value in found):
+            problem, allowed = f"a vector of {len(found)} numbers", f"give {channels} numbers from -1 to 1"
+            raise SettingError("texture", problem, allowed, value=found, settings=("texture",))
+        return np.asarray(found, np.float32)
 
-    def wave_numbers(self, texture: texture_fields.Texture) -> np.ndarray:
-        """A texture's wave numbers on the endless plane, float64 [waves, 2] radians per cell."""
+    def wave_numbers(self, texture: texture_fields.AnyTexture) -> np.ndarray:
+        """The wave numbers of a texture on the endless plane, float64 [waves, 2], radians per cell, (row, col) last."""
         return self.folded.wave_numbers(self.vector(texture))
 
-    def cells(self, name: str, pixels: int) -> int:
-        """How many cells a torus of so many pixels has along an axis; ValueError where that is no whole number."""
-        side = self.pixels_per_cell
-        if pixels < side or pixels % side:
-            below, above = max(side, pixels // side * side), (max(pixels, 0) // side + 1) * side
+    def cells(self, name: str, pixels: SupportsIndex) -> int:
+        """The extent in cells of a torus along an axis.
+
+        Args:
+          name: of the axis for the error, "height" or "width".
+          pixels: extent in pixels.
+
+        Raises:
+          SettingError: `pixels` is not a positive multiple of `pixels_per_cell`.
+        """
+        side, pixels = self.pixels_per_cell, integer(name, pixels, 1, MAX_PIXEL)
+        if pixels % side:
+            below, above = max(side, pixels // side * side), (pixels // side + 1) * side
             near = f"{below} or {above}" if below < above else f"{above}"
-            raise ValueError(f"{name}: {pixels} is no multiple of the model's cell of {side} pixels; give {near}.")
+            problem = f"{pixels} is not a multiple of the model's cell of {side} pixels"
+            raise SettingError(name, problem, f"give {near}", value=pixels, settings=(name,))
         return pixels // side
 
     def check_fit(self, scene: Scene) -> None:
-        """Raises ValueError with the nearest good extents where a torus would change the look of a texture's waves."""
+        """Checks that the waves of a scene's textures fit its torus without a visible change.
+
+        Raises:
+          InputError: they do not; names the nearest extents that fit (`torus.strain`).
+        """
         numbers = {texture: self.wave_numbers(texture) for texture in scene.field.textures}
         strains = {texture: torus.strain(found, scene.rows, scene.cols) for texture, found in numbers.items()}
         worst = max(strains, key=strains.__getitem__)
@@ -182,17 +259,33 @@ class Plane:
         good = torus.good_extents(list(numbers.values()), scene.rows, scene.cols, least)
         side = self.pixels_per_cell
         near = ", ".join("x".join(str(n * side) for n in extent if n) for extent in good) or "none within 64 cells"
-        asked = "x".join(str(n * side) for n in (scene.rows, scene.cols) if n)
+        pixels = "x".join(str(n * side) for n in (scene.rows, scene.cols) if n)
         which = "the texture" if len(numbers) == 1 else f"texture {worst}"
-        raise ValueError(
-            f"tile: {asked} pixels would bend the waves of {which} {strains[worst]:.1f} times as far as its look "
-            f"bears; the nearest extents that do not: {near}."
+        raise InputError(
+            "tile",
+            f"{pixels} pixels would distort the waves of {which} {strains[worst]:.1f} times more than allowed",
+            f"the nearest extents that fit: {near}",
+            value=(scene.rows * side, scene.cols * side),
+            settings=("height", "width"),
         )
 
-    def _anchor(self, texture: texture_fields.Texture, rows: int, cols: int) -> tuple[np.ndarray, np.ndarray]:
-        """A texture's global vector [channels] and wave numbers in fixed-point turns [waves, 2].
+    def _check_context(self) -> None:
+        """Raises RuntimeError where TensorFlow would hang or give a symbolic tensor."""
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "TexturePlane: this process was forked after the plane was made, and TensorFlow does not work across a "
+                "fork; load the plane inside a process started by 'spawn' or 'forkserver'."
+            )
+        if not tf.executing_eagerly():
+            raise RuntimeError(
+                "TexturePlane: called inside a tf.function or another graph, where its pixels are not known; call it "
+                "outside, or wrap the call in tf.numpy_function."
+            )
 
-        Computed once and kept: far from the origin the slightest other wave number is another phase.
+    def _anchor(self, texture: texture_fields.Texture, rows: int, cols: int) -> tuple[np.ndarray, np.ndarray]:
+        """The global vector [channels] of a texture and its wave numbers in fixed-point turns [waves, 2].
+
+        Computed once and kept: far from the origin the slightest difference in a wave number is another phase.
         """
         key = (texture if self.config.global_channels else 0, rows, cols)
         if key not in self._anchors:
@@ -202,7 +295,7 @@ class Plane:
         return self._anchors[key]
 
     def _latents(self, scene: Scene, row: int, col: int) -> tf.Tensor:
-        """The latents of a tile with its halo: [1, extent, extent, channels]."""
+        """The latents of a chunk with its halo: [1, extent, extent, channels]."""
         extent = self.chunk_cells + 2 * geometry.HALO
         first = row * self.chunk_cells - geometry.HALO, col * self.chunk_cells - geometry.HALO
         rows, cols = scene.wrapped(*first, extent)
@@ -210,14 +303,14 @@ class Plane:
         wave_seed = seeds[0, 0]
         if scene.edges is not None:
             corner = noise.edge(CORNER, 0)
-            # Edges across from each other are one edge of two tiles: top and bottom share, left and right share.
-            own = [noise.edge(CORNER + 1 + i % 2, colour) for i, colour in enumerate(scene.edges)]
-            seeds = tf.gather(tf.stack([wave_seed, corner, *own]), scene.zones(*first, extent))
+            # Opposite edges are one edge of two tiles: top and bottom share, left and right share.
+            edges = [noise.edge(CORNER + 1 + i % 2, colour) for i, colour in enumerate(scene.edges)]
+            seeds = tf.gather(tf.stack([wave_seed, corner, *edges]), scene.zones(*first, extent))
             wave_seed = corner
-        shares = scene.field.shares(rows, cols, self.pixels_per_cell)
-        anchors = [self._anchor(texture, scene.rows, scene.cols) for texture, _ in shares]
+        weighted = scene.field.weights(rows, cols, self.pixels_per_cell)
+        anchors = [self._anchor(texture, scene.rows, scene.cols) for texture, _ in weighted]
         vectors, wave_turns = (tf.constant(np.stack(part)) for part in zip(*anchors, strict=True))
-        weights = tf.constant(np.stack([weight for _, weight in shares]))
+        weights = tf.constant(np.stack([weight for _, weight in weighted]))
         change = tuple(tf.constant(value, tf.float32) for value in (scene.time, scene.amount)) if scene.time else None
         at = tf.constant(rows), tf.constant(cols)
         return self._fields(seeds, wave_seed, *at, vectors, wave_turns, weights, change)
@@ -236,14 +329,14 @@ class Plane:
 
 
 def _runs(first: int, length: int, side: int, period: int) -> Iterator[tuple[int, int, int, int]]:
-    """Cuts a stretch of an axis where tiles meet: (place in the stretch, tile, place in the tile, pixels) of each part.
+    """Splits a stretch of an axis at the borders of chunks: (offset, chunk, offset in the chunk, pixels) of each part.
 
-    With a period the axis begins anew after so many pixels.
+    With a period the axis repeats after that many pixels.
     """
     done = 0
     while done < length:
-        place = (first + done) % period if period else first + done
-        tile, offset = divmod(place, side)
-        part = min(side - offset, length - done, period - place if period else length)
-        yield done, tile, offset, part
+        position = (first + done) % period if period else first + done
+        chunk, offset = divmod(position, side)
+        part = min(side - offset, length - done, period - position if period else length)
+        yield done, chunk, offset, part
         done += part

@@ -9,7 +9,7 @@ from tf_psgan.data import images
 from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
 from tf_psgan.latents.texture_fields import Texture
-from tf_psgan.plane.plane import Plane
+from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.rendering import request
 from tf_psgan.rendering.request import Request
 
@@ -32,7 +32,7 @@ class Composition:
     width: int
 
 
-def compose(asked: Request, plane: Plane, found: Texture | None = None) -> Composition:
+def compose(asked: Request, plane: TexturePlane, found: Texture | None = None) -> Composition:
     """What a picture shows.
 
     Args:
@@ -61,7 +61,6 @@ def compose(asked: Request, plane: Plane, found: Texture | None = None) -> Compo
         raise ValueError(f"{_of(asked)}: the model has one texture only; choose a run with --global_channels.")
     edges = request.edges(asked.shared_edge) if asked.shared_edge not in ("", "all") else None
     scene = Scene(asked.seed, field, rows, cols, edges)
-    scene.check()
     plane.check_fit(scene)
     return Composition(scene, asked.top, asked.left, height, width)
 

@@ -12,7 +12,7 @@ import numpy as np
 from tf_psgan._version import __version__
 from tf_psgan.data import images
 from tf_psgan.latents import texture_fields, torus
-from tf_psgan.plane.plane import Plane
+from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.rendering import composition, request, texture_inversion
 from tf_psgan.rendering.animation import paths
 from tf_psgan.rendering.animation import writer as animation_writer
@@ -99,7 +99,7 @@ def _check_out(out: Path, asked: Request) -> None:
         raster_writer.check(out, *(extent or composition.DEFAULT_PIXELS for extent in (asked.height, asked.width)))
 
 
-def _write(out: Path, plane: Plane, picture: Composition, asked: Request, identity: Mapping[str, str]) -> None:
+def _write(out: Path, plane: TexturePlane, picture: Composition, asked: Request, identity: Mapping[str, str]) -> None:
     scene, extent = picture.scene, (picture.height, picture.width)
     if asked.animate:
         animation_writer.check(out, asked.frames, *extent, asked.frames_per_second)
@@ -110,7 +110,7 @@ def _write(out: Path, plane: Plane, picture: Composition, asked: Request, identi
     if out.suffix.lower() in raster_writer.SUFFIXES:
 
         def view(top: int, left: int, height: int, width: int) -> np.ndarray:
-            return plane.show(scene, picture.top + top, picture.left + left, height, width)
+            return plane.render(scene, height, width, top=picture.top + top, left=picture.left + left)
 
         raster_writer.write(out, view, *extent, identity, Progress.show)
         Progress.clear()
@@ -120,7 +120,7 @@ def _write(out: Path, plane: Plane, picture: Composition, asked: Request, identi
     if extent[0] * extent[1] * max(len(tiles) ** 2, rows * cols) > images.LIMIT_PIXELS:
         kinds = ", ".join(raster_writer.SUFFIXES)
         raise ValueError(f"height, width: more than {images.LIMIT_PIXELS} pixels in one file; use {kinds}.")
-    shown = [[plane.show(tile.scene, tile.top, tile.left, *extent) for tile in row] for row in tiles]
+    shown = [[plane.render(tile.scene, *extent, top=tile.top, left=tile.left) for tile in row] for row in tiles]
     whole = np.concatenate([np.concatenate(row, axis=1) for row in shown])
     images.write(out, whole, identity)
     if asked.repeat:
@@ -129,7 +129,7 @@ def _write(out: Path, plane: Plane, picture: Composition, asked: Request, identi
         Progress.say(f"repeated: {preview}")
 
 
-def _frames(plane: Plane, picture: Composition, asked: Request) -> Iterator[np.ndarray]:
+def _frames(plane: TexturePlane, picture: Composition, asked: Request) -> Iterator[np.ndarray]:
     if asked.animate == "drift":
         side = plane.pixels_per_cell
         drift = asked.drift or (picture.scene.rows * side, picture.scene.cols * side)
@@ -148,7 +148,7 @@ def _frames(plane: Plane, picture: Composition, asked: Request) -> Iterator[np.n
     else:
         plan = paths.change(picture.scene, asked.frames, asked.amount)
     for scene, top, left in plan:
-        yield plane.show(scene, picture.top + top, picture.left + left, picture.height, picture.width)
+        yield plane.render(scene, picture.height, picture.width, top=picture.top + top, left=picture.left + left)
 
 
 def _name(asked: Request) -> str:
@@ -159,7 +159,7 @@ def _name(asked: Request) -> str:
     return name
 
 
-def _tell(run: Path, plane: Plane, picture: Composition, step: int) -> None:
+def _tell(run: Path, plane: TexturePlane, picture: Composition, step: int) -> None:
     """Says what a user should know before the picture is there."""
     stored = RunFolder(run).read_textures(plane.config.global_channels)
     for texture in picture.scene.field.textures:
@@ -187,7 +187,7 @@ def _settings(asked: Request, picture: Composition) -> dict[str, str]:
     return shown
 
 
-def _digest(plane: Plane, field: texture_fields.Field) -> str:
+def _digest(plane: TexturePlane, field: texture_fields.Field) -> str:
     """Differs where the model, a stored texture or a painting's map differs; sixteen hexadecimal digits."""
     digest = hashlib.sha256(plane.folded.fingerprint().encode())
     for texture in dict.fromkeys(field.textures):

@@ -21,7 +21,7 @@ from tf_psgan.latents import noise, waves
 from tf_psgan.networks.generator import SpatialGenerator, latent_field, paint_strips
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import fold
-from tf_psgan.plane.plane import Plane
+from tf_psgan.plane.plane import TexturePlane
 
 LARGEST = 512
 """Side in pixels beyond which only the picture's middle is looked at."""
@@ -97,7 +97,7 @@ def search(
     say(f"{len(random)} random{also} textures: the nearest at {far.min():.2f}, the median at {np.median(far):.2f}")
     ends, near = _descend(trial, starts, noise.fold(seed, _DESCENT))
     say(f"{STEPS} steps from the {STARTS} nearest: now at {near.min():.2f} .. {near.max():.2f}")
-    return _nearest(Plane(fold(generator)), given, np.concatenate([ends, starts]), seed)
+    return _nearest(TexturePlane(fold(generator)), given, np.concatenate([ends, starts]), seed)
 
 
 def distance(distances: dict[str, float]) -> float:
@@ -166,14 +166,14 @@ def _descend(trial: _Trial, starts: np.ndarray, key: Any) -> tuple[np.ndarray, n
     return vectors, np.mean(lately, axis=0)
 
 
-def _nearest(plane: Plane, given: np.ndarray, vectors: np.ndarray, seed: int) -> Found:
+def _nearest(plane: TexturePlane, given: np.ndarray, vectors: np.ndarray, seed: int) -> Found:
     """The vector whose plane is nearest to the picture by metrics.py, and its distance on a window not yet seen."""
     textures = [tuple(map(float, vector)) for vector in vectors]
     rows, cols = given.shape[:2]
 
     def windows(texture: tuple[float, ...], stream: int, count: int, most: int) -> list[np.ndarray]:
         planes = noise.fold(seed, stream, tf.range(count, dtype=tf.int64)).numpy().tolist()
-        return [plane.window(each, texture, 0, 0, min(rows, most), min(cols, most)) for each in planes]
+        return [plane.window(min(rows, most), min(cols, most), seed=each, texture=texture) for each in planes]
 
     known = texture_metrics.features([given])
     apart = [

@@ -22,7 +22,8 @@ from tf_psgan import config as configs
 from tf_psgan.data import manifest
 from tf_psgan.exporting import saved_model
 from tf_psgan.networks.generator import SpatialGenerator
-from tf_psgan.plane.plane import Plane
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.runs import checkpoint
 from tf_psgan.runtime import device
 
@@ -265,13 +266,13 @@ def load_generator(path: str | Path, dtype: str = "auto") -> SpatialGenerator:
     return load(path, dtype)[0]
 
 
-def plane_of(path: str | Path, generator: SpatialGenerator) -> Plane:
+def plane_of(path: str | Path, generator: SpatialGenerator) -> TexturePlane:
     """The plane of a run's generator, which knows the run's stored textures by name."""
     stored = RunFolder(Path(path)).read_textures(generator.config.global_channels)
-    return Plane(generator, names={name: texture.vector for name, texture in stored.items()})
+    return TexturePlane(fold(generator), {name: texture.vector for name, texture in stored.items()})
 
 
-def load_plane(path: str | Path, dtype: str = "auto") -> Plane:
+def load_plane(path: str | Path, dtype: str = "auto") -> TexturePlane:
     """The plane of a run's newest good checkpoint, or of a SavedModel that `export.py` wrote.
 
     Args:
@@ -283,7 +284,7 @@ def load_plane(path: str | Path, dtype: str = "auto") -> Plane:
     """
     if saved_model.is_here(Path(path)):
         folded, names = saved_model.read(Path(path))
-        return Plane(folded, names=names)
+        return TexturePlane(folded, names)
     return plane_of(path, load_generator(path, dtype))
 
 

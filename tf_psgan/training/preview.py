@@ -12,7 +12,8 @@ from tf_psgan.data import images
 from tf_psgan.evaluation.evaluator import Evaluator, Sources, finite
 from tf_psgan.latents import noise
 from tf_psgan.networks.generator import SpatialGenerator
-from tf_psgan.plane.plane import Plane
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.runs.run_folder import RunFolder
 
 
@@ -67,8 +68,8 @@ class Preview:
 
     def samples(self, generator: SpatialGenerator) -> list[np.ndarray]:
         """Windows of planes of other seeds and, with global channels, other textures."""
-        plane, side = Plane(generator), self.training.sample_pixels
-        return [plane.window(i, i, top=0, left=0, height=side, width=side) for i in range(self.training.samples)]
+        plane, side = TexturePlane(fold(generator)), self.training.sample_pixels
+        return [plane.window(side, side, seed=i, texture=i) for i in range(self.training.samples)]
 
 
 def wave_lengths(generator: SpatialGenerator, texture: int = 0) -> list[float]:
