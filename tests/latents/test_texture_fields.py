@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from tf_psgan.errors import SettingError
 from tf_psgan.latents import texture_fields
 
 SIDE = 8
@@ -105,3 +106,25 @@ def test_on_a_torus_a_map_goes_on_at_its_other_edge():
 def test_a_quilt_takes_its_textures_in_turn():
     labels, palette = texture_fields.quilt([5, "rust"], 2, 3)
     assert [[palette[label] for label in row] for row in labels] == [[5, "rust", 5], ["rust", 5, "rust"]]
+
+
+def test_textures_are_brought_into_their_stored_form():
+    vector = np.array([0.5, -1.0], np.float32)
+    assert texture_fields.Uniform(vector) == texture_fields.Uniform([0.5, -1.0]) == texture_fields.Uniform((0.5, -1))
+    field = texture_fields.Morph([[np.int8(3), vector], ["rust", 2]], np.int32(-5), np.uint8(0), 9, np.int64(2))
+    same = texture_fields.Morph(((3, (0.5, -1.0)), ("rust", 2)), -5, 0, 9, 2)
+    assert field == same and hash(field) == hash(same)
+    assert texture_fields.quilt([np.int64(4)], 1, 1)[1] == (4,)
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        ({"height": 0}, "height: 0 is outside 1"),
+        ({"width": -3}, "width: -3 is outside 1"),
+        ({"border": -1}, "border: -1 is outside 0"),
+    ],
+)
+def test_a_picture_without_extent_is_an_error(wrong, words):
+    with pytest.raises(SettingError, match=words):
+        painting([[0, 1]], **wrong)

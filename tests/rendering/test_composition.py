@@ -38,7 +38,7 @@ def test_a_texture_that_was_found_takes_the_place_of_the_one_asked_for(plane):
 def test_a_tile_is_a_torus_along_its_axes(plane, tile, torus):
     found = composed(plane, tile=tile, height=64, width=80).scene
     assert (found.rows, found.cols) == torus
-    with pytest.raises(ValueError, match="is no multiple of the model's cell of 8 pixels; give 56 or 64"):
+    with pytest.raises(ValueError, match="is not a multiple of the model's cell of 8 pixels; give 56 or 64"):
         composed(plane, tile=tile, height=60, width=60)
 
 
@@ -48,7 +48,7 @@ def test_a_quilt_has_a_texture_a_block(plane):
         texture
         for i in range(2)
         for j in range(3)
-        for texture, weight in field.shares(np.array([3 + 6 * i]), np.array([3 + 6 * j]), SIDE)
+        for texture, weight in field.weights(np.array([3 + 6 * i]), np.array([3 + 6 * j]), SIDE)
         if weight[0, 0] == 1
     }
     assert shown == set(range(20, 26))
@@ -65,7 +65,7 @@ def test_a_map_is_as_large_as_it_is_and_its_colours_name_textures(plane, tmp_pat
     found = composed(plane, **asked, border=0)
     assert (found.height, found.width) == (40, 64)
     assert found.scene.field.textures == (5, "rust")
-    shares = found.scene.field.shares(np.array([2]), np.array([1, 6]), SIDE)
+    shares = found.scene.field.weights(np.array([2]), np.array([1, 6]), SIDE)
     assert [(texture, weight.tolist()) for texture, weight in shares] == [(5, [[1, 0]]), ("rust", [[0, 1]])]
     large = composed(plane, **asked, height=4000)
     assert (large.height, large.width) == (4000, 64)

@@ -143,7 +143,7 @@ def test_a_texture_like_a_picture_is_found_stored_and_shown(many, tmp_path, monk
         ({"top": 2**41}, "top: 2199023255552 is outside"),
         ({"seed": 2**63}, "seed: 9223372036854775808 is outside"),
         ({"height": 30_000, "width": 30_000}, "more than 400000000 pixels in one file; use .tif"),
-        ({"texture": "nobody"}, "'nobody' is no number and no stored name"),
+        ({"texture": "nobody"}, "'nobody' is neither a number nor the name of a stored texture"),
         ({"animate": "walk", "textures": ("1", "2")}, "cannot animate the suffix '.png'"),
     ],
 )
