@@ -10,6 +10,9 @@ depth, a window of N cells needs a halo of two cells on each side.
 HALO = 2
 """Cells that a window needs beyond each of its edges; also the spare pixels on each edge of the network's picture."""
 
+MAX_PIXEL = 2**40
+"""Largest distance of a window from the origin, in pixels; far beyond any screen, safely inside int64."""
+
 
 def pixels_per_cell(layers: int) -> int:
     """Side of the block of pixels that one cell becomes after `layers` up-convolutions of stride two."""

@@ -9,10 +9,11 @@ import tensorflow as tf
 from tests.support import tiny
 from tf_psgan.data import images
 from tf_psgan.errors import SettingError
+from tf_psgan.geometry import MAX_PIXEL
 from tf_psgan.latents import noise, waves
 from tf_psgan.networks.generator import latent_field
 from tf_psgan.plane.folded_generator import fold
-from tf_psgan.plane.plane import MAX_PIXEL, TexturePlane
+from tf_psgan.plane.plane import TexturePlane
 
 DTYPES = ("float32", "mixed_bfloat16")
 SIDE, TILE = 8, 4  # pixels in a cell, cells in a tile

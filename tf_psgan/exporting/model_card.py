@@ -20,8 +20,8 @@ from tf_psgan.data import images
 from tf_psgan.data.manifest import Manifest
 from tf_psgan.evaluation.evaluator import MEASURES
 from tf_psgan.exporting.saved_model import Draft
+from tf_psgan.geometry import MAX_PIXEL
 from tf_psgan.plane import chunks
-from tf_psgan.plane.plane import MAX_PIXEL
 from tf_psgan.runtime import device
 from tf_psgan.runtime.threads import cores
 

@@ -13,11 +13,11 @@ from typing import Any
 import tensorflow as tf
 
 from tf_psgan import geometry
+from tf_psgan.geometry import MAX_PIXEL
 from tf_psgan.latents import noise, torus
 from tf_psgan.networks.generator import paint_strips
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import STEP, FoldedGenerator
-from tf_psgan.plane.plane import MAX_PIXEL
 
 JPEG_QUALITY = 92
 NEAR = 64

@@ -18,14 +18,12 @@ import tensorflow as tf
 
 from tf_psgan import geometry
 from tf_psgan.errors import InputError, SettingError
+from tf_psgan.geometry import MAX_PIXEL
 from tf_psgan.latents import noise, texture_fields, torus, waves
 from tf_psgan.latents.arguments import int64, integer
 from tf_psgan.latents.scene import CORNER, Scene
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import FoldedGenerator
-
-MAX_PIXEL = 2**40
-"""Largest distance of a window from the origin, in pixels; far beyond any screen, safely inside int64."""
 
 RECENT_CHUNKS = 64
 """Chunks kept in memory, 50 MB: successive windows mostly overlap."""
