@@ -30,7 +30,7 @@ def main(values: flags.FlagValues) -> str:
     """Judges; the table of the figures."""
     if bool(values.run) == bool(values.images):
         raise ValueError("run, images: give one of them, --run=PATH or --images=PICTURE_OR_FOLDER[,...].")
-    with edge.quiet_start():
+    with edge.filtered_stderr():
         from tf_psgan import assessment
     return assessment.assess(assessment.Case(**{name: getattr(values, name) for name in ("run", "dtype", *ASKED)}))
 

@@ -29,7 +29,7 @@ def define(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues) -> str:
     """Exports; the version's folder."""
     run, out, said = edge.path(values, "run"), edge.path(values, "out"), values.flag_values_dict()
-    with edge.quiet_start():
+    with edge.filtered_stderr():
         from tf_psgan.exporting import export as exporter
     limits = exporter.Limits(said["most_side"], said["most_pixels"])
     return str(exporter.export(run, out, said["dtype"], said["version"], limits, said["source_licence"], said["onnx"]))

@@ -26,9 +26,9 @@ def main(values: flags.FlagValues) -> str:
     """Makes the picture; its path."""
     run, asked = edge.path(values, "run"), edge.read_request(values)
     out = None if asked.like and not values.out else edge.path(values, "out")
-    with edge.quiet_start():
+    with edge.filtered_stderr():
         from tf_psgan.rendering import render
-    return render.render(run, out, values.flag_values_dict()["dtype"], asked)
+    return render.render(run, out, values.flag_values_dict()["dtype"], asked, progress=True)
 
 
 if __name__ == "__main__":

@@ -22,12 +22,12 @@ def define(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues) -> str:
     """Trains; the run's folder."""
     config, run = edge.read_config(values), edge.path(values, "run")
-    with edge.quiet_start():
+    with edge.filtered_stderr():
         from tf_psgan.training import training_loop
 
     if values.dry_run:
         return training_loop.rehearse(config, run)
-    return str(training_loop.train(config, run))
+    return str(training_loop.train(config, run, progress=True))
 
 
 if __name__ == "__main__":

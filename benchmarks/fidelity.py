@@ -86,7 +86,7 @@ def main(values: flags.FlagValues) -> str:
 
 def _sources(chosen: dict[str, Any], out: Path) -> dict[Path, tuple[str, bool]]:
     """Writes every texture's source; its folder, with the source's digest and whether it has a floor to make."""
-    with edge.quiet_start():
+    with edge.filtered_stderr():
         from benchmarks.methods import textures
     specs = textures.read_list(Path(chosen["list"])) if chosen["list"] else []
     specs += textures.in_folder(Path(chosen["folder"]).expanduser()) if chosen["folder"] else []

@@ -110,10 +110,9 @@ def _finished(process: subprocess.Popen) -> dict:
 
 def _picture(run: Path, out: Path, side: int, dtype: str) -> str:
     """Makes a picture, measures, and deletes it; JSON."""
-    with edge.quiet_start():
+    with edge.filtered_stderr():
         from tf_psgan.rendering.raster import writer as raster_writer
         from tf_psgan.runs.run_folder import load_plane
-        from tf_psgan.runtime.progress import Progress
     plane = load_plane(run, dtype)
     plane.window(512, 512, top=-512, left=-512)  # traces the graph
 
@@ -121,14 +120,7 @@ def _picture(run: Path, out: Path, side: int, dtype: str) -> str:
         return plane.window(height, width, top=top, left=left)
 
     began = time.perf_counter()
-    raster_writer.write(
-        out,
-        view,
-        side,
-        side,
-        {"run": str(run)},
-        Progress.say,
-    )
+    raster_writer.write(out, view, side, side, {"run": str(run)})
     seconds = time.perf_counter() - began
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     digest = _digest(out)

@@ -119,14 +119,14 @@ def test_pictures_go_to_the_nearest_of_several_sources(tmp_path, source, figures
     assert "2 sources, each sample against the one that it is most like" in table and "2 of 2" in table
 
 
-def test_what_cannot_be_used_is_skipped_aloud(tmp_path, source, figures, capsys, monkeypatch):
+def test_what_cannot_be_used_is_skipped_aloud(tmp_path, source, figures, logged, monkeypatch):
     picture(tmp_path / "small.png", pixels=63)
     (tmp_path / "broken.png").write_bytes(b"no picture")
     monkeypatch.setattr(assessment, "MOST_SHOWN", 1)
     monkeypatch.setattr(assessment, "MOST_SOURCES", 0)
     picture(tmp_path / "z.png")
     figures(images=[str(tmp_path), source], sources=[source], sheet=str(tmp_path / "s.png"))
-    lines = capsys.readouterr().err.splitlines()
+    lines = logged().splitlines()
     assert lines[0] == "sources: the first 0 of 1 pictures are held against."
     assert "broken.png: not a picture" in lines[1] and lines[1].startswith("skipped: ")
     assert lines[2].endswith("small.png: 63x63 pixels are too few to evaluate; give 64x64 or more.")

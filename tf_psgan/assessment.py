@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from tf_psgan.evaluation.evaluator import LEAST_PIXELS, MOST_SOURCES, SOURCE_PIX
 from tf_psgan.evaluation.results import result
 from tf_psgan.rendering import request
 from tf_psgan.runs.run_folder import RunFolder, load, plane_of
-from tf_psgan.runtime.progress import Progress
+
+logger = logging.getLogger(__name__)
 
 MOST_SHOWN = 64
 """Samples on a contact sheet."""
@@ -83,7 +85,7 @@ def assess(case: Case) -> str:
         RunFolder(json_file.parent).write(json_file.name, json.dumps(figures, indent=1, allow_nan=False) + "\n")
     if sheet_file:
         if (count := len(samples.pictures)) > MOST_SHOWN:
-            Progress.say(f"{sheet_file}: shows the first {MOST_SHOWN} of {count} samples.")
+            logger.info("%s: shows the first %d of %d samples.", sheet_file, MOST_SHOWN, count)
         images.write(sheet_file, evaluator.sheet(samples.pictures[:MOST_SHOWN]))
     return f"{_title(samples, sources)}\n{found.to_text()}"
 
@@ -124,7 +126,7 @@ def _sources(case: Case, folder: RunFolder | None) -> Sources:
         if not pictures.usable:
             raise ValueError(f"{folder.path}: manifest.json has no usable picture; say --sources=PICTURE_OR_FOLDER.")
     if (count := len(pictures.usable)) > MOST_SOURCES:
-        Progress.say(f"sources: the first {MOST_SOURCES} of {count} pictures are held against.")
+        logger.info("sources: the first %d of %d pictures are held against.", MOST_SOURCES, count)
     try:
         return Sources.read(pictures)
     except ValueError as error:
@@ -144,7 +146,7 @@ def _of_run(case: Case, folder: RunFolder) -> Samples:
         )
     generator, found = load(folder.path, case.dtype)
     for reason in found.rejected:
-        Progress.say(f"checkpoint passed over: {reason}")
+        logger.warning("checkpoint passed over: %s", reason)
     plane, several = plane_of(folder.path, generator), bool(config.model.global_channels)
     seeds = [(case.seed or 0) + i for i in range(count)]
     textures = [asked[i % len(asked)] if asked else i for i in range(count)] if several else [0] * count
@@ -177,7 +179,7 @@ def _scan(names: Sequence[str], flag: str) -> manifest.Manifest:
         others = f" None of the {len(entries) - 1} others can be used either." if len(entries) > 1 else ""
         raise ValueError(f"--{flag}: {entries[0].reason}{others}")
     for entry in found.skipped:
-        Progress.say(f"skipped: {entry.reason}")
+        logger.warning("skipped: %s", entry.reason)
     return found
 
 

@@ -183,9 +183,9 @@ def test_a_fault_shows_where_it_came_from_when_asked(call, monkeypatch):
         call(main=raising(TypeError("a fault")))
 
 
-def test_quiet_start_holds_back_chatter_and_passes_on_the_rest(capfd, monkeypatch):
+def test_start_up_messages_without_use_are_filtered_and_the_rest_is_written(capfd, monkeypatch):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
-    with edge.quiet_start():
+    with edge.filtered_stderr():
         os.write(2, b"I0000 00:00:1.2 1 port.cc:153] oneDNN custom operations are on.\n\n")
         os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n")
         os.write(2, b"E0000 00:00:1.2 1 cuda_dnn.cc:1] the driver is too old\n")
@@ -193,8 +193,8 @@ def test_quiet_start_holds_back_chatter_and_passes_on_the_rest(capfd, monkeypatc
     assert capfd.readouterr().err == "E0000 00:00:1.2 1 cuda_dnn.cc:1] the driver is too old\nafter\n"
 
 
-def test_quiet_start_passes_on_what_was_said_before_an_error(capfd):
-    with pytest.raises(ImportError), edge.quiet_start():
+def test_what_was_written_before_an_error_is_not_lost(capfd):
+    with pytest.raises(ImportError), edge.filtered_stderr():
         os.write(2, b"libtensorflow: wrong processor\n")
         raise ImportError
     assert "wrong processor" in capfd.readouterr().err

@@ -25,8 +25,8 @@ def pan(count=COUNT, height=48, width=64):
         yield np.rint((128, 120, 100) + wave * (90, 70, 60)).astype(np.uint8)
 
 
-def write(out, frames=None, count=COUNT, rate=RATE, say=print):
-    animation_writer.write(out, pan(count) if frames is None else frames, count, rate, IDENTITY, say)
+def write(out, frames=None, count=COUNT, rate=RATE):
+    animation_writer.write(out, pan(count) if frames is None else frames, count, rate, IDENTITY)
     return out
 
 

@@ -18,10 +18,11 @@ import tifffile
 import zarr
 from PIL import Image
 
-from tests.support.small_raster import IDENTITY, NAMES, SIDE, Watched, left_behind, levels, quiet, view, write
+from tests.support.small_raster import IDENTITY, NAMES, SIDE, Watched, left_behind, levels, view, write
 from tf_psgan.rendering.raster import formats, pyramid
 from tf_psgan.rendering.raster import writer as raster_writer
 from tf_psgan.rendering.raster.journal import Partial
+from tf_psgan.runtime import progress
 
 EXTENTS = [(1, 1), (16, 16), (17, 33), (100, 300), (130, 5)]
 Usage = namedtuple("Usage", "total used free")
@@ -91,7 +92,7 @@ def test_every_tile_of_deep_zoom_is_the_jpeg_of_its_part_of_the_view(tmp_path, h
 
 
 def test_a_picture_smaller_than_a_tile_has_a_smaller_tile(tmp_path):
-    raster_writer.write(tmp_path / "a.tif", view, 20, 33, IDENTITY, quiet)
+    raster_writer.write(tmp_path / "a.tif", view, 20, 33, IDENTITY)
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
         assert len(file.pages) == 1
         assert file.pages[0].tilewidth == 48
@@ -100,7 +101,7 @@ def test_a_picture_smaller_than_a_tile_has_a_smaller_tile(tmp_path):
 
 def test_a_picture_of_several_usual_tiles(tmp_path):
     out = tmp_path / "a.tif"
-    raster_writer.write(out, view, 1000, 1100, IDENTITY, quiet)
+    raster_writer.write(out, view, 1000, 1100, IDENTITY)
     np.testing.assert_array_equal(tifffile.imread(out, key=0), view(0, 0, 1000, 1100))
     with tifffile.TiffFile(out) as file:
         assert file.pages[0].tilewidth == raster_writer.SIDE == 512
@@ -183,29 +184,22 @@ def test_a_file_of_that_name_stays_until_the_new_one_is_whole(tmp_path):
     np.testing.assert_array_equal(tifffile.imread(out, key=0), view(0, 0, 100, 100))
 
 
-def test_progress_tells_share_speed_and_time_left(tmp_path, monkeypatch):
-    monkeypatch.setattr(raster_writer.progress, "LOG_SECONDS", 0.0)
-    said = []
-    write(tmp_path / "a.tif", 100, 100, say=said.append)
-    shape = r"\d+\.\d % of 0\.0 megapixels  \d+\.\d megapixels/s  \d\d:\d\d left"
-    assert len(said) == 49
-    assert all(re.fullmatch(shape, line) for line in said)
-    assert said[-1].startswith("100.0 %")
-
-
-def test_progress_does_not_flood_a_log(tmp_path):
-    said = []
-    write(tmp_path / "a.tif", 100, 100, say=said.append)
-    assert len(said) == 1
+def test_progress_counts_the_pixels_of_every_tile(tmp_path, monkeypatch, logged):
+    monkeypatch.setattr(progress, "LOG_SECONDS", 0.0)
+    write(tmp_path / "a.tif", 100, 100)
+    lines = logged().splitlines()
+    assert len(lines) == 49
+    assert all(re.match(r"\d+ of 10000 pixels, \d+ %, .* pixels/s", line) for line in lines)
+    assert lines[-1].startswith("10000 of 10000 pixels, 100 %")
 
 
 MEMORY = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from tf_psgan import raster
+from tf_psgan.rendering.raster import writer as raster
 tile = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
-raster.write(Path({out!r}), lambda t, l, h, w: tile[:h, :w].copy(), {side}, {side}, {{}}, print)
+raster.write(Path({out!r}), lambda t, l, h, w: tile[:h, :w].copy(), {side}, {side}, {{}})
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

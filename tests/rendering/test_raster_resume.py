@@ -13,9 +13,10 @@ import pytest
 import tifffile
 
 from tests.support.small_raster import IDENTITY, NAMES, Watched, digest, left_behind, view, write
-from tf_psgan.rendering.raster import journal, pyramid
+from tf_psgan.rendering.raster import pyramid
 from tf_psgan.rendering.raster import writer as raster_writer
 from tf_psgan.rendering.raster.journal import Partial
+from tf_psgan.runtime import locks
 
 
 @pytest.fixture(params=NAMES)
@@ -53,19 +54,19 @@ def test_a_picture_cut_off_many_times_is_the_same_and_makes_no_counted_tile_twic
 WRITER = """
 import sys, time
 from pathlib import Path
-sys.path[:0] = [{tests!r}, {root!r}]
-import test_raster
+sys.path.insert(0, {root!r})
+from tests.support import small_raster
+from tf_psgan.rendering.raster import writer as raster_writer
 def slow(*window):
     time.sleep(0.004)
-    return test_raster.view(*window)
-test_raster.raster.KEEP_SECONDS = 0
-test_raster.write(Path({out!r}), 200, 200, slow)
+    return small_raster.view(*window)
+raster_writer.KEEP_SECONDS = 0
+small_raster.write(Path({out!r}), 200, 200, slow)
 """
 
 
 def start(out):
-    here = Path(__file__).resolve().parent
-    code = WRITER.format(tests=str(here), root=str(here.parent), out=str(out))
+    code = WRITER.format(root=str(Path(__file__).resolve().parents[2]), out=str(out))
     return subprocess.Popen([sys.executable, "-c", code])
 
 
@@ -126,15 +127,15 @@ def test_a_journal_counts_only_what_is_on_the_disk(out, monkeypatch):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_after_the_tiles_at_hand_and_the_same_call_goes_on(out, number):
+def test_a_signal_ends_after_the_tiles_at_hand_and_the_same_call_goes_on(out, number, logged):
     watched = Watched(10, lambda: os.kill(os.getpid(), number))
     with pytest.raises(KeyboardInterrupt, match=r"stopped after tile \d+ of 70; the same command goes on"):
         write(out, 100, 150, watched)
     assert len(watched.places) == Partial(out).done() < 70
-    again, said = Watched(), []
-    write(out, 100, 150, again, say=said.append)
+    again = Watched()
+    write(out, 100, 150, again)
     assert len(again.places) + len(watched.places) == 70
-    assert "going on from tile" in said[0]
+    assert "going on from tile" in logged()
     assert out.exists()
 
 
@@ -231,9 +232,10 @@ def test_two_processes_do_not_make_one_picture(out):
 
 
 def test_a_process_that_finds_the_lock_of_a_picture_just_finished_keeps_out(out, monkeypatch):
-    def finished_meanwhile(stream, how):
-        Path(stream.name).unlink()
+    def finished_meanwhile(handle, blocking):
+        (Partial(out).path / "lock").unlink()
+        return True
 
-    monkeypatch.setattr(journal.fcntl, "flock", finished_meanwhile)
+    monkeypatch.setattr(locks, "lock_descriptor", finished_meanwhile)
     with pytest.raises(ValueError, match="another process is making this picture"):
         write(out, 100, 100)

@@ -68,13 +68,13 @@ def test_every_kind_of_file_shows_the_same_pixels(run, tmp_path):
     np.testing.assert_array_equal(np.moveaxis(zarr.open(tmp_path / "a.zarr", mode="r")["0"][:], 0, -1), expected)
 
 
-def test_a_tile_closes_is_repeated_and_says_how_far_its_waves_moved(run, tmp_path, capsys):
+def test_a_tile_closes_is_repeated_and_says_how_far_its_waves_moved(run, tmp_path, logged):
     rendered(run, tmp_path / "a.png", tile="xy", height=64, width=96, repeat="2x3")
     whole = np.asarray(Image.open(tmp_path / "a.png"))
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a-2x3.png")), np.tile(whole, (2, 3, 1)))
     rendered(run, tmp_path / "b.png", tile="xy", height=64, width=96, top=32, left=48)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "b.png")), np.roll(whole, (-32, -48), (0, 1)))
-    said = capsys.readouterr().err
+    said = logged()
     assert "wave lengths, moved to close the tile (texture 0): " in said and "repeated: " in said
 
 
@@ -112,18 +112,18 @@ def test_moving_pictures_move_and_close(many, tmp_path, animate):
     assert min(steps) > 0.5 and steps[-1] < 3 * np.mean(steps[:-1])
 
 
-def test_a_stored_name_is_a_texture_and_an_old_one_is_told(many, tmp_path, capsys):
+def test_a_stored_name_is_a_texture_and_an_old_one_is_told(many, tmp_path, logged):
     rendered(many, tmp_path / "a.png", texture="rust", height=24, width=24)
-    assert "found at step" not in capsys.readouterr().err
+    assert "found at step" not in logged()
     expected = load_plane(many, "float32").window(24, 24, texture=(0.5, -1.0, 0.75))
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), expected)
     rendered(many, tmp_path / "b.png", morph="moss,rust", height=24, width=24)
-    assert "texture moss: found at step 2, the run is at step 3" in capsys.readouterr().err
+    assert "texture moss: found at step 2, the run is at step 3" in logged()
 
 
-def test_a_texture_like_a_picture_is_found_stored_and_shown(many, tmp_path, monkeypatch, capsys):
+def test_a_texture_like_a_picture_is_found_stored_and_shown(many, tmp_path, monkeypatch):
     liked = texture_inversion.Found((0.25, 0.5, -0.5), 1.5, {"colour": 0.02}, 1.1)
-    monkeypatch.setattr(texture_inversion, "search", lambda *_: liked)
+    monkeypatch.setattr(texture_inversion, "search", lambda *_, **__: liked)
     Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "Old wall 3.png")
     asked = Request(like=str(tmp_path / "Old wall 3.png"), height=24, width=24)
     try:
@@ -183,12 +183,12 @@ def test_a_move_that_cannot_be_is_refused_and_nothing_is_left(run, tmp_path, cha
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_checkpoint_is_passed_over_aloud(run, tmp_path, capsys):
+def test_a_damaged_checkpoint_is_passed_over_aloud(run, tmp_path, logged):
     broken = RunFolder(run).checkpoints / "step-00000009"
     broken.mkdir()
     try:
         rendered(run, tmp_path / "a.png", **WINDOW)
     finally:
         broken.rmdir()
-    assert "checkpoint passed over: step-00000009: variables.index is missing" in capsys.readouterr().err
+    assert "checkpoint passed over: step-00000009: variables.index is missing" in logged()
     assert (tmp_path / "a.png").exists()

@@ -34,8 +34,7 @@ def picture(network):
 
 @pytest.fixture(scope="module")
 def found(network, picture):
-    said = []
-    return texture_inversion.search(network, picture, say=said.append), said
+    return texture_inversion.search(network, picture)
 
 
 def test_the_texture_of_a_picture_is_found(network, picture, found):
@@ -46,42 +45,45 @@ def test_the_texture_of_a_picture_is_found(network, picture, found):
         return texture_inversion.distance(texture_metrics.distances(known, texture_metrics.features([window])))
 
     others = [far(texture) for texture in range(100, 110)]
-    assert far(found[0].vector) < 1.1 * far(TEXTURE)
-    assert far(found[0].vector) < 0.6 * np.median(others) and far(found[0].vector) < min(others)
+    assert far(found.vector) < 1.1 * far(TEXTURE)
+    assert far(found.vector) < 0.6 * np.median(others) and far(found.vector) < min(others)
 
 
-def test_a_known_vector_is_a_start_and_is_found_where_random_ones_lie_far(network, picture, monkeypatch):
+def test_a_known_vector_is_a_start_and_is_found_where_random_ones_lie_far(network, picture, monkeypatch, logged):
     monkeypatch.setattr(texture_inversion, "RANDOM", 4)
     monkeypatch.setattr(texture_inversion, "STEPS", 4)
-    said, true = [], TexturePlane(fold(network)).vector(TEXTURE)
+    true = TexturePlane(fold(network)).vector(TEXTURE)
     others = [np.full(CHANNELS, value, np.float32) for value in (-1.0, 1.0)]
-    result = texture_inversion.search(network, picture, say=said.append, known=[*others, true])
-    assert said[0].startswith("5 random and 3 known textures")
+    result = texture_inversion.search(network, picture, known=[*others, true])
+    assert logged().startswith("5 random and 3 known textures")
     assert result.distance < 1.3 * result.floor and np.abs(np.array(result.vector) - true).max() < 0.15
 
 
 def test_the_vector_is_one_that_the_plane_takes_and_keeps(network, found):
-    vector = found[0].vector
+    vector = found.vector
     assert len(vector) == CHANNELS and all(type(value) is float and -1 <= value <= 1 for value in vector)
     stored = TexturePlane(fold(network)).vector(vector)
     np.testing.assert_array_equal(stored, vector)  # float32 values: stored without loss
 
 
 def test_the_distance_is_one_figure_of_the_three(found):
-    distances = found[0].distances
+    distances = found.distances
     assert list(distances) == ["log_spectrum", "sliced_wasserstein", "colour"]
     shares = distances["log_spectrum"] / 0.2, distances["sliced_wasserstein"] / 0.03, distances["colour"] / 0.02
-    assert found[0].distance == pytest.approx(sum(shares) / 3)
-    assert 0.5 < found[0].floor < 2
+    assert found.distance == pytest.approx(sum(shares) / 3)
+    assert 0.5 < found.floor < 2
 
 
-def test_it_says_how_far_it_is(found):
-    assert len(found[1]) == 2 and "32 random textures" in found[1][0] and "24 steps" in found[1][1]
+def test_the_distances_are_logged(network, picture, logged, monkeypatch):
+    monkeypatch.setattr(texture_inversion, "STEPS", 1)
+    texture_inversion.search(network, picture)
+    first, second = logged().splitlines()
+    assert first.startswith("32 random textures: ") and second.startswith("1 steps from the ")
 
 
 def test_the_same_question_has_the_same_answer_and_the_generator_stays_as_it_is(network, picture, found):
     before = tiny.values_of(network)
-    assert texture_inversion.search(network, picture) == found[0]
+    assert texture_inversion.search(network, picture) == found
     after = tiny.values_of(network)
     assert all(np.array_equal(before[path], after[path]) for path in before)
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import errno
-import fcntl
 import json
 import os
 from pathlib import Path
@@ -14,6 +13,7 @@ from tests.support.small_run import CONFIG, changed, save_generator
 from tf_psgan.config import DataConfig, TrainingConfig
 from tf_psgan.data import manifest
 from tf_psgan.data.manifest import Entry, Manifest
+from tf_psgan.errors import RunError
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.runs import run_folder
 from tf_psgan.runs.run_folder import FREE, RunFolder
@@ -182,10 +182,10 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
 
 
 def test_only_one_process_trains_in_a_folder(folder):
-    with (folder.path / ".lock").open("w") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(ValueError, match="another process trains in it; wait for it"), folder.locked():
+    with folder.locked():
+        with pytest.raises(RunError, match="another process trains in it; wait for it") as error, folder.locked():
             pass
+        assert error.value.settings == ("run",)
     with folder.locked():
         pass
 

@@ -1,91 +1,116 @@
-"""When things are due, how fast a run trains, and how it speaks."""
+"""Progress: a bar on a terminal if it is wanted, records in a log otherwise, by a clock that the test turns."""
 
 import io
+import logging
+import time
 
 import pytest
 
-from tf_psgan.config import TrainingConfig
 from tf_psgan.runtime import progress
-from tf_psgan.runtime.progress import Progress, Schedule, Speed
-
-LOSSES = {"generator_loss": 1.25, "discriminator_loss": 0.5}
+from tf_psgan.runtime.progress import Progress
 
 
 class Terminal(io.StringIO):
+    encoding = "utf-8"
+
     def isatty(self):
         return True
 
 
-def test_a_schedule_by_time_waits_from_when_it_was_done():
-    schedule = Schedule(minutes=1, steps=0, seconds=100)
-    assert [schedule.is_due(at, 1) for at in (159, 160)] == [False, True]
-    schedule.done(170)
-    assert [schedule.is_due(at, 1) for at in (229, 230)] == [False, True]
+@pytest.fixture
+def clock(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
 
 
-@pytest.mark.parametrize("minutes, expected", [(1, 115), (0.1, 106)])
-def test_the_first_time_comes_sooner_wherever_the_clock_stands(minutes, expected):
-    schedule = Schedule(minutes, 0, seconds=100, first=15)
-    assert not schedule.is_due(expected - 0.1, 1) and schedule.is_due(expected, 1)
-    schedule.done(expected)
-    assert not schedule.is_due(expected + 60 * minutes - 0.1, 1)
+@pytest.fixture
+def records(caplog):
+    caplog.set_level(logging.INFO, "tf_psgan")
+    return caplog
 
 
-def test_a_schedule_by_steps_is_due_at_their_multiples_and_zero_is_never():
-    assert [step for step in range(1, 10) if Schedule(0, 3, 0).is_due(1e9, step)] == [3, 6, 9]
-    assert not Schedule(0, 0, 0, first=15).is_due(1e9, 8)
+def test_a_record_now_and_then_has_count_share_rate_since_the_last_one_and_time_left(clock, records):
+    with Progress(40, "frames") as counted:
+        for _ in range(20):
+            clock[0] += 1.01
+            counted.update()
+    assert records.messages == [
+        "10 of 40 frames, 25 %, 0.99 frames/s, 00:30 left",
+        "20 of 40 frames, 50 %, 0.99 frames/s, 00:20 left",
+    ]
+    assert {record.name for record in records.records} == {"tf_psgan.progress"}
 
 
-def test_speed_leaves_out_the_step_that_builds_the_graph():
-    speed = Speed()
-    speed.add(30.0)
-    assert speed.since((0, 0.0)) is None
-    for _ in range(4):
-        speed.add(0.5)
-    assert speed.since((0, 0.0)) == 2.0
-    speed.add(2.5)
-    assert speed.since((4, 2.0)) == 0.4
+def test_values_stay_until_they_are_given_anew_and_are_read_only_when_shown(clock, records):
+    class Value:
+        def __init__(self):
+            self.read = 0
+
+        def __float__(self):
+            self.read += 1
+            return 0.5
+
+    value = Value()
+    counted = Progress(None, "steps", description="training")
+    counted.update(3, loss=value, state="warm")
+    clock[0] += 20
+    counted.update(1, count=7)
+    assert records.messages == ["training: 4 steps, 0.20 steps/s, loss 0.500, state warm, count 7"]
+    assert value.read == 1
 
 
-@pytest.mark.parametrize(
-    "settings, left",
-    [
-        ({"steps": 100, "minutes": 0}, "00:20 left"),
-        ({"steps": 100, "minutes": 1}, "00:10 left"),
-        ({"minutes": 3}, "02:10 left"),
-    ],
-)
-def test_a_line_tells_step_speed_time_left_losses_and_pictures(capsys, monkeypatch, settings, left):
-    monkeypatch.setattr(progress, "LOG_SECONDS", 0)
-    line = Progress(TrainingConfig(**settings))
-    period = {"periodic": 1, "peak_offset_pixels": 0.5, "peak_height": 0.9}
-    line.metrics(period | {"sliced_wasserstein": 0.1, "log_spectrum": 2})
-    for _ in range(11):
-        line.speed.add(0.25)
-    line.step(20, 50.0, LOSSES)
-    said = capsys.readouterr().err
-    assert said.startswith(f"step 20  4.00 steps/s  {left}")
-    assert said.endswith("G 1.250  D 0.500  peak 0.5 px, 0.90 high  patches 0.100  spectrum 2.00\n")
+def test_large_counts_are_written_with_a_prefix(clock, records):
+    counted = Progress(38_400_000, "pixels", initial=1_000_000)
+    clock[0] += 10
+    counted.update(5_000_000)
+    assert records.messages == ["6.00M of 38.4M pixels, 16 %, 500k pixels/s, 01:04 left"]
 
 
-def test_a_log_gets_no_line_a_step(capsys):
-    line = Progress(TrainingConfig())
-    line.step(1, 1.0, LOSSES)
-    assert capsys.readouterr().err == ""
+def test_a_total_may_change_and_a_count_may_go_back(clock, records):
+    counted = Progress(None, "steps")
+    counted.update(50)
+    counted.total = 100
+    clock[0] += 10
+    counted.update(-10)
+    assert records.messages == ["40 of 100 steps, 40 %, 4.00 steps/s, 00:15 left"]
 
 
-def test_a_message_wipes_the_changing_line_of_a_terminal_and_not_of_a_log(monkeypatch, capsys):
-    Progress.say("hello")
-    assert capsys.readouterr().err == "hello\n"
-    monkeypatch.setattr("sys.stderr", Terminal())
-    Progress.say("hello")
-    assert progress.sys.stderr.getvalue() == "\r\x1b[Khello\n"
+def test_without_display_a_terminal_gets_no_bar(clock, monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with Progress(2, "frames") as counted:
+        clock[0] += progress.BAR_SECONDS
+        counted.update()
+    assert terminal.getvalue() == ""
 
 
-def test_a_closed_terminal_does_not_end_the_run(monkeypatch):
-    class Closed(io.StringIO):
+def test_a_displayed_bar_ends_with_its_last_state_on_a_line_of_its_own(clock, monkeypatch, records):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with Progress(4, "frames", description="walk", display=True) as counted:
+        for _ in range(4):
+            clock[0] += progress.BAR_SECONDS
+            counted.update(distance=0.25)
+    last = terminal.getvalue().rsplit("\r", 1)[1]
+    assert last.startswith("walk: 100%") and "4/4" in last and "distance 0.250" in last and last.endswith("\n")
+    assert records.messages == []
+
+
+def test_display_without_a_terminal_is_a_log(clock, monkeypatch, records):
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    with Progress(4, "frames", display=True) as counted:
+        clock[0] += progress.LOG_SECONDS
+        counted.update()
+    assert len(records.messages) == 1 and progress.stderr.STREAM.isatty() is False
+
+
+def test_a_terminal_that_is_closed_on_the_way_ends_nothing(clock, monkeypatch):
+    class Closed(Terminal):
         def write(self, text):
             raise BrokenPipeError
 
     monkeypatch.setattr("sys.stderr", Closed())
-    Progress.say("hello")
+    with Progress(4, "frames", display=True) as counted:
+        clock[0] += progress.BAR_SECONDS
+        counted.update()

@@ -22,7 +22,7 @@ def test_a_users_own_environment_stays(monkeypatch):
 
 def test_training_pins_what_the_environment_only_proposes():
     program = (
-        "from tf_psgan import device, threads; threads.set_defaults(); assert device.set_threads(4) == 4;"
+        "from tf_psgan.runtime import device, threads; threads.set_defaults(); assert device.set_threads(4) == 4;"
         "import tensorflow as tf; t = tf.config.threading;"
         "print(t.get_intra_op_parallelism_threads(), t.get_inter_op_parallelism_threads())"
     )

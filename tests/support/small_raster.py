@@ -35,12 +35,8 @@ class Watched:
         return view(top, left, height, width)
 
 
-def quiet(line):
-    pass
-
-
-def write(out, height, width, shown=view, identity=IDENTITY, say=quiet):
-    raster_writer.write(out, shown, height, width, identity, say, side=SIDE)
+def write(out, height, width, shown=view, identity=IDENTITY):
+    raster_writer.write(out, shown, height, width, identity, side=SIDE)
 
 
 def levels(height, width, smallest=SIDE):

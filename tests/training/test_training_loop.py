@@ -108,7 +108,7 @@ def test_tensorboard_finds_losses_metrics_wave_lengths_and_the_preview(finished)
     assert (int(height), int(width)) == page.shape[:2]
 
 
-def test_a_finished_run_only_gets_its_report_anew(finished, image, capsys):
+def test_a_finished_run_only_gets_its_report_anew(finished, image, logged):
     def state():
         kept = [path for path in finished.path.rglob("*") if path.is_file() and path.parent != finished.logs]
         return {path: path.read_bytes() for path in kept}
@@ -117,7 +117,7 @@ def test_a_finished_run_only_gets_its_report_anew(finished, image, capsys):
     (finished.path / "report.md").unlink()
     train(changed(images=(image,), checkpoint_steps=3), finished.path)
     assert state() == before
-    assert "finished before, at step 6; only the report is written anew." in capsys.readouterr().err
+    assert "finished before, at step 6; only the report is written anew." in logged()
 
 
 def test_a_run_that_goes_on_ends_as_one_never_stopped_however_often_it_is_looked_at(run, finished, monkeypatch):
@@ -139,31 +139,31 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(run, finished, tm
     assert tensors(run()) == tensors(finished)
 
 
-def test_a_damaged_checkpoint_is_passed_over_aloud_and_changes_no_bit(run, finished, tmp_path, capsys):
+def test_a_damaged_checkpoint_is_passed_over_aloud_and_changes_no_bit(run, finished, tmp_path, logged):
     shutil.copytree(finished.path, tmp_path / "run")
     data = tmp_path / "run" / "checkpoints" / "step-00000006" / "variables.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:-100])
     assert tensors(run(checkpoint_steps=3)) == tensors(finished)
-    said = capsys.readouterr().err
+    said = logged()
     assert "checkpoint passed over: step-00000006: data is damaged" in said and "resumed from step-00000003." in said
 
 
-def test_a_run_ends_when_its_minutes_are_up_and_stays_so(run, capsys):
+def test_a_run_ends_when_its_minutes_are_up_and_stays_so(run, logged):
     settings = dict(steps=0, minutes=0.02)
     folder = run(**settings)
     step = tensors(folder)[0]
     assert last_notes(folder)["seconds"] >= 1.2
     run(**settings)
-    assert tensors(folder)[0] == step and "finished before" in capsys.readouterr().err
+    assert tensors(folder)[0] == step and "finished before" in logged()
 
 
-def test_ctrl_c_saves_and_the_same_command_goes_on(run, finished, at_step, capsys):
+def test_ctrl_c_saves_and_the_same_command_goes_on(run, finished, at_step, logged):
     at_step[2] = lambda network: signal.raise_signal(signal.SIGINT)
     folder = run()
     assert tensors(folder)[0] == "step-00000002" and (folder.path / "report.md").exists()
-    assert "stopped at step 2; the same command goes on from here." in capsys.readouterr().err
+    assert "stopped at step 2; the same command goes on from here." in logged()
     assert tensors(run()) == tensors(finished)
-    assert "resumed from step-00000002." in capsys.readouterr().err
+    assert "resumed from step-00000002." in logged()
 
 
 def test_a_second_ctrl_c_does_not_wait_and_leaves_a_run_that_goes_on(run, finished, at_step):
@@ -177,7 +177,7 @@ def test_a_second_ctrl_c_does_not_wait_and_leaves_a_run_that_goes_on(run, finish
     assert tensors(run(checkpoint_steps=3)) == tensors(finished)
 
 
-def test_an_end_asked_for_while_saving_still_saves_all(run, monkeypatch, capsys):
+def test_an_end_asked_for_while_saving_still_saves_all(run, monkeypatch, logged):
     save = checkpoint.save
 
     def interrupted(folder, step, *rest):
@@ -187,14 +187,14 @@ def test_an_end_asked_for_while_saving_still_saves_all(run, monkeypatch, capsys)
 
     monkeypatch.setattr(checkpoint, "save", interrupted)
     assert tensors(run(checkpoint_steps=3))[0] == "step-00000003"
-    assert "stopped at step 3" in capsys.readouterr().err
+    assert "stopped at step 3" in logged()
 
 
-def test_a_run_that_never_becomes_finite_ends_with_a_report(run, tmp_path, capsys):
+def test_a_run_that_never_becomes_finite_ends_with_a_report(run, tmp_path, logged):
     for rollbacks_to_come in ((1, 2, 3), ()):  # the same command again remembers the roll-backs
         with pytest.raises(DivergedError, match=r"at step \d+, after 3 roll-backs; step 0 stands.*--learning_rate"):
             run(learning_rate=1e30, max_nonfinite_steps=2, steps=50)
-        said = capsys.readouterr().err
+        said = logged()
         assert said.count("roll-back ") == len(rollbacks_to_come)
         assert all(f"back to step 0, roll-back {i} of 3." in said for i in rollbacks_to_come)
     folder = RunFolder(tmp_path / "run")
@@ -222,14 +222,14 @@ def test_no_checkpoint_is_saved_while_steps_are_skipped(run, at_step):
     assert [int(path.name[5:]) for path in sorted(folder.checkpoints.iterdir())] == [0, 4, 6]
 
 
-def test_what_cannot_be_saved_because_it_is_not_finite_is_rolled_back(run, at_step, capsys):
+def test_what_cannot_be_saved_because_it_is_not_finite_is_rolled_back(run, at_step, logged):
     def poison(network):
         network.discriminator.variables[0].assign(network.discriminator.variables[0] * np.nan)
 
     at_step[6] = poison
     folder = run(checkpoint_steps=4)
     assert tensors(folder)[0] == "step-00000006" and counter(folder, "rollbacks") == 1
-    assert "holds NaN or infinity at step 6: back to step 4, roll-back 1 of 3." in capsys.readouterr().err
+    assert "holds NaN or infinity at step 6: back to step 4, roll-back 1 of 3." in logged()
 
 
 def test_losses_that_are_not_finite_are_null_in_the_metrics(run, monkeypatch):
@@ -242,24 +242,24 @@ def test_losses_that_are_not_finite_are_null_in_the_metrics(run, monkeypatch):
     assert row["generator_loss"] is None and row["discriminator_loss"] > 0
 
 
-def test_other_conditions_are_told_and_stand_in_the_report(run, finished, tmp_path, capsys):
+def test_other_conditions_are_told_and_stand_in_the_report(run, finished, tmp_path, logged):
     shutil.copytree(finished.path, tmp_path / "run")
     before = finished.read_conditions()
     RunFolder(tmp_path / "run").write_conditions(before | {"processor": "abacus"})
     folder = run()
     change = f"step 6: processor was abacus and is {before['processor']}"
-    assert f"{change}: the last bits will differ" in capsys.readouterr().err
+    assert f"{change}: the last bits will differ" in logged()
     assert change in (folder.path / "report.md").read_text()
 
 
-def test_skipped_pictures_are_told_with_their_reasons_and_the_shelves_closed(tmp_path, capsys, monkeypatch):
+def test_skipped_pictures_are_told_with_their_reasons_and_the_shelves_closed(tmp_path, logged, monkeypatch):
     closed = []
     monkeypatch.setattr(ImageCache, "close", lambda self: closed.append(True))
     for i in range(10):
         picture(tmp_path / f"{i}.png", pixels=64 + i)
     (tmp_path / "bad.png").write_bytes(b"no picture")
     train(changed(images=(str(tmp_path),), steps=1), tmp_path / "run")
-    said = capsys.readouterr().err
+    said = logged()
     assert said.count(f"skipped: {tmp_path / 'bad.png'}: ") == 1 and closed == [True]
     assert "10 pictures, crops of 32x32 pixels, 2 a step, float32, threads 1." in said
     assert f"  - skipped: {tmp_path / 'bad.png'}: " in (tmp_path / "run" / "report.md").read_text()

@@ -18,7 +18,8 @@ from absl import flags
 from tf_psgan import config as configs
 from tf_psgan.rendering.request import Request
 from tf_psgan.runtime import threads
-from tf_psgan.runtime.stderr import quiet_start as quiet_start  # scripts import TensorFlow inside it
+from tf_psgan.runtime.stderr import filtered_stderr as filtered_stderr  # scripts import TensorFlow inside it
+from tf_psgan.runtime.stderr import logged_to_stderr
 
 T = typing.TypeVar("T")
 
@@ -59,7 +60,9 @@ def run(argv: Sequence[str], usage: str, define: Callable[[flags.FlagValues], No
             return 0
         if rest:
             raise ValueError(f"{rest[0]!r}: not a flag; write --name=value (in a flagfile too).")
-        print(main(values), flush=True)
+        with logged_to_stderr():
+            result = main(values)
+        print(result, flush=True)
         return 0
     except KeyboardInterrupt as error:
         return _fail(str(error) or "stopped by the keyboard.", 130)

@@ -7,7 +7,6 @@ with 16-bit grey scaled (not clipped) and transparency laid over BACKGROUND.
 import contextlib
 import io
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import IO, Any
 import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps, PngImagePlugin
+
+from tf_psgan.runtime import files
 
 BACKGROUND = (255, 255, 255)  # behind transparent pixels: white, as a page shows them
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
@@ -93,7 +94,7 @@ def write(path: str | Path, picture: np.ndarray, text: Mapping[str, str] | None 
     encoded = io.BytesIO()
     with _naming(str(path), "use .png, or fewer pixels or words"):
         Image.fromarray(picture).save(encoded, **options)
-    _replace(Path(path), encoded.getbuffer())
+    files.write(path, encoded.getbuffer())
 
 
 def check_suffix(path: str | Path) -> str:
@@ -163,16 +164,3 @@ def _naming(name: str, remedy: str = "save it anew as an 8-bit PNG, or leave it 
     except Exception as error:  # Over damaged files Pillow raises SyntaxError, struct.error, KeyError and many more.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{name}: {reason}; {remedy}.") from None
-
-
-def _replace(path: Path, content: bytes | memoryview) -> None:
-    """Writes and syncs a file under a temporary name beside `path`, then moves it there."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-    try:
-        with open(temporary, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

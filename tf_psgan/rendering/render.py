@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,19 +21,21 @@ from tf_psgan.rendering.composition import Composition
 from tf_psgan.rendering.raster import writer as raster_writer
 from tf_psgan.rendering.request import Request
 from tf_psgan.runs.run_folder import RunFolder, load, plane_of
-from tf_psgan.runtime.progress import Progress
+
+logger = logging.getLogger(__name__)
 
 ALWAYS = ("seed", "texture", "top", "left", "height", "width")
 """Settings that a file's metadata holds even at their defaults."""
 
 
-def render(run: Path, out: Path | None, dtype: str, asked: Request) -> str:
+def render(run: Path, out: Path | None, dtype: str, asked: Request, *, progress: bool = False) -> str:
     """Makes what is asked for.
 
     Args:
       run: a run's folder.
       out: the file; its suffix says what kind. May be None where a texture is only to be found and stored.
       dtype: compute type, or "auto".
+      progress: draws a progress bar if standard error is a terminal.
 
     Returns:
       What was made: the path of the file, or the texture that was found.
@@ -47,11 +50,11 @@ def render(run: Path, out: Path | None, dtype: str, asked: Request) -> str:
     name = _name(asked) if asked.like else None
     generator, found = load(run, dtype)
     for reason in found.rejected:
-        Progress.say(f"checkpoint passed over: {reason}")
+        logger.warning("checkpoint passed over: %s", reason)
     plane, texture, said = plane_of(run, generator), None, ""
     if name is not None:
         given, known = images.decode(Path(asked.like).expanduser()), plane.names.values()
-        liked = texture_inversion.search(generator, given, asked.seed, Progress.say, known)
+        liked = texture_inversion.search(generator, given, asked.seed, known, progress=progress)
         about = {"like": str(asked.like), "step": found.step, "distance": liked.distance, "floor": liked.floor}
         about |= liked.distances
         RunFolder(run).write_texture(name, liked.vector, about)
@@ -61,7 +64,7 @@ def render(run: Path, out: Path | None, dtype: str, asked: Request) -> str:
         said += f"two windows of the texture itself: {liked.floor:.2f}"
         if out is None:
             return said
-        Progress.say(said)
+        logger.info("%s", said)
     assert out is not None
     picture = composition.compose(asked, plane, texture)
     _tell(run, plane, picture, found.step)
@@ -73,7 +76,7 @@ def render(run: Path, out: Path | None, dtype: str, asked: Request) -> str:
         "pixels": _digest(plane, picture.scene.field),
         "Software": f"tf_psgan {__version__}",
     }
-    _write(out, plane, picture, asked, identity)
+    _write(out, plane, picture, asked, identity, progress)
     return str(out)
 
 
@@ -99,21 +102,21 @@ def _check_out(out: Path, asked: Request) -> None:
         raster_writer.check(out, *(extent or composition.DEFAULT_PIXELS for extent in (asked.height, asked.width)))
 
 
-def _write(out: Path, plane: TexturePlane, picture: Composition, asked: Request, identity: Mapping[str, str]) -> None:
+def _write(
+    out: Path, plane: TexturePlane, picture: Composition, asked: Request, identity: Mapping[str, str], progress: bool
+) -> None:
     scene, extent = picture.scene, (picture.height, picture.width)
     if asked.animate:
         animation_writer.check(out, asked.frames, *extent, asked.frames_per_second)
         frames = _frames(plane, picture, asked)
-        animation_writer.write(out, frames, asked.frames, asked.frames_per_second, identity, Progress.show)
-        Progress.clear()
+        animation_writer.write(out, frames, asked.frames, asked.frames_per_second, identity, progress=progress)
         return
     if out.suffix.lower() in raster_writer.SUFFIXES:
 
         def view(top: int, left: int, height: int, width: int) -> np.ndarray:
             return plane.render(scene, height, width, top=picture.top + top, left=picture.left + left)
 
-        raster_writer.write(out, view, *extent, identity, Progress.show)
-        Progress.clear()
+        raster_writer.write(out, view, *extent, identity, progress=progress)
         return
     tiles = composition.wang_tiles(picture) if asked.shared_edge == "all" else [[picture]]
     rows, cols = request.grid("repeat", asked.repeat) if asked.repeat else (1, 1)
@@ -126,7 +129,7 @@ def _write(out: Path, plane: TexturePlane, picture: Composition, asked: Request,
     if asked.repeat:
         preview = out.with_name(f"{out.stem}-{rows}x{cols}{out.suffix}")
         images.write(preview, np.tile(whole, (rows, cols, 1)), identity)
-        Progress.say(f"repeated: {preview}")
+        logger.info("repeated: %s", preview)
 
 
 def _frames(plane: TexturePlane, picture: Composition, asked: Request) -> Iterator[np.ndarray]:
@@ -139,7 +142,7 @@ def _frames(plane: TexturePlane, picture: Composition, asked: Request) -> Iterat
                 "as in 0,512, or --tile."
             )
         if not (picture.scene.rows or picture.scene.cols):
-            Progress.say("drift: the plane is endless, so the last frame jumps back to the first; --tile closes it")
+            logger.warning("drift: the plane is endless, so the last frame jumps back to the first; a tile closes it")
         plan = paths.drift(picture.scene, asked.frames, *drift)
     elif asked.animate == "walk":
         if not plane.config.global_channels:
@@ -164,9 +167,11 @@ def _tell(run: Path, plane: TexturePlane, picture: Composition, step: int) -> No
     stored = RunFolder(run).read_textures(plane.config.global_channels)
     for texture in picture.scene.field.textures:
         if isinstance(texture, str) and stored[texture].step not in (None, step):
-            Progress.say(
-                f"texture {texture}: found at step {stored[texture].step}, the run is at step {step}; "
-                "it may look otherwise now."
+            logger.warning(
+                "texture %s: found at step %d, the run is at step %d; it may look otherwise now.",
+                texture,
+                stored[texture].step,
+                step,
             )
     if not (picture.scene.rows or picture.scene.cols):
         return
@@ -174,7 +179,7 @@ def _tell(run: Path, plane: TexturePlane, picture: Composition, step: int) -> No
         found = torus.moves(plane.wave_numbers(texture), picture.scene.rows, picture.scene.cols)
         side = plane.pixels_per_cell
         each = ", ".join(f"{b * side:.2f} -> {a * side:.2f} px ({100 * m:.1f} %)" for b, a, m in found) or "none"
-        Progress.say(f"wave lengths, moved to close the tile (texture {texture}): {each}")
+        logger.info("wave lengths, moved to close the tile (texture %s): %s", texture, each)
 
 
 def _settings(asked: Request, picture: Composition) -> dict[str, str]:

@@ -7,8 +7,9 @@ users see, so that run, picture and seed decide the vector.
 """
 
 import dataclasses
+import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ from tf_psgan.networks.generator import SpatialGenerator, latent_field, paint_st
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
+from tf_psgan.runtime.progress import Progress
+
+logger = logging.getLogger(__name__)
 
 LARGEST = 512
 """Side in pixels beyond which only the picture's middle is looked at."""
@@ -61,8 +65,9 @@ def search(
     generator: SpatialGenerator,
     picture: np.ndarray,
     seed: int = 0,
-    say: Callable[[str], None] = lambda message: None,
     known: Iterable[Sequence[float]] = (),
+    *,
+    progress: bool = False,
 ) -> Found:
     """Finds the global vector whose plane is nearest to a picture.
 
@@ -70,9 +75,9 @@ def search(
       generator: with its batch statistics settled; stays as it is.
       picture: uint8 [h, w, 3], at least 64 pixels a side, of one texture at the scale of the model's own pictures.
       seed: of the random vectors and of all noise.
-      say: hears how it goes, a line at a time.
       known: vectors to try beside random ones. In a model that is told its pictures apart nearly all random ones are
         of no use, its pictures' own are.
+      progress: draws a progress bar if standard error is a terminal.
 
     Raises:
       ValueError: a model without global channels, or a picture too small to judge.
@@ -94,9 +99,11 @@ def search(
     far = np.concatenate(batches)
     starts = tried[np.argsort(far, kind="stable")[:STARTS]]
     also = f" and {len(own)} known" if len(own) else ""
-    say(f"{len(random)} random{also} textures: the nearest at {far.min():.2f}, the median at {np.median(far):.2f}")
-    ends, near = _descend(trial, starts, noise.fold(seed, _DESCENT))
-    say(f"{STEPS} steps from the {STARTS} nearest: now at {near.min():.2f} .. {near.max():.2f}")
+    logger.info(
+        "%d random%s textures: the nearest at %.2f, the median at %.2f", len(random), also, far.min(), np.median(far)
+    )
+    ends, near = _descend(trial, starts, noise.fold(seed, _DESCENT), progress)
+    logger.info("%d steps from the %d nearest: now at %.2f .. %.2f", STEPS, STARTS, near.min(), near.max())
     return _nearest(TexturePlane(fold(generator)), given, np.concatenate([ends, starts]), seed)
 
 
@@ -149,20 +156,22 @@ class _Trial:
         return (paint_strips(weights, latents, self._frozen.dtype)[:, halo:-halo, halo:-halo] + 1.0) * 127.5
 
 
-def _descend(trial: _Trial, starts: np.ndarray, key: Any) -> tuple[np.ndarray, np.ndarray]:
+def _descend(trial: _Trial, starts: np.ndarray, key: Any, display: bool) -> tuple[np.ndarray, np.ndarray]:
     """Adam (Kingma and Ba 2015) inside the cube, each step on other noise: the ends, and how far the last steps were.
 
     The steps' length falls to 0 as a cosine; so the last of them average over the noise.
     """
     vectors, mean, square = starts, np.zeros_like(starts), np.zeros_like(starts)
     lately: list[np.ndarray] = []
-    for step in range(STEPS):
-        far, slopes = trial.slopes(vectors, noise.fold(key, step))
-        mean, square = 0.9 * mean + 0.1 * slopes, 0.99 * square + 0.01 * slopes**2
-        rate = RATE * 0.5 * (1 + np.cos(np.pi * step / STEPS))
-        change = mean / (1 - 0.9 ** (step + 1)) / (np.sqrt(square / (1 - 0.99 ** (step + 1))) + 1e-8)
-        vectors = np.clip(vectors - rate * change, -1.0, 1.0).astype(np.float32)
-        lately = [*lately, far][-STEPS // 4 :]
+    with Progress(STEPS, "steps", description="texture", display=display) as progress:
+        for step in range(STEPS):
+            far, slopes = trial.slopes(vectors, noise.fold(key, step))
+            mean, square = 0.9 * mean + 0.1 * slopes, 0.99 * square + 0.01 * slopes**2
+            rate = RATE * 0.5 * (1 + np.cos(np.pi * step / STEPS))
+            change = mean / (1 - 0.9 ** (step + 1)) / (np.sqrt(square / (1 - 0.99 ** (step + 1))) + 1e-8)
+            vectors = np.clip(vectors - rate * change, -1.0, 1.0).astype(np.float32)
+            lately = [*lately, far][-STEPS // 4 :]
+            progress.update(distance=far.min())
     return vectors, np.mean(lately, axis=0)
 
 

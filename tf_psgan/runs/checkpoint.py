@@ -73,17 +73,15 @@ def save(folder: Path, step: int, variables: Mapping[str, tf.Variable], notes: M
             raise ValueError(f"{name} holds NaN or infinity at step {step}; no checkpoint was written.")
     sealed = json.dumps({"step": step, "notes": dict(notes)}, allow_nan=False)
     final = folder / f"step-{step:08d}"
-    writing, replaced = folder / (WRITING + final.name), folder / (REPLACED + final.name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         clean(folder)
-        _write(writing, {**values, NOTES: np.array(sealed.encode(), object)})
-        _read_back(writing, values, sealed)
-        if final.exists():
-            final.rename(replaced)
-        writing.rename(final)
-        files.sync(folder)
-        files.sync(folder.parent)
+        with files.replacing(final) as writing:
+            _write(writing, {**values, NOTES: np.array(sealed.encode(), object)})
+            _read_back(writing, values, sealed)
+            if final.exists():
+                final.rename(folder / (REPLACED + final.name))
+        files.sync(folder.absolute().parent)
     except _UNREADABLE as error:
         raise OSError(
             f"{final}: could not be written ({_one_line(error)}); earlier checkpoints stand. "
@@ -140,7 +138,7 @@ def clean(folder: Path) -> None:
         final = folder / path.name.removeprefix(REPLACED)
         if path.name.startswith(REPLACED) and not final.exists():
             path.rename(final)
-        elif path.name.startswith((WRITING, REPLACED, REMOVED)):
+        elif path.name.startswith((WRITING, REPLACED, REMOVED)) or path.name.endswith(files.TEMPORARY):
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -173,8 +171,6 @@ def _write(path: Path, values: Mapping[str, np.ndarray]) -> None:
             shape_and_slices=[""] * len(values),
             tensors=[tf.constant(value) for value in values.values()],
         )
-    for part in [*path.iterdir(), path]:
-        files.sync(part)  # TensorFlow syncs nothing, and a power cut must not leave a name without its data.
 
 
 def _read_back(path: Path, expected: Mapping[str, np.ndarray], sealed: str) -> None:
@@ -221,6 +217,6 @@ def _finite(value: np.ndarray) -> bool:
 
 
 def _one_line(error: BaseException) -> str:
-    text = error.message if isinstance(error, tf.errors.OpError) else str(error)
+    text = error.message if isinstance(error, tf.errors.OpError) else getattr(error, "strerror", None) or str(error)
     text = re.sub(r"\{\{.*?\}\}|\[Op:\w+\]", "", text)  # Where in TensorFlow: of no use to the reader.
     return " ".join(text.split())[:300] or type(error).__name__

@@ -11,7 +11,6 @@ report.md      and its pictures, at the end
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +19,13 @@ from typing import Any
 
 from tf_psgan import config as configs
 from tf_psgan.data import manifest
+from tf_psgan.errors import RunError
 from tf_psgan.exporting import saved_model
 from tf_psgan.networks.generator import SpatialGenerator
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.runs import checkpoint
-from tf_psgan.runtime import device
+from tf_psgan.runtime import device, files, locks
 
 # Settings that say how long a run goes on and how often it writes; a resume may change them. The
 # pictures may move: the manifest says whether they are the same.
@@ -159,13 +159,7 @@ class RunFolder:
 
     def write(self, name: str, text: str) -> None:
         """Writes a text file of the run whole or not at all."""
-        file = self.path / name
-        partial = file.with_name(f".{file.name}.partial")
-        with partial.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
+        files.write(self.path / name, text)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The evaluations so far; a last line cut off by a kill is left out."""
@@ -220,17 +214,18 @@ class RunFolder:
         self.check_place()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            stream = (self.path / ".lock").open("w")
+            (self.path / ".lock").touch()
         except OSError as error:
             reason = f"cannot be written ({error.strerror})"
             raise ValueError(f"{self.path}: {reason}; choose another --run folder.") from None
-        with stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise ValueError(
-                    f"{self.path}: another process trains in it; wait for it or choose another --run folder."
-                ) from None
+        busy = RunError(
+            str(self.path),
+            "another process trains in it",
+            "wait for it or choose another folder",
+            settings=("run",),
+        )
+        with locks.locked(self.path / ".lock", busy):
+            files.remove_temporaries(self.path)
             yield
 
     @contextlib.contextmanager

@@ -1,13 +1,111 @@
-"""What makes a rename safe against a power cut: data and names brought to the disk."""
+"""Atomic, durable writing: a file or a folder appears under its final name complete, or not at all.
 
+It is written under a temporary name in the same folder, brought to the disk (fsync), renamed, and the folder's entry is
+brought to the disk too. A reader sees the old or the new content, whenever the process or the machine stops.
+"""
+
+import contextlib
+import errno
 import os
+import secrets
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+
+TEMPORARY = ".tmp"
+"""Suffix of the temporary names, which begin with a dot."""
+
+_NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}  # some network file systems cannot sync a folder
+
+
+def write(path: str | Path, content: bytes | memoryview | str) -> None:
+    """Writes a whole file; text as UTF-8.
+
+    Raises:
+      OSError: it cannot be written. An older file of that name is unchanged.
+    """
+    path = Path(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a temporary path; the file or folder that the body makes there becomes `path`, or is removed on an error.
+
+    A file replaces an older file of that name. A folder needs a free name.
+
+    Raises:
+      OSError: it cannot be written; the error names `path`.
+    """
+    # The temporary name does not grow with the name, which may have the 255 bytes that file systems allow.
+    temporary = path.with_name(f".{path.name[:20]}.{secrets.token_hex(6)}{TEMPORARY}")
+    try:
+        with _naming(path, temporary):
+            yield temporary
+            _sync_tree(temporary)
+            move(temporary, path)
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def move(source: Path, target: Path) -> None:
+    """Renames within a file system, replacing a file, and returns when the new name is on the disk."""
+    os.replace(source, target)
+    sync(target.absolute().parent)
 
 
 def sync(path: Path) -> None:
-    """Returns when a file's data, or the names in a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
+    """Returns when a file's content, or the names in a folder, are on the disk.
+
+    Does nothing for a folder where the system cannot do that (Windows, some network file systems).
+    """
+    posix = hasattr(os, "O_DIRECTORY")
+    folder = path.is_dir()
+    if folder and not posix:
+        return
+    handle = os.open(path, os.O_RDONLY if posix else os.O_RDWR)  # Windows syncs only what may be written
     try:
         os.fsync(handle)
+    except OSError as error:
+        if not folder or error.errno not in _NO_FOLDER_SYNC:
+            raise
     finally:
         os.close(handle)
+
+
+def sync_data(handle: int) -> None:
+    """Returns when the content written to an open file is on the disk; its dates may follow later."""
+    getattr(os, "fdatasync", os.fsync)(handle)  # macOS and Windows have no fdatasync
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Removes what killed processes left in a folder. Only for the one process that writes there."""
+    for path in folder.glob(f".*{TEMPORARY}"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _sync_tree(path: Path) -> None:
+    for parent, _, names in os.walk(path, topdown=False):  # nothing, for a file
+        for name in names:
+            sync(Path(parent, name))
+        sync(Path(parent))
+    if not path.is_dir():
+        sync(path)
+
+
+@contextlib.contextmanager
+def _naming(path: Path, temporary: Path) -> Iterator[None]:
+    """Puts the user's path into errors of the system that name the temporary one, or none."""
+    try:
+        yield
+    except OSError as error:
+        if not error.errno or not (error.filename is None or str(error.filename).startswith(str(temporary))):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error

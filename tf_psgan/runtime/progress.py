@@ -1,121 +1,110 @@
-"""What a run says on standard error, how fast it trains, and when something is due again."""
+"""How far a long piece of work is: a bar on a terminal, otherwise a log record now and then."""
 
-import contextlib
-import sys
+import logging
 import time
-from collections.abc import Mapping
+from types import TracebackType
 from typing import Any
 
-from tf_psgan.config import TrainingConfig
+from tqdm import tqdm
 
-TERMINAL_SECONDS, LOG_SECONDS = 1.0, 10.0
+from tf_psgan.runtime import stderr
 
+BAR_SECONDS, LOG_SECONDS = 0.5, 10.0
+"""Least time between two states of the bar, and between two log records."""
 
-class Schedule:
-    """Something that is due every so many minutes and, besides, every so many steps; 0 for never by that measure.
+_LARGE = 100_000  # counts from here on are written with a prefix, as in 38.4M
 
-    Args:
-      minutes, steps: between two times.
-      seconds: now; all times are seconds of the run.
-      first: due after so many seconds for the first time, if that is sooner.
-    """
-
-    def __init__(self, minutes: float, steps: int, seconds: float, first: float = float("inf")) -> None:
-        self._wait = 60 * minutes or float("inf")
-        self._steps = steps
-        self._next = seconds + (min(self._wait, first) if minutes else self._wait)
-
-    def is_due(self, seconds: float, step: int) -> bool:
-        """Whether it is time, `step` steps being done."""
-        return seconds >= self._next or bool(self._steps and step % self._steps == 0)
-
-    def done(self, seconds: float) -> None:
-        """Begins the next wait."""
-        self._next = seconds + self._wait
-
-
-class Speed:
-    """Steps a second of training alone: without previews, saves and a process's first step, which builds the graph."""
-
-    def __init__(self) -> None:
-        self.steps, self.seconds = -1, 0.0
-
-    def add(self, seconds: float) -> None:
-        """Notes a step that took so long."""
-        self.steps += 1
-        self.seconds += seconds if self.steps else 0.0
-
-    def since(self, earlier: tuple[int, float]) -> float | None:
-        """The speed since an earlier (steps, seconds); None where no step was counted."""
-        steps, seconds = self.steps - earlier[0], self.seconds - earlier[1]
-        return steps / seconds if steps > 0 and seconds > 0 else None
+logger = logging.getLogger("tf_psgan.progress")
 
 
 class Progress:
-    """Tells how a run goes: one line that changes on a terminal, a line now and then in a log."""
+    """Counts what is done. A context manager; its end leaves the bar on the terminal.
 
-    def __init__(self, training: TrainingConfig) -> None:
-        self.training, self.speed = training, Speed()
-        self._terminal = sys.stderr.isatty()
-        self._last, self._seen = time.monotonic(), (0, 0.0)
-        self._pictures = ""
+    Args:
+      total: how much there is to do; None where that is unknown. The attribute may change on the way.
+      unit: what is counted, in the plural.
+      description: what the work is.
+      display: draws a bar if standard error is a terminal. Otherwise records go to the logger `tf_psgan.progress`.
+      initial: how much was done before.
+    """
 
-    def step(self, step: int, seconds: float, losses: Mapping[str, Any]) -> None:
-        """Says that `step` steps are done after so many seconds, if the last word was long enough ago."""
+    def __init__(
+        self, total: float | None, unit: str, *, description: str = "", display: bool = False, initial: float = 0
+    ) -> None:
+        self.total, self.done = total, initial
+        self._unit, self._description = unit, description
+        self._values: dict[str, Any] = {}
+        self._shown_at, self._shown_done = time.monotonic(), initial
+        self._bar: tqdm | None = None
+        if display and stderr.STREAM.isatty():
+            self._bar = _Bar(
+                total=total,
+                initial=initial,
+                desc=description or None,
+                unit=f" {unit}",
+                unit_scale=(total or 0) >= _LARGE,
+                dynamic_ncols=True,
+                mininterval=0,
+                miniters=0,
+                file=stderr.STREAM,
+            )
+
+    def update(self, done: float = 1, **values: Any) -> None:
+        """Adds to what is done.
+
+        Args:
+          done: how much more.
+          values: numbers or text, shown by name until they are given anew. Read only when they are shown.
+        """
+        self.done += done
+        self._values |= values
         now = time.monotonic()
-        if now - self._last < (TERMINAL_SECONDS if self._terminal else LOG_SECONDS):
+        if now - self._shown_at < (LOG_SECONDS if self._bar is None else BAR_SECONDS):
             return
-        rate = self.speed.since(self._seen) or 0.0
-        self._last, self._seen = now, (self.speed.steps, self.speed.seconds)
-        line = (
-            f"step {step}  {rate:.2f} steps/s  {self._left(step, seconds, rate)}  "
-            f"G {float(losses['generator_loss']):.3f}  D {float(losses['discriminator_loss']):.3f}{self._pictures}"
+        if self._bar is None:
+            logger.info("%s", self._record(now))
+        else:
+            self._draw(self._bar)
+        self._shown_at, self._shown_done = now, self.done
+
+    def __enter__(self) -> "Progress":
+        """The progress itself."""
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Draws the last state of the bar and ends its line."""
+        if self._bar is not None:
+            self._draw(self._bar)
+            self._bar.close()
+
+    def _draw(self, bar: tqdm) -> None:
+        bar.total = self.total
+        bar.set_postfix_str(self._text_of_values(), refresh=False)
+        bar.update(self.done - bar.n)
+
+    def _record(self, now: float) -> str:
+        rate = (self.done - self._shown_done) / max(now - self._shown_at, 1e-9)
+        count = f"{_number(self.done)} of {_number(self.total)}" if self.total else _number(self.done)
+        parts = [f"{count} {self._unit}"]
+        if self.total:
+            parts.append(f"{100 * self.done / self.total:.0f} %")
+        parts.append(f"{tqdm.format_sizeof(rate) if rate >= _LARGE else f'{rate:.2f}'} {self._unit}/s")
+        if self.total and rate > 0:
+            parts.append(f"{tqdm.format_interval(max(0.0, (self.total - self.done) / rate))} left")
+        if self._values:
+            parts.append(self._text_of_values())
+        return f"{self._description}: {', '.join(parts)}" if self._description else ", ".join(parts)
+
+    def _text_of_values(self) -> str:
+        return ", ".join(
+            f"{name} {value if isinstance(value, str | int) else f'{float(value):.3f}'}"
+            for name, value in self._values.items()
         )
-        _write(f"\r\x1b[K{line}" if self._terminal else f"{line}\n")
-
-    def metrics(self, measured: Mapping[str, float]) -> None:
-        """Takes the newest picture metrics into the line."""
-        self._pictures = (
-            f"  peak {measured['peak_offset_pixels']:.1f} px, {measured['peak_height']:.2f} high"
-            if measured["periodic"]
-            else ""
-        )
-        self._pictures += f"  patches {measured['sliced_wasserstein']:.3f}  spectrum {measured['log_spectrum']:.2f}"
-
-    def end(self) -> None:
-        """Leaves the line standing."""
-        if self._terminal:
-            _write("\n")
-
-    @staticmethod
-    def say(message: str) -> None:
-        """A line of its own."""
-        _write(f"\r\x1b[K{message}\n" if sys.stderr.isatty() else f"{message}\n")
-
-    @staticmethod
-    def show(message: str) -> None:
-        """A line that the next one replaces on a terminal; a line of its own in a log."""
-        _write(f"\r\x1b[K{message}" if sys.stderr.isatty() else f"{message}\n")
-
-    @staticmethod
-    def clear() -> None:
-        """Takes the line that `show` left off the terminal."""
-        if sys.stderr.isatty():
-            _write("\r\x1b[K")
-
-    def _left(self, step: int, seconds: float, rate: float) -> str:
-        limits = []
-        if self.training.steps and rate:
-            limits.append((self.training.steps - step) / rate)
-        if self.training.minutes:
-            limits.append(60 * self.training.minutes - seconds)
-        if not limits:
-            return "--:-- left"
-        left = max(0, int(min(limits)))
-        return f"{left // 60:02d}:{left % 60:02d} left"
 
 
-def _write(text: str) -> None:
-    with contextlib.suppress(OSError):  # a closed terminal is no reason to end a run
-        sys.stderr.write(text)
-        sys.stderr.flush()
+class _Bar(tqdm):
+    monitor_interval = 0  # no thread that redraws
+
+
+def _number(value: float) -> str:
+    return tqdm.format_sizeof(value) if value >= _LARGE else f"{value:.0f}"

@@ -1,5 +1,6 @@
 """What can be checked before a run trains: its settings, its pictures and its folder. Writes nothing."""
 
+import logging
 import math
 
 from tf_psgan import geometry
@@ -8,7 +9,8 @@ from tf_psgan.data import manifest
 from tf_psgan.evaluation.evaluator import LEAST_PIXELS
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
-from tf_psgan.runtime.progress import Progress
+
+logger = logging.getLogger(__name__)
 
 
 def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
@@ -48,7 +50,7 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
         _check_conditioning(config, pictures)
     folder.check_manifest(pictures)
     for entry in pictures.skipped:
-        Progress.say(f"skipped: {entry.reason}")
+        logger.warning("skipped: %s", entry.reason)
     return pictures
 
 

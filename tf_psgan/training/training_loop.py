@@ -6,6 +6,7 @@ are pinned.
 """
 
 import contextlib
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,20 @@ from tf_psgan.latents import noise
 from tf_psgan.runs import checkpoint
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
-from tf_psgan.runtime.progress import Progress, Schedule
+from tf_psgan.runtime.progress import Progress
 from tf_psgan.runtime.signals import StopSignals
 from tf_psgan.training import conditioning, preflight, preview, report, wave_initialisation
 from tf_psgan.training.gan_step import GanStep
+from tf_psgan.training.schedule import Schedule, Speed
 
 MOST_ROLLBACKS = 3
 FIRST_PREVIEW_SECONDS = 15.0
 LOG_STEPS = 25
+SHOWN_LOSSES = ("generator_loss", "discriminator_loss")
+SHOWN_METRICS = ("sliced_wasserstein", "log_spectrum")
+"""What the progress shows, of the losses and of the newest preview's metrics."""
+
+logger = logging.getLogger(__name__)
 
 
 class DivergedError(ArithmeticError):
@@ -45,8 +52,11 @@ def rehearse(config: Config, path: Path) -> str:
     return f"{path}: ready to learn from {preflight.describe(config, pictures)}; nothing was trained or written."
 
 
-def train(config: Config, path: Path) -> Path:
+def train(config: Config, path: Path, *, progress: bool = False) -> Path:
     """Trains in a run folder, or goes on where the run there stopped.
+
+    Args:
+      progress: draws a progress bar if standard error is a terminal.
 
     Returns:
       The run's folder.
@@ -61,15 +71,17 @@ def train(config: Config, path: Path) -> Path:
     with folder.locked():
         folder.write_config(config)
         folder.write("manifest.json", manifest.to_json(pictures))
-        Progress.say(f"{path}: {preflight.describe(config, pictures)}, threads {threads}.")
-        _Run(config, folder, pictures, threads).go()
+        logger.info("%s: %s, threads %d.", path, preflight.describe(config, pictures), threads)
+        _Run(config, folder, pictures, threads, progress).go()
     return path
 
 
 class _Run:
     """One process's part of a run."""
 
-    def __init__(self, config: Config, folder: RunFolder, pictures: manifest.Manifest, threads: int) -> None:
+    def __init__(
+        self, config: Config, folder: RunFolder, pictures: manifest.Manifest, threads: int, display: bool
+    ) -> None:
         self.config, self.folder = config, folder
         dtype = device.compute_type(config.training.dtype)
         told = config.training.conditioning == "source"
@@ -84,11 +96,12 @@ class _Run:
             config.data.cache_megabytes << 20,
             config.data.cache_refresh_steps,
         )
-        self.progress = Progress(config.training)
+        self.speed = Speed()
         self.losses: dict[str, tf.Tensor] = {}
         self.saved = -1  # the step of this process's newest checkpoint
         self.began = time.monotonic()
         self.began -= self._resume(device.conditions(threads, dtype))
+        self.progress = Progress(config.training.steps or None, "steps", display=display, initial=self.at)
 
     @property
     def at(self) -> int:
@@ -107,11 +120,23 @@ class _Run:
         over_steps = training.steps and self.at >= training.steps
         return bool(over_steps or (training.minutes and self.seconds >= 60 * training.minutes))
 
+    def _expected_steps(self) -> float | None:
+        """Steps at the run's end, by its limits and its mean speed so far; None where it has no limit."""
+        training = self.config.training
+        by_time = self.at * 60 * training.minutes / self.seconds if training.minutes else float("inf")
+        expected = min(training.steps or float("inf"), by_time)
+        return None if expected == float("inf") else max(expected, self.at)
+
     def go(self) -> None:
         """The whole of it; ends with a checkpoint, an evaluation and the report."""
         if self.is_over and self.folder.read_metrics():
-            Progress.say(f"finished before, at step {self.at}; only the report is written anew.")
-        with StopSignals() as stopping, contextlib.closing(self.cache), contextlib.closing(self.preview):
+            logger.info("finished before, at step %d; only the report is written anew.", self.at)
+        with (
+            StopSignals() as stopping,
+            contextlib.closing(self.cache),
+            contextlib.closing(self.preview),
+            self.progress,
+        ):
             try:
                 self._train(stopping)
                 while not self._save():  # what was to be saved was not finite: the run is back at an earlier step
@@ -121,11 +146,9 @@ class _Run:
             except DivergedError as error:
                 report.write(self.folder, self.config, self.sources, str(error))
                 raise
-            finally:
-                self.progress.end()
             report.write(self.folder, self.config, self.sources)
         if unfinished:
-            Progress.say(f"stopped at step {self.at}; the same command goes on from here.")
+            logger.info("stopped at step %d; the same command goes on from here.", self.at)
 
     def _train(self, stopping: StopSignals) -> None:
         training, now = self.config.training, self.seconds
@@ -135,8 +158,9 @@ class _Run:
             began = time.monotonic()
             self.losses = self.step(self.cache.at(self.at))
             skipped_in_a_row = int(self.step.skipped_in_a_row)  # waits until the step is done
-            self.progress.speed.add(time.monotonic() - began)
-            self.progress.step(self.at, self.seconds, self.losses)
+            self.speed.add(time.monotonic() - began)
+            self.progress.total = self._expected_steps()
+            self.progress.update(self.at - self.progress.done, **{name: self.losses[name] for name in SHOWN_LOSSES})
             if self.at % LOG_STEPS == 0:
                 self.preview.log(self.at, self.losses)
             if skipped_in_a_row >= training.max_nonfinite_steps:
@@ -154,7 +178,7 @@ class _Run:
         found = checkpoint.restore(self.folder.checkpoints, self.state)
         checkpoint.clean(self.folder.checkpoints)
         for reason in found.rejected:
-            Progress.say(f"checkpoint passed over: {reason}")
+            logger.warning("checkpoint passed over: %s", reason)
         self.folder.forget_after(found.step)
         if found.path is None:
             self.folder.write_conditions(conditions)
@@ -164,9 +188,9 @@ class _Run:
                 self._name_textures()
             self._save_at(0.0)
             return 0.0
-        Progress.say(f"resumed from {found.path.name}.")
+        logger.info("resumed from %s.", found.path.name)
         for change in self.folder.note_conditions(conditions, found.step):
-            Progress.say(f"{change}: the last bits will differ from an unbroken run's.")
+            logger.warning("%s: the last bits will differ from an unbroken run's.", change)
         self.saved = found.step
         return float(found.notes["seconds"])
 
@@ -210,7 +234,9 @@ class _Run:
         self.step.rollbacks.assign(rollbacks)
         self.step.skipped_in_a_row.assign(0)
         self.folder.forget_after(found.step)
-        Progress.say(f"{reason} at step {at}: back to step {found.step}, roll-back {rollbacks} of {MOST_ROLLBACKS}.")
+        logger.warning(
+            "%s at step %d: back to step %d, roll-back %d of %d.", reason, at, found.step, rollbacks, MOST_ROLLBACKS
+        )
         self._save_at(self.seconds)  # so that a kill does not forget the roll-back
 
     def _evaluate(self) -> None:
@@ -219,8 +245,9 @@ class _Run:
             return
         self._settle()
         counters: dict[str, Any] = {name: int(getattr(self.step, name)) for name in ("step", "skipped", "rollbacks")}
-        counters |= {"seconds": round(self.seconds, 2), "steps_per_second": self.progress.speed.since((0, 0.0))}
-        self.progress.metrics(self.preview.evaluate(self.step.averaged, counters, self.losses))
+        counters |= {"seconds": round(self.seconds, 2), "steps_per_second": self.speed.steps_per_second}
+        measured = self.preview.evaluate(self.step.averaged, counters, self.losses)
+        self.progress.update(0, **{name: measured[name] for name in SHOWN_METRICS})
 
 
 def _initial_wave_numbers(config: Config, pictures: manifest.Manifest) -> np.ndarray:
@@ -232,5 +259,5 @@ def _initial_wave_numbers(config: Config, pictures: manifest.Manifest) -> np.nda
         return wave_initialisation.initial_wave_numbers_of_each(read, model, how, side)
     sources = Sources.read(pictures).pictures
     if model.waves and how == "source" and not any(autocorrelation.repeats([source]) for source in sources):
-        Progress.say("the pictures repeat nowhere: --waves=0, a Spatial GAN, mostly comes nearer to such textures.")
+        logger.info("the pictures repeat nowhere: waves=0, a Spatial GAN, mostly comes nearer to such textures.")
     return wave_initialisation.initial_wave_numbers(sources, model, how, side)

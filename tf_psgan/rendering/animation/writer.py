@@ -4,12 +4,10 @@ What the kinds of files cost, for 256 x 256 pixels of a honeycomb, drifting or c
 frame at 36 dB, WebP 27 KiB at 37 dB, MP4 2 to 4 KiB at 34 dB.
 """
 
-import contextlib
 import dataclasses
 import itertools
 import json
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +16,8 @@ import numpy as np
 
 from tf_psgan.data import images
 from tf_psgan.rendering.animation import encoders
-from tf_psgan.runtime.tally import Tally
+from tf_psgan.runtime import files
+from tf_psgan.runtime.progress import Progress
 
 SLOWEST = 0.1
 """Frames a second, at least."""
@@ -73,7 +72,8 @@ def write(
     count: int,
     frames_per_second: float,
     identity: Mapping[str, str],
-    say: Callable[[str], None],
+    *,
+    progress: bool = False,
 ) -> None:
     """Writes a moving picture in the format that the suffix names; a reader sees the old file or the new one.
 
@@ -86,7 +86,7 @@ def write(
       frames_per_second: exact in MP4; in GIF frames last whole hundredths of a second, in WebP thousandths, which
         differ by one where they must, so that the whole is right.
       identity: what the picture is; kept as JSON in the EXIF ImageDescription of WebP, or as the file's comment.
-      say: takes a line about the progress, every second or, in a log, every ten.
+      progress: draws a progress bar if standard error is a terminal.
 
     Raises:
       ValueError: as `check`; or frames of another extent or number than announced.
@@ -98,9 +98,9 @@ def write(
         raise ValueError(f"{out}: no frame came; give {count}.")
     extent = first.shape[0], first.shape[1]
     check(out, count, *extent, frames_per_second)
-    taken = _taken(itertools.chain([first], frames), count, extent, Tally(count, "frames", say))
     rate = Fraction(frames_per_second).limit_denominator(1001)
-    with _moved_when_done(out) as temporary:
+    with files.replacing(out) as temporary, Progress(count, "frames", display=progress) as counted:
+        taken = _taken(itertools.chain([first], frames), count, extent, counted)
         _KINDS[out.suffix.lower()].write(temporary, taken, count, rate, json.dumps(dict(identity)))
 
 
@@ -120,7 +120,9 @@ def _check_mp4(out: Path, height: int, width: int) -> None:
         )
 
 
-def _taken(frames: Iterator[np.ndarray], count: int, extent: tuple[int, int], tally: Tally) -> Iterator[np.ndarray]:
+def _taken(
+    frames: Iterator[np.ndarray], count: int, extent: tuple[int, int], progress: Progress
+) -> Iterator[np.ndarray]:
     """The frames one by one, counted and looked at."""
     taken = 0
     for frame in frames:
@@ -130,19 +132,6 @@ def _taken(frames: Iterator[np.ndarray], count: int, extent: tuple[int, int], ta
         if frame.shape != (*extent, 3) or frame.dtype != np.uint8:
             raise ValueError(f"frames: number {taken} is {frame.dtype} {frame.shape}; give uint8 {(*extent, 3)}.")
         yield frame
-        tally.add()
+        progress.update()
     if taken < count:
         raise ValueError(f"frames: {taken} instead of the {count} announced; give their number.")
-
-
-@contextlib.contextmanager
-def _moved_when_done(out: Path) -> Iterator[Path]:
-    """A path beside `out` to write to; what stands there is synced and moved to `out`, or removed after an error."""
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)

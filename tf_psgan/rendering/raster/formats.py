@@ -44,9 +44,8 @@ class Tiff:
         import tifffile
 
         if not path.exists():
-            layout = path.with_name("layout")
-            _lay_out(layout, extents, side, json.dumps(dict(identity)))
-            layout.replace(path)
+            with files.replacing(path) as layout:
+                _lay_out(layout, extents, side, json.dumps(dict(identity)))
         with tifffile.TiffFile(path) as file:
             pages: Any = file.pages
             self._offsets = [
@@ -74,7 +73,7 @@ class Tiff:
 
     def sync(self) -> None:
         """Returns when all that was put is on the disk."""
-        os.fdatasync(self._file)
+        files.sync_data(self._file)
 
     def close(self) -> None:
         """Lets go of the file."""
@@ -84,8 +83,7 @@ class Tiff:
     def publish(path: Path, out: Path) -> None:
         """Gives the whole file its final name; nothing where that was done before."""
         if path.exists():
-            path.replace(out)
-            files.sync(out.parent)
+            files.move(path, out)
 
 
 class _Folder:
@@ -115,19 +113,17 @@ class Zarr(_Folder):
         import zarr
 
         if not path.exists():
-            layout = path.with_name("layout")
             about = {"ome": _multiscales(path.stem, len(extents)), "software": SOFTWARE, "tf_psgan": dict(identity)}
-            group = zarr.create_group(layout, overwrite=True, attributes=about)
-            for level, extent in enumerate(extents):
-                group.create_array(
-                    str(level),
-                    shape=(3, *extent),
-                    chunks=(3, side, side),
-                    dtype="uint8",
-                    dimension_names=["c", "y", "x"],
-                )
-            _sync_files([file for file in layout.rglob("*") if file.is_file()], layout)
-            layout.replace(path)
+            with files.replacing(path) as layout:
+                group = zarr.create_group(layout, attributes=about)
+                for level, extent in enumerate(extents):
+                    group.create_array(
+                        str(level),
+                        shape=(3, *extent),
+                        chunks=(3, side, side),
+                        dtype="uint8",
+                        dimension_names=["c", "y", "x"],
+                    )
         for cut_off in path.rglob("*.partial"):
             cut_off.unlink()  # where zarr was killed within a chunk
         arrays: list[Any] = [zarr.open_array(path / str(level), mode="r+") for level in range(len(extents))]
@@ -150,8 +146,7 @@ class Zarr(_Folder):
     def publish(path: Path, out: Path) -> None:
         """Gives the whole folder its final name; nothing where that was done before."""
         if path.exists():
-            path.replace(out)
-            files.sync(out.parent)
+            files.move(path, out)
 
 
 class DeepZoom(_Folder):
@@ -187,20 +182,14 @@ class DeepZoom(_Folder):
         """Gives the tiles their final name, then writes the .dzi; goes on where that was cut off."""
         tiles = DeepZoom.target(out)
         if path.exists():
-            path.replace(tiles)
+            files.move(path, tiles)
         about = json.loads((tiles / "about.json").read_text(encoding="utf-8"))
         text = (
             '<?xml version="1.0" encoding="UTF-8"?>\n'
             '<Image xmlns="http://schemas.microsoft.com/deepzoom/2008" Format="jpg" Overlap="0" '
             f'TileSize="{about["side"]}">\n  <Size Height="{about["height"]}" Width="{about["width"]}"/>\n</Image>\n'
         )
-        unnamed = path.with_name("dzi")
-        with unnamed.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        unnamed.replace(out)
-        files.sync(out.parent)
+        files.write(out, text)
 
 
 FORMATS: dict[str, type[Tiff | Zarr | DeepZoom]] = {
@@ -255,7 +244,6 @@ def _lay_out(path: Path, extents: Extents, side: int, description: str) -> None:
                     metadata=None,
                     **({"software": False} if level else first),
                 )
-        os.fsync(stream.fileno())
 
 
 def _multiscales(name: str, levels: int) -> dict[str, Any]:

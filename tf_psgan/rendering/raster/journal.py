@@ -6,17 +6,16 @@ into the overviews; it is written whole or not at all.
 
 import contextlib
 import dataclasses
-import fcntl
 import json
-import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from tf_psgan.errors import InputError
 from tf_psgan.rendering.raster.pyramid import Place
-from tf_psgan.runtime import files
+from tf_psgan.runtime import files, locks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,23 +33,23 @@ class Partial:
         self.path = out.with_name(f"{out.name}.partial")
         self.picture = self.path / out.name
         self._journal = self.path / "journal"
+        self._removed = False
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Makes the folder and keeps other processes out; ValueError where one is in it."""
+        """Makes the folder and keeps other processes out; InputError where one is in it."""
         self.path.mkdir(exist_ok=True)
-        files.sync(self.path.parent)
-        lock = self.path / "lock"
-        with lock.open("w") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                alone = lock.exists() and os.path.samestat(lock.stat(), os.fstat(stream.fileno()))
-            except OSError:
-                alone = False
-            if not alone:
-                remedy = "wait for it or choose another --out"
-                raise ValueError(f"{self.path}: another process is making this picture; {remedy}.")
+        files.sync(self.path.absolute().parent)
+        busy = InputError(
+            str(self.path),
+            "another process is making this picture",
+            "wait for it or choose another file",
+            settings=("out",),
+        )
+        with locks.locked(self.path / "lock", busy):
             yield
+        if self._removed:
+            self._remove_folder()
 
     def read(self, job: Mapping[str, str]) -> Journal:
         """What was written last.
@@ -80,19 +79,21 @@ class Partial:
         """Writes the journal; what it says is to be on the disk before."""
         header = np.frombuffer(json.dumps({"job": dict(job), "done": journal.done}).encode(), np.uint8)
         tiles = {"-".join(map(str, place)): half for place, half in journal.waiting.items()}
-        unfinished = self.path / "journal.new"
-        with unfinished.open("wb") as stream:
+        with files.replacing(self._journal) as temporary, temporary.open("wb") as stream:
             np.savez(stream, header=header, **tiles)  # type: ignore[arg-type]
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(self._journal)
-        files.sync(self.path)
 
     def remove(self) -> None:
         """Takes the folder away once the picture has left it."""
-        for name in ("journal", "journal.new", "lock"):
-            (self.path / name).unlink(missing_ok=True)
-        self.path.rmdir()
+        files.remove_temporaries(self.path)
+        self._journal.unlink(missing_ok=True)
+        self._removed = True
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        """While the lock is held, so that no other process begins here; Windows can only do it afterwards."""
+        with contextlib.suppress(PermissionError, FileNotFoundError):
+            (self.path / "lock").unlink()
+            self.path.rmdir()
 
     @property
     def _remedy(self) -> str:

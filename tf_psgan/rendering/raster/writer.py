@@ -9,8 +9,8 @@ import collections
 import contextlib
 import importlib.util
 import itertools
+import logging
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,9 +21,11 @@ import numpy as np
 from tf_psgan.rendering.raster import pyramid
 from tf_psgan.rendering.raster.formats import FORMATS, DeepZoom, Tiff, Zarr
 from tf_psgan.rendering.raster.journal import Journal, Partial
-from tf_psgan.runtime import progress
+from tf_psgan.runtime.progress import Progress
 from tf_psgan.runtime.signals import StopSignals
 from tf_psgan.runtime.threads import cores
+
+logger = logging.getLogger(__name__)
 
 SIDE = 512
 """Side of a tile in pixels: the plane's own."""
@@ -80,8 +82,9 @@ def write(
     height: int,
     width: int,
     identity: Mapping[str, str],
-    say: Callable[[str], None],
+    *,
     side: int = SIDE,
+    progress: bool = False,
 ) -> None:
     """Writes a picture and its overviews, or goes on where that was cut off.
 
@@ -90,8 +93,8 @@ def write(
       view: what the picture shows.
       height, width: extent in pixels.
       identity: what makes it this picture and no other; kept in the picture.
-      say: takes a line on how it goes, every second on a terminal, else every ten.
       side: of a tile in pixels, a multiple of 16; a smaller picture has one smaller tile.
+      progress: draws a progress bar if standard error is a terminal.
 
     Raises:
       ValueError: as `check`, or an unfinished picture is another one's, damaged, or made by another process now.
@@ -109,10 +112,10 @@ def write(
             if journal.done and not partial.picture.exists():
                 raise ValueError(f"{partial.path}: its picture is gone; delete that folder or choose another --out.")
             if journal.done:
-                say(f"{out}: going on from tile {journal.done} of {tiles}.")
+                logger.info("%s: going on from tile %d of %d.", out, journal.done, tiles)
             partial.write(job, journal)
             with contextlib.closing(kind(partial.picture, levels, side, identity)) as files:
-                run = _Run(view, files, levels, side, journal, lambda newer: partial.write(job, newer), say)
+                run = _Run(view, files, levels, side, journal, lambda newer: partial.write(job, newer), progress)
                 run.go(stopping)
             if run.done < tiles:
                 raise KeyboardInterrupt(
@@ -133,7 +136,7 @@ class _Run:
         side: int,
         journal: Journal,
         keep: Callable[[Journal], None],
-        say: Callable[[str], None],
+        display: bool,
     ) -> None:
         self.done = journal.done
         self._view, self._files, self._keep = view, files, keep
@@ -142,16 +145,20 @@ class _Run:
         self._writes: list[Future] = []
         self._keeping: Future | None = None
         self._kept = time.monotonic()
-        self._pace = _Pace(levels[0][0] * levels[0][1], say)
+        self._display = display
 
     def go(self, stopping: StopSignals) -> None:
         """Makes what is missing, or ends earlier, with all that was begun, when asked to."""
         threads = min(MOST_THREADS, cores())
         places = pyramid.order(*pyramid.grid(self._extent, self._side))
-        for row, col in itertools.islice(places, self.done):
-            self._pace.skip(self._pixels(row, col))
+        before = sum(self._pixels(row, col) for row, col in itertools.islice(places, self.done))
+        pixels = self._extent[0] * self._extent[1]
         ahead: collections.deque[tuple[int, int, Future]] = collections.deque()
-        with ThreadPoolExecutor(1, "journal") as keeper, ThreadPoolExecutor(threads, "tile") as makers:
+        with (
+            Progress(pixels, "pixels", display=self._display, initial=before) as progress,
+            ThreadPoolExecutor(1, "journal") as keeper,
+            ThreadPoolExecutor(threads, "tile") as makers,
+        ):
             try:
                 while True:
                     wanted = 0 if stopping.asked else 2 * threads - len(ahead)
@@ -160,10 +167,10 @@ class _Run:
                     if not ahead:
                         break
                     row, col, made = ahead.popleft()
-                    for above, pixels in self._overviews.add(row, col, made.result()):
-                        self._writes.append(makers.submit(self._files.put, *above, pixels))
+                    for above, half in self._overviews.add(row, col, made.result()):
+                        self._writes.append(makers.submit(self._files.put, *above, half))
                     self.done += 1
-                    self._pace.add(self._pixels(row, col))
+                    progress.update(self._pixels(row, col))
                     self._journal(keeper)
                 self._journal(keeper, last=True)
             except BaseException:
@@ -203,34 +210,6 @@ class _Run:
             write.result()
         self._files.sync()
         self._keep(journal)
-
-
-class _Pace:
-    """Says now and then how much is done, how fast it goes and how long it will take."""
-
-    def __init__(self, pixels: int, say: Callable[[str], None]) -> None:
-        self._pixels, self._say = pixels, say
-        self._done = self._made = 0
-        self._wait = progress.TERMINAL_SECONDS if sys.stderr.isatty() else progress.LOG_SECONDS
-        self._began = self._last = time.monotonic()
-
-    def skip(self, pixels: int) -> None:
-        """Notes pixels that were made by an earlier process."""
-        self._done += pixels
-
-    def add(self, pixels: int) -> None:
-        """Notes pixels made now; says so if the last word was long enough ago."""
-        self._done += pixels
-        self._made += pixels
-        now = time.monotonic()
-        if now - self._last >= self._wait or self._done == self._pixels:
-            self._last = now
-            speed = self._made / max(now - self._began, 1e-9)
-            minutes, seconds = divmod(int((self._pixels - self._done) / speed), 60)
-            hours, minutes = divmod(minutes, 60)
-            left = f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes:02d}:{seconds:02d}"
-            share, total = 100 * self._done / self._pixels, self._pixels / 1e6
-            self._say(f"{share:.1f} % of {total:.1f} megapixels  {speed / 1e6:.1f} megapixels/s  {left} left")
 
 
 def _kind(out: Path) -> type[Tiff | Zarr | DeepZoom]:
