@@ -1,0 +1,1 @@
+"""How much pictures look like their source, by measures that training never sees."""
