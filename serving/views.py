@@ -131,7 +131,9 @@ class Limits:
         """From a model's description; wire.Error where it does not say them."""
         try:
             limits = description["limits"]
-            found = cls(limits["height"], limits["width"], limits["pixels"], description["tile_pixels"])
+            # Exports of earlier versions call it tile_pixels.
+            chunk = description["chunk_pixels" if "chunk_pixels" in description else "tile_pixels"]
+            found = cls(limits["height"], limits["width"], limits["pixels"], chunk)
             for name, value in vars(found).items():
                 _check(name, value, 1, 2**63 - 1)
             return found

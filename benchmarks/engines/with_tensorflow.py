@@ -33,7 +33,7 @@ class Exports:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         self.folded = {dtype: work.folded(dtype) for dtype in DTYPES}
         self.planes = {dtype: TexturePlane(folded) for dtype, folded in self.folded.items()}
-        self.served = {
+        self.models = {
             dtype: SessionModel(saved_model.write(folded, folder / dtype, {}, {}))
             for dtype, folded in self.folded.items()
         }
@@ -44,14 +44,14 @@ def ways(work: Work, exports: Exports, pixels: int) -> list[Way]:
     latents = work.latents(pixels)
     made = [_plain(work, latents, dtype) for dtype in DTYPES]
     for dtype, folded in exports.folded.items():
-        network, served = _network(folded), exports.served[dtype]
+        network, model = _network(folded), exports.models[dtype]
         held = tf.constant(latents)
 
         def painted(network: Any = network, held: Any = held) -> np.ndarray:
             return middle(network(held).numpy()[0])
 
-        def asked(served: SessionModel = served) -> np.ndarray:
-            return served.ask("serving_default", latents=latents)
+        def asked(model: SessionModel = model) -> np.ndarray:
+            return model.run("serving_default", latents=latents)
 
         def shown(asked: Callable[[], np.ndarray] = asked) -> np.ndarray:
             return middle(asked()[0])
@@ -60,7 +60,7 @@ def ways(work: Work, exports: Exports, pixels: int) -> list[Way]:
         made += [
             Way("here, network", "network", dtype, run, painted),
             Way("export in a session, serving_default", "network", dtype, asked, shown),
-            *_pictures(exports.planes[dtype], served, dtype, pixels),
+            *_pictures(exports.planes[dtype], model, dtype, pixels),
         ]
     return made
 
@@ -73,14 +73,14 @@ def _network(folded: FoldedGenerator) -> Callable[[Any], Any]:
     return tf.function(lambda latents: paint_strips(chunks.cast(folded.blocks, folded.dtype), latents, folded.dtype))
 
 
-def _pictures(plane: TexturePlane, served: SessionModel, dtype: str, pixels: int) -> list[Way]:
+def _pictures(plane: TexturePlane, model: SessionModel, dtype: str, pixels: int) -> list[Way]:
     seeds = itertools.count()  # each time another picture: the plane keeps its newest tiles
     asked = {"texture": 0, "top": 0, "left": 0, "height": pixels, "width": pixels}
-    if not np.array_equal(plane.window(seed=-1, **asked), served.ask("window", seed=-1, **asked)):
+    if not np.array_equal(plane.window(seed=-1, **asked), model.run("window", seed=-1, **asked)):
         raise ValueError(f"the export's {pixels} x {pixels} window in {dtype} is not the plane's; they must be alike.")
     return [
         Way("here, plane", "picture", dtype, lambda: plane.window(seed=next(seeds), **asked)),
-        Way("export in a session, window", "picture", dtype, lambda: served.ask("window", seed=next(seeds), **asked)),
+        Way("export in a session, window", "picture", dtype, lambda: model.run("window", seed=next(seeds), **asked)),
     ]
 
 

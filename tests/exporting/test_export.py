@@ -44,8 +44,8 @@ def test_the_command_line_sets_limits_that_the_export_describes(tmp_path, comman
     asked = [f"--run={folder.path}", f"--out={out}", "--dtype=float32", "--most_side=600", "--most_pixels=300000"]
     assert edge.run(["export.py", *asked], command.USAGE, command.define, command.main) == 0
     assert capsys.readouterr().out == f"{out / '1'}\n"
-    with SessionModel(out / "1") as served:
-        described = json.loads(served.ask("describe"))
+    with SessionModel(out / "1") as model:
+        described = json.loads(model.run("describe"))
     assert described["limits"] == {"height": 600, "width": 600, "pixels": 300_000}
     assert (described["step"], described["run"], described["source_licence"]) == (3, "run", "")
 

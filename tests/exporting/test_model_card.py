@@ -65,8 +65,8 @@ def test_what_is_not_known_is_said_to_be_so(tmp_path):
     (tmp_path / "variables").mkdir()
     (tmp_path / "saved_model.pb").write_bytes(b"")
     folded = fold(load_generator(exported()[0].path, "float32"))
-    with SessionModel(path) as served:
-        draft = Draft(tmp_path, path, folded, Limits(), served)
+    with SessionModel(path) as model:
+        draft = Draft(tmp_path, path, folded, Limits(), model)
         Card("run", changed(), Manifest(()), 3, (), (), "").write(draft)
     text = (tmp_path / "assets.extra" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "Licence of the pictures: **not stated**" in text
@@ -75,6 +75,6 @@ def test_what_is_not_known_is_said_to_be_so(tmp_path):
 
 def test_the_signatures_are_those_of_the_export(card):
     rows = [line.split("`")[1] for line in card.partition("## Signatures")[2].splitlines() if line.startswith("| `")]
-    with SessionModel(exported()[1]) as served:
-        assert rows[: len(served.signatures)] == sorted(served.signatures)
-        assert json.loads(served.ask("describe"))["textures"].keys() == {"rust"}
+    with SessionModel(exported()[1]) as model:
+        assert rows[: len(model.signatures)] == sorted(model.signatures)
+        assert json.loads(model.run("describe"))["textures"].keys() == {"rust"}

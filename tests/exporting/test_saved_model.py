@@ -57,19 +57,21 @@ def test_each_weight_is_stored_once(exported):
 def test_a_server_paints_what_the_network_does_at_any_size(exported, rows, cols):
     network, path = exported
     latents = tiny.latents(network, batch=2, rows=rows, cols=cols).numpy()
-    with SessionModel(path) as served:
-        found, described = served.ask("serving_default", latents=latents), served.ask("describe")
+    with SessionModel(path) as model:
+        found, described = model.run("serving_default", latents=latents), model.run("describe")
     expected = network(latents, training=False).numpy()
     np.testing.assert_allclose(found, expected, atol=2e-5 if network.compute_dtype == "float32" else 3e-2)
-    assert json.loads(described)["step"] == 7
+    description = json.loads(described)
+    assert description["step"] == 7
+    assert description["chunk_pixels"] == description["tile_pixels"] == 512  # the latter for earlier clients
 
 
 @pytest.fixture(scope="module")
 def server(exported):
     """Asks a signature the way a server does, by its name and inputs; and the plane that it is to agree with."""
     network, path = exported
-    with SessionModel(path) as served:
-        yield served.ask, TexturePlane(fold(network))
+    with SessionModel(path) as model:
+        yield model.run, TexturePlane(fold(network))
 
 
 FAR = [(0, 0), (-700, 10**9), (-(2**40), 2**40 - 64)]
@@ -117,12 +119,12 @@ def test_a_torus_has_the_bits_of_the_planes(name, height, width):
 
 @functools.cache
 def single():
-    """A served model of one texture whose waves close every 40 rows and 56 columns, and its plane."""
+    """A session model of one texture whose waves close every 40 rows and 56 columns, and its plane."""
     network = tiny.generator(seed=4)
     network.wave_start.assign([[2 * np.pi / 5, 0.0], [0.0, 2 * np.pi * 3 / 7]])
     with tempfile.TemporaryDirectory() as folder:
         path = saved_model.write(fold(network), Path(folder) / "m", {}, {})
-        return SessionModel(path).ask, TexturePlane(fold(network))
+        return SessionModel(path).run, TexturePlane(fold(network))
 
 
 @pytest.mark.parametrize("height, width", SIZES)

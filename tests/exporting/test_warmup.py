@@ -21,16 +21,16 @@ def logs():
 
 
 def test_every_signature_is_asked_once_and_answers_a_server(logs):
-    with SessionModel(exported()[1]) as served:
-        assert sorted(log.predict_log.request.model_spec.signature_name for log in logs) == sorted(served.signatures)
+    with SessionModel(exported()[1]) as model:
+        assert sorted(log.predict_log.request.model_spec.signature_name for log in logs) == sorted(model.signatures)
         for log in logs:
             asked = log.predict_log.request
-            signature = served.signatures[asked.model_spec.signature_name]
+            signature = model.signatures[asked.model_spec.signature_name]
             for name, value in asked.inputs.items():
                 assert value.dtype == signature.inputs[name].dtype
             inputs = {name: tf.make_ndarray(value) for name, value in asked.inputs.items()}
             assert asked.model_spec.name == "small"
-            assert np.size(served.ask(asked.model_spec.signature_name, **inputs)) > 0
+            assert np.size(model.run(asked.model_spec.signature_name, **inputs)) > 0
 
 
 def test_the_tile_that_is_asked_for_fits_the_waves():

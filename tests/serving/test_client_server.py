@@ -44,7 +44,7 @@ def test_a_client_shows_the_pixels_of_the_plane(plane, server):
         np.testing.assert_array_equal(client.morph(3, CORNERS, 200, 300), whole)
         part = client.picture(Morph(3, CORNERS, 200, 300, 50, 60, 70, 80))
         np.testing.assert_array_equal(part, whole[50:120, 60:140])
-        assert client.describe()["tile_pixels"] == plane.chunk_cells * plane.pixels_per_cell
+        assert client.describe()["chunk_pixels"] == plane.chunk_cells * plane.pixels_per_cell
 
 
 def test_encoded_pictures_hold_the_same_pixels(plane, server):

@@ -45,10 +45,10 @@ def test_limits_hold_for_each_side_and_for_the_area():
     assert not any(limits.admit(*extent) for extent in ((101, 1), (1, 201), (100, 51)))
 
 
-@pytest.mark.parametrize("change", [{"limits": None}, {"tile_pixels": 0}, {"tile_pixels": "512"}, {"limits": {}}])
+@pytest.mark.parametrize("change", [{"limits": None}, {"chunk_pixels": 0}, {"chunk_pixels": "512"}, {"limits": {}}])
 def test_a_description_without_usable_limits_is_named(change):
-    good = {"limits": {"height": 9, "width": 9, "pixels": 81}, "tile_pixels": 3}
-    assert Limits.read(good) == Limits(9, 9, 81, 3)
+    good = {"limits": {"height": 9, "width": 9, "pixels": 81}, "chunk_pixels": 3}
+    assert Limits.read(good) == Limits.read({"limits": good["limits"], "tile_pixels": 3}) == Limits(9, 9, 81, 3)
     with pytest.raises(Error, match="WRONG_ANSWER: description: no usable limits"):
         Limits.read(good | change)
 

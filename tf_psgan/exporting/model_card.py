@@ -76,7 +76,7 @@ class Card:
         several = bool(self.config.model.global_channels)
         asked = [{"seed": 0, "texture": i} if several else {"seed": i, "texture": 0} for i in range(SAMPLES)]
         at = {"top": 0, "left": 0, "height": SAMPLE_PIXELS, "width": SAMPLE_PIXELS}
-        return images.sheet([draft.served.ask("window", **one, **at) for one in asked], COLUMNS)
+        return images.sheet([draft.model.run("window", **one, **at) for one in asked], COLUMNS)
 
     def _sources(self) -> list[str]:
         used = self.pictures.usable
@@ -161,11 +161,11 @@ class Card:
 
 def _speed(draft: Draft) -> list[str]:
     asked = {"seed": 0, "texture": 0, "top": 0, "left": 0, "height": TIMED_PIXELS, "width": TIMED_PIXELS}
-    draft.served.ask("window", **asked)
+    draft.model.run("window", **asked)
     times = []
     for _ in range(CALLS):
         began = time.perf_counter()
-        draft.served.ask("window", **asked)
+        draft.model.run("window", **asked)
         times.append(1e3 * (time.perf_counter() - began))
     where = device.conditions(cores(), draft.folded.dtype)
     side = chunks.cells(draft.folded.pixels_per_cell) * draft.folded.pixels_per_cell
@@ -181,7 +181,7 @@ def _speed(draft: Draft) -> list[str]:
 
 def _signatures(draft: Draft) -> list[str]:
     lines = ["## Signatures", "", "| signature | inputs | output |", "|---|---|---|"]
-    for name, signature in sorted(draft.served.signatures.items()):
+    for name, signature in sorted(draft.model.signatures.items()):
         inputs, outputs = (
             "<br>".join(f"`{key}` {_type(info)}" for key, info in sorted(part.items()))
             for part in (signature.inputs, signature.outputs)

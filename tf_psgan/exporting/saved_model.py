@@ -44,7 +44,7 @@ class Draft:
     target: Path
     folded: FoldedGenerator
     limits: Limits
-    served: SessionModel
+    model: SessionModel
 
     @property
     def extra(self) -> Path:
@@ -85,12 +85,14 @@ def write(
     if target.exists():
         raise ValueError(f"{target}: is there already; leave --version out for the next one, or choose another.")
     limits = limits or Limits()
+    chunk_pixels = chunks.cells(folded.pixels_per_cell) * folded.pixels_per_cell
     description = json.dumps(
         {
             **about,
             "dtype": folded.dtype,
             "pixels_per_cell": folded.pixels_per_cell,
-            "tile_pixels": chunks.cells(folded.pixels_per_cell) * folded.pixels_per_cell,
+            "chunk_pixels": chunk_pixels,
+            "tile_pixels": chunk_pixels,  # its former name, for clients of version 1
             "limits": {"height": limits.side, "width": limits.side, "pixels": limits.pixels},
             "textures": {name: list(vector) for name, vector in names.items()},
             "model": json.loads(to_json(folded.config)),
@@ -105,10 +107,10 @@ def write(
         tf.saved_model.save(module, str(partial), module.signatures(), options)
         (partial / DESCRIPTION).parent.mkdir()
         (partial / DESCRIPTION).write_text(description, encoding="utf-8")
-        with SessionModel(partial) as served:
-            _read_back(served, folded)
+        with SessionModel(partial) as model:
+            _read_back(model, folded)
             for add in extras:
-                add(Draft(partial, target, folded, limits, served))
+                add(Draft(partial, target, folded, limits, model))
         os.rename(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -155,9 +157,9 @@ def _versions(folder: Path) -> list[int]:
     return [int(entry.name) for entry in folder.glob("[1-9]*") if entry.name.isdecimal() and entry.is_dir()]
 
 
-def _read_back(served: SessionModel, folded: FoldedGenerator) -> None:
+def _read_back(model: SessionModel, folded: FoldedGenerator) -> None:
     """Asks the network itself, as a server does, and compares."""
     latents = np.linspace(-1, 1, 6 * 7 * folded.blocks[0][0].shape[2], dtype=np.float32).reshape(1, 6, 7, -1)
     expected = paint(chunks.cast(folded.blocks, folded.dtype), latents, folded.dtype)
-    if not np.allclose(served.ask("serving_default", latents=latents), expected, atol=2e-2):
+    if not np.allclose(model.run("serving_default", latents=latents), expected, atol=2e-2):
         raise OSError("read back, the export makes another picture; the disk or the memory may be broken.")

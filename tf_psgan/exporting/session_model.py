@@ -1,4 +1,4 @@
-"""A SavedModel asked the way a server asks it: through the session loader, by the names of signatures and inputs."""
+"""A SavedModel executed the way a server executes it: through the session loader, by names of signatures and inputs."""
 
 from pathlib import Path
 from types import TracebackType
@@ -8,9 +8,13 @@ import tensorflow as tf
 
 
 class SessionModel:
-    """A SavedModel, loaded as TensorFlow Serving loads it. A context: its end gives the memory back.
+    """A SavedModel in a session of its own, loaded as TensorFlow Serving loads it.
 
-    Python's `tf.saved_model.load` is another loader; what it can run a server may not.
+    Python's `tf.saved_model.load` is a different loader, which can run models that a server cannot. A context manager:
+    its end frees the memory. The signatures, SignatureDef protos by name, are in `signatures`.
+
+    Args:
+      folder: of a version of the model.
 
     Raises:
       OSError, tf.errors.OpError: there is no SavedModel, or it is damaged.
@@ -20,21 +24,25 @@ class SessionModel:
         self._session = tf.compat.v1.Session(graph=tf.Graph())
         with self._session.graph.as_default():
             loaded = tf.compat.v1.saved_model.loader.load(self._session, ["serve"], str(folder))
-        # TensorFlow's own signature that starts the model has no inputs and is none of ours.
+        # TensorFlow adds a signature of its own that initialises the model; it has no inputs.
         self.signatures = {name: sign for name, sign in loaded.signature_def.items() if not name.startswith("__")}
 
-    def ask(self, signature: str, **inputs: Any) -> Any:
-        """The only output of a signature, as NumPy has it; strings are bytes.
+    def run(self, signature: str, **inputs: Any) -> Any:
+        """The only output of a signature, as a NumPy array; strings are bytes.
+
+        Args:
+          signature: its name.
+          inputs: one value for each of its inputs, by name.
 
         Raises:
-          tf.errors.InvalidArgumentError: a value that the model refuses.
+          tf.errors.InvalidArgumentError: the graph rejects a value.
         """
-        asked = self.signatures[signature]
-        (output,) = asked.outputs.values()
-        return self._session.run(output.name, {asked.inputs[name].name: value for name, value in inputs.items()})
+        definition = self.signatures[signature]
+        (output,) = definition.outputs.values()
+        return self._session.run(output.name, {definition.inputs[name].name: value for name, value in inputs.items()})
 
     def __enter__(self) -> "SessionModel":
-        """The SavedModel itself."""
+        """The model itself."""
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -35,7 +35,7 @@ def write(draft: Draft) -> None:
     """
     with tf.io.TFRecordWriter(str(draft.extra / FILE)) as file:
         for name, inputs in requests(draft.folded, draft.limits).items():
-            draft.served.ask(name, **inputs)
+            draft.model.run(name, **inputs)
             file.write(_log(draft, name, inputs).SerializeToString())
 
 
@@ -75,6 +75,6 @@ def _log(draft: Draft, name: str, inputs: dict[str, Any]) -> Any:
     request = predict_pb2.PredictRequest()
     request.model_spec.name, request.model_spec.signature_name = draft.target.absolute().parent.name, name
     for key, value in inputs.items():
-        dtype = tf.as_dtype(draft.served.signatures[name].inputs[key].dtype)
+        dtype = tf.as_dtype(draft.model.signatures[name].inputs[key].dtype)
         request.inputs[key].CopyFrom(tf.make_tensor_proto(value, dtype))
     return prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
