@@ -5,10 +5,10 @@
 
 Sources: a window of each one's own texture is held against it. Distance is the mean of the distances of `metrics.py`,
 each over what chance alone makes of two windows of one texture (`metrics.CHANCE`): about 1 is the same texture. Right
-is a window whose nearest source is its own. In a run with --conditioning=source texture N is the N-th source; in
+is a window whose nearest source is its own. In a run with --conditioning=class texture N is the N-th source; in
 another one the nearest of the random textures stands for it, the choice that a person would make by hand.
 
-Random textures are global vectors 1, 2, 3, ...; in a run with --conditioning=source blends of two sources' textures,
+Random textures are global vectors 1, 2, 3, ...; in a run with --conditioning=class blends of two sources' textures,
 sources and weight drawn at random. Each is held against every source: the nearest by `metrics.nearest`, sure where its
 distance is at most 0.8 of the second nearest one's; and `metrics.uniformity` against that source, 0.4 or more for one
 texture all over.
@@ -88,7 +88,7 @@ class Manifold:
         self.names = [Path(entry.path).stem for entry in entries]
         self.sources = [evaluator.middle(manifest.read(entry), evaluator.SOURCE_PIXELS) for entry in entries]
         self._known = {str(i): texture_metrics.features([source]) for i, source in enumerate(self.sources)}
-        self.told = RunFolder(run).read_config().training.conditioning == "source"
+        self.told = RunFolder(run).read_config().training.conditioning == "class"
         self._plane, self._side = load_plane(run), side
         drawn = self._blends(textures) if self.told else [texture_fields.Uniform(i) for i in range(1, textures + 1)]
         self.random = [self._window(i, field) for i, field in enumerate(drawn)]
@@ -111,7 +111,7 @@ class Manifold:
             uniform.append(texture_metrics.uniformity(picture, [self.sources[int(name)]]))
             rows[int(name)]["nearest_of"] += 1
         return {
-            "conditioning": "source" if self.told else "none",
+            "conditioning": "class" if self.told else "none",
             "sources": rows,
             "mean_distance": float(np.mean([row["distance"] for row in rows])),
             "median_distance": float(np.median([row["distance"] for row in rows])),

@@ -2,7 +2,7 @@
 
   python -m tf_psgan.made_many --out=runs/many-pictures
   python benchmarks/manifold_growth.py --out=runs/growth --images=runs/many-pictures [--counts=1,2,4,8,16,32,56]
-                                       [--steps=1500] [--conditioning=source,none] [--threads=0] [--json=growth.json]
+                                       [--steps=1500] [--conditioning=class,none] [--threads=0] [--json=growth.json]
 
 Trains `flags/many.cfg` once on the first 1, 2, 4, ... pictures of a folder, each for the same number of steps of the
 same batch, so that each costs the same time whatever else the machine does; and judges each run as
@@ -25,7 +25,7 @@ from tf_psgan.data import images
 from tf_psgan.runs.run_folder import RunFolder
 
 WAYS = {
-    "source": (),
+    "class": (),
     "none": ("--waves=12", "--wave_lr_multiplier=0.25"),
 }  # without conditioning waves are shared by all
 USAGE = "Trains models of more and more textures for equally many steps and tabulates how good they are."
@@ -37,7 +37,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("out", None, "Folder for the runs.", flag_values=values)
     flags.DEFINE_string("images", None, "Folder of the pictures.", flag_values=values)
     flags.DEFINE_list("counts", ["1", "2", "4", "8", "16", "32", "56"], "Textures in a model.", flag_values=values)
-    flags.DEFINE_list("conditioning", ["source"], "Ways to train: source, none (12 waves).", flag_values=values)
+    flags.DEFINE_list("conditioning", ["class"], "Ways to train: class, none (12 waves).", flag_values=values)
     flags.DEFINE_integer("steps", 1500, "Steps of each run.", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("seed", 1, "Every random number follows from it.", flag_values=values)
     flags.DEFINE_integer("threads", 0, "Threads; 0 for one a core.", flag_values=values)

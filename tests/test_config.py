@@ -1,3 +1,5 @@
+"""Settings: checked, written as JSON and read back, from older versions too."""
+
 import dataclasses
 import json
 
@@ -5,6 +7,7 @@ import pytest
 
 from tf_psgan import config as configs
 from tf_psgan.config import Config, DataConfig, ModelConfig, TrainingConfig
+from tf_psgan.errors import SettingError
 
 SECTIONS = (ModelConfig, DataConfig, TrainingConfig)
 FIELDS = [pytest.param(field, id=field.name) for section in SECTIONS for field in dataclasses.fields(section)]
@@ -22,22 +25,22 @@ def changed(section, **values):
 def test_json_brings_every_setting_back():
     config = Config(
         ModelConfig(local_channels=7, global_channels=5, waves=0, quadrature=False, wave_angles="axis", filters=(9, 4)),
-        DataConfig(images=("a.png", "späne/ö"), batch=3),
+        DataConfig(images=("a.png", "späne/ö"), batch_size=3),
         TrainingConfig(seed=2**62, minutes=0.1, learning_rate=1e-300, updates="alternating"),
     )
     assert from_json(Config, configs.to_json(config)) == config
 
 
-def test_json_is_sorted_and_holds_all_sections():
+def test_json_is_sorted_and_holds_all_sections_and_the_schema():
     values = json.loads(configs.to_json(Config()))
-    assert list(values) == ["data", "model", "training"]
+    assert list(values) == ["data", "model", "schema_version", "training"]
     assert list(values["model"]) == sorted(field.name for field in dataclasses.fields(ModelConfig))
 
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_every_setting_has_a_help_text_and_an_allowed_default(field):
     assert len(field.metadata["help"]) > 10
-    assert field.metadata["help"].endswith(".")
+    assert field.metadata["help"].endswith(".") and "--" not in field.metadata["help"]
     configs._check_type(field, field.default)
     for item in field.default if isinstance(field.default, tuple) else (field.default,):
         configs._check_range(field, item)
@@ -50,7 +53,7 @@ def test_names_of_settings_are_unique_across_sections():
 
 
 def test_an_unknown_setting_is_named_and_the_known_ones_listed():
-    with pytest.raises(ValueError, match=r"DataConfig: unknown setting 'bach'; it has images, crop_cells, batch"):
+    with pytest.raises(ValueError, match=r"DataConfig: unknown setting 'bach'; it has images, crop_cells, batch_size"):
         from_json(DataConfig, changed(DataConfig, bach=3))
 
 
@@ -113,6 +116,13 @@ def test_no_setting_may_be_nan(field):
         from_json(TrainingConfig, changed(TrainingConfig, **{field.name: float("nan")}))
 
 
+def test_an_error_says_which_setting_to_change():
+    with pytest.raises(SettingError) as error:
+        configs.check(ModelConfig(waves=999))
+    assert (error.value.subject, error.value.value, error.value.settings) == ("waves", 999, ("waves",))
+    assert error.value.allowed == "choose a value inside"
+
+
 def test_what_is_no_config_is_refused():
     with pytest.raises(ValueError, match=r"\[1\] is not an object"):
         from_json(Config, "[1]")
@@ -132,5 +142,75 @@ def test_a_difference_names_the_first_field_and_both_values():
     assert configs.difference(ModelConfig(), ModelConfig()) == ""
     theirs = ModelConfig(waves=9, kernel_size=5)
     assert configs.difference(ModelConfig(waves=3), theirs) == "waves: 3 here, 9"
-    assert configs.difference(ModelConfig(waves=3), theirs, ignored={"waves"}) == "kernel: 6 here, 5"
+    assert configs.difference(ModelConfig(waves=3), theirs, ignored={"waves"}) == "kernel_size: 6 here, 5"
     assert configs.difference(ModelConfig(waves=3), theirs, ignored={"waves", "kernel_size"}) == ""
+
+
+def version_1(config):
+    """The parsed JSON of a config by the names and values of version 1."""
+    values = json.loads(configs.to_json(config))
+    del values["schema_version"]
+    old_names = {new: old for old, new in configs.RENAMED_SETTINGS.items()}
+    for section in values.values():
+        for name, value in list(section.items()):
+            old_values = {new: old for old, new in configs.RENAMED_VALUES.get(name, {}).items()}
+            if isinstance(value, str):
+                section[name] = old_values.get(value, value)
+            if name in old_names:
+                section[old_names[name]] = section.pop(name)
+    return values
+
+
+def test_every_renamed_setting_and_value_of_version_1_is_read_by_its_present_name():
+    config = Config(
+        ModelConfig(kernel_size=5, discriminator_filters=(4, 8), global_channels=3),
+        DataConfig(batch_size=7, cache_refresh_steps=11),
+        TrainingConfig(
+            **{"ema_decay": 0.5, "wave_init": "paper", "max_to_keep": 9, "max_nonfinite_steps": 2, "l2": 0.25},
+            **{"spectral_loss_weight": 1.5, "r1_interval": 3, "wave_lr_multiplier": 0.75, "conditioning": "class"},
+        ),
+    )
+    old = version_1(config)
+    assert set(configs.RENAMED_SETTINGS) <= {name for section in old.values() for name in section}
+    assert old["training"]["conditioning"] == "source" and old["training"]["updates"] == "together"
+    assert configs.from_dict(Config, old) == config
+
+
+def test_every_new_name_is_a_setting_and_every_new_value_is_allowed():
+    fields = {field.values[0].name: field.values[0] for field in FIELDS}
+    assert set(configs.RENAMED_SETTINGS.values()) <= fields.keys()
+    assert not configs.RENAMED_SETTINGS.keys() & fields.keys()
+    for name, values in configs.RENAMED_VALUES.items():
+        assert set(values.values()) <= set(fields[name].metadata["choices"])
+        assert not values.keys() & set(fields[name].metadata["choices"])
+
+
+def test_a_setting_added_since_gets_its_default_in_an_older_file_only():
+    values = version_1(Config())
+    del values["training"]["samples"]
+    assert configs.from_dict(Config, values) == Config()
+    values = json.loads(configs.to_json(Config()))
+    del values["training"]["samples"]
+    with pytest.raises(SettingError, match="TrainingConfig: setting 'samples' is missing"):
+        configs.from_dict(Config, values)
+
+
+def test_an_unknown_setting_in_an_older_file_is_an_error():
+    values = version_1(Config())
+    values["model"]["depth"] = 3
+    with pytest.raises(SettingError, match="ModelConfig: unknown setting 'depth'"):
+        configs.from_dict(Config, values)
+
+
+def test_an_old_name_in_a_file_of_the_present_version_is_an_error():
+    values = json.loads(configs.to_json(Config()))
+    values["data"]["batch"] = values["data"].pop("batch_size")
+    with pytest.raises(SettingError, match="DataConfig: unknown setting 'batch'"):
+        configs.from_dict(Config, values)
+
+
+@pytest.mark.parametrize("version", [configs.SCHEMA_VERSION + 1, 0, "2", True, None])
+def test_a_schema_of_the_future_or_of_nobody_is_an_error(version):
+    values = json.loads(configs.to_json(Config())) | {"schema_version": version}
+    with pytest.raises(SettingError, match=rf"schema_version: {version!r} is unknown; this version reads 1 to "):
+        configs.from_dict(Config, values)

@@ -41,7 +41,7 @@ def test_there_and_back_again_is_a_detour(manifold):
     assert manifold._steps([flat(level) for level in (60, 140, 70)])[1] > 5
 
 
-@pytest.mark.parametrize("conditioning", ["source", "none"])
+@pytest.mark.parametrize("conditioning", ["class", "none"])
 def test_a_run_is_judged_source_by_source(manifold, tmp_path, monkeypatch, conditioning):
     monkeypatch.setattr(device, "set_threads", lambda asked: 1)  # other tests have started TensorFlow
     pictures = tuple(picture(tmp_path / f"{name}.png", 160, period) for name, period in (("a", 12), ("b", 24)))
@@ -50,6 +50,6 @@ def test_a_run_is_judged_source_by_source(manifold, tmp_path, monkeypatch, condi
     figures = report.figures() | manifold.morph_figures(report.morphs(1, 2))
     assert [row["source"] for row in figures["sources"]] == ["a", "b"] and figures["random"] == 3
     assert sum(row["nearest_of"] for row in figures["sources"]) == 3
-    assert set(report.textures) <= ({0, 1} if conditioning == "source" else {1, 2, 3})
+    assert set(report.textures) <= ({0, 1} if conditioning == "class" else {1, 2, 3})
     text = manifold.to_markdown(figures)
     assert "mean distance" in text and "1 of 2 steps" in text

@@ -18,7 +18,7 @@ from tf_psgan.training.gan_step import GanStep
 from tf_psgan.training.spectral import spectral_loss
 from tf_psgan.training.training_loop import train
 
-TOLD = {"conditioning": "source", "global_channels": 5, "wave_hidden": 24}
+TOLD = {"conditioning": "class", "global_channels": 5, "wave_hidden": 24}
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def packed():
 
 
 def step_of(sources):
-    training = TrainingConfig(conditioning="source", seed=3)
+    training = TrainingConfig(conditioning="class", seed=3)
     config = Config(tiny.model_config(global_channels=2), DataConfig(crop_cells=2, batch_size=4), training)
     return GanStep(config, "float32", sources)
 

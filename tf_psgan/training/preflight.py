@@ -35,8 +35,8 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
         )
     if not config.data.images:
         raise ValueError("images: none named; give --images=PICTURE_OR_FOLDER[,...].")
-    if training.conditioning == "source" and not config.model.global_channels:
-        raise ValueError("conditioning: source, but no global vector to tell it by; give --global_channels, as in 32.")
+    if training.conditioning == "class" and not config.model.global_channels:
+        raise ValueError("conditioning: class, but no global vector to tell it by; give --global_channels, as in 32.")
     folder.check_place()
     folder.check_config(config)
     pictures = manifest.check(manifest.scan(config.data.images), crop)
@@ -46,7 +46,7 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
                 f"{entry.path}: {entry.height}x{entry.width} pixels are too few to judge samples by; "
                 f"use pictures of {LEAST_PIXELS}x{LEAST_PIXELS} or more."
             )
-    if training.conditioning == "source":
+    if training.conditioning == "class":
         _check_conditioning(config, pictures)
     folder.check_manifest(pictures)
     for entry in pictures.skipped:
@@ -62,7 +62,7 @@ def _check_conditioning(config: Config, pictures: manifest.Manifest) -> None:
         raise ValueError(f"wave_hidden: {hidden} units cannot keep {count} pictures' waves apart; give {4 * count}.")
     if megabytes > config.data.cache_megabytes:
         raise ValueError(
-            f"conditioning: source needs all pictures in memory at once; give --cache_megabytes={math.ceil(megabytes)}."
+            f"conditioning: class needs all pictures in memory at once; give --cache_megabytes={math.ceil(megabytes)}."
         )
 
 

@@ -84,7 +84,7 @@ class _Run:
     ) -> None:
         self.config, self.folder = config, folder
         dtype = device.compute_type(config.training.dtype)
-        told = config.training.conditioning == "source"
+        told = config.training.conditioning == "class"
         self.step = GanStep(config, dtype, len(pictures.usable) if told else 0)
         self.state = self.step.state()
         self.pictures, self.sources = pictures, Sources.read(pictures)
@@ -254,7 +254,7 @@ def _initial_wave_numbers(config: Config, pictures: manifest.Manifest) -> np.nda
     """Where the wave numbers start; ValueError where so many do not fit into the pictures."""
     model, how = config.model, config.training.wave_init
     side = geometry.pixels_per_cell(len(model.filters) + 1)
-    if config.training.conditioning == "source":
+    if config.training.conditioning == "class":
         read = (middle(manifest.read(entry), SOURCE_PIXELS) for entry in pictures.usable)
         return wave_initialisation.initial_wave_numbers_of_each(read, model, how, side)
     sources = Sources.read(pictures).pictures
