@@ -1,13 +1,14 @@
-"""The embedded server under load: latency, throughput, large pictures, memory, and more load than it can take.
+"""The embedded server under load: latency, throughput, large pictures, memory, overload.
 
   python benchmarks/server_load.py --run=runs/honeycomb [--parts=latency,large,memory,overload] [--seconds=10]
 
-Exports the run, starts `serving.server` on this machine and asks it through `serving.client`, as programs would.
+Exports the run, starts `psgan-server` on this machine, and requests pictures with `tf_psgan_serving.client`.
 "latency" also times the exported model in a session of a process without a server.
 """
 
 import contextlib
 import itertools
+import os
 import re
 import subprocess
 import sys
@@ -21,10 +22,10 @@ import numpy as np
 from absl import flags
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # serving/ is not installed
+sys.path[:0] = [str(ROOT), str(ROOT / "serving")]  # also without an installation
 
-from serving.client import Client, Error, Window  # noqa: E402
 from tf_psgan.cli import flags as edge  # noqa: E402
+from tf_psgan_serving.client import Client, ServingError, Window  # noqa: E402
 
 USAGE = "Measures the embedded server."
 PIXELS = 512
@@ -51,15 +52,14 @@ def main(values: flags.FlagValues) -> str:
 
 
 def latency(models: Path, run: Path, seconds: float) -> list[str]:
-    """512 x 512 pixels at 1, 4 and 16 clients; and the bare network."""
-    bare = _python(
-        "-c", BARE.format(path=models / NAME / "1", pixels=PIXELS)
-    )  # its own process: one that has loaded TensorFlow is no light client
+    """512 x 512 pixels at 1, 4 and 16 clients; and the exported model without a server."""
+    # In a process of its own: the clients of this process must not share memory and threads with TensorFlow.
+    bare = _python("-c", BARE.format(path=models / NAME / "1", pixels=PIXELS))
     lines = [f"The same window in a session without a server: {bare.strip()}.", ""]
     lines += ["| what | clients | p50 ms | p99 ms | pictures/s |", "|---|---|---|---|---|"]
     with _server(models, "--waiting=64") as (address, _):
         for kind, clients in itertools.product(("raw", "png", "jpeg"), (1, 4, 16)):
-            done, _ = _load(address, clients, seconds, _asking(kind))
+            done, _ = _load(address, clients, seconds, _requester(kind))
             times = np.array([took for took, _ in done]) * 1e3
             p50, p99 = np.percentile(times, (50, 99))
             lines.append(f"| {kind} | {clients} | {p50:.1f} | {p99:.1f} | {len(done) / seconds:.1f} |")
@@ -69,9 +69,9 @@ def latency(models: Path, run: Path, seconds: float) -> list[str]:
 def large(models: Path, run: Path, seconds: float) -> list[str]:
     """4096 x 4096 pixels: one request after the other of the parallel client, and a process of generate.py."""
     with _server(models) as (address, _), Client(address, NAME) as client:
-        client.window(0, 0, 0, 0, 8, 8)
+        client.window(8, 8)
         began = time.perf_counter()
-        found = client.large(Window(0, 0, 0, 0, 4096, 4096))
+        found = client.large(Window(height=4096, width=4096))
         by_client = time.perf_counter() - began
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
@@ -82,7 +82,7 @@ def large(models: Path, run: Path, seconds: float) -> list[str]:
         apart = np.abs(images.decode(Path(folder) / "a.png").astype(int) - found).max()
     return [
         f"4096 x 4096: {by_client:.2f} s by the client, raw; {by_process:.2f} s by a process of generate.py, start and "
-        f"PNG included; pixels at most {apart} levels apart."
+        f"PNG included; pixels differ by at most {apart}."
     ]
 
 
@@ -104,42 +104,43 @@ def memory(models: Path, run: Path, seconds: float) -> list[str]:
 
 
 def overload(models: Path, run: Path, seconds: float) -> list[str]:
-    """Four times the load that the server can take, for six times `seconds`, with the server's default limits."""
+    """Four times the load that the server can answer, for six times `seconds`, with the server's default limits."""
     with _server(models) as (address, _):
-        alone, _ = _load(address, 1, seconds, _asking("raw"))
-        calm = np.percentile([took for took, _ in alone], 99) * 1e3
+        alone, _ = _load(address, 1, seconds, _requester("raw"))
+        idle = np.percentile([took for took, _ in alone], 99) * 1e3
         able = len(alone) / seconds
-        done, refused = _load(address, 64, 6 * seconds, _asking("raw"), pace=4 * able)
+        done, rejected = _load(address, 64, 6 * seconds, _requester("raw"), pace=4 * able)
     taken = np.percentile([took for took, _ in done], (50, 99)) * 1e3
-    told = np.percentile([took for took, _ in refused], (50, 99)) * 1e3
-    codes = sorted({code for _, code in refused})
+    rejection = np.percentile([took for took, _ in rejected], (50, 99)) * 1e3
+    codes = sorted({code for _, code in rejected})
     return [
-        f"Alone: {able:.1f} pictures/s, p99 {calm:.1f} ms. Asked for {4 * able:.1f} a second over {6 * seconds:.0f} s: "
+        f"One client: {able:.1f} pictures/s, p99 {idle:.1f} ms. "
+        f"Offered {4 * able:.1f} requests/s over {6 * seconds:.0f} s: "
         f"{len(done) / (6 * seconds):.1f} a second answered, p50 {taken[0]:.1f} ms, p99 {taken[1]:.1f} ms "
-        f"({taken[1] / calm:.1f} times that alone); {len(refused) / (6 * seconds):.1f} a second refused "
-        f"({', '.join(codes)}), p50 {told[0]:.1f} ms, p99 {told[1]:.1f} ms."
+        f"({taken[1] / idle:.1f} times that of one client); {len(rejected) / (6 * seconds):.1f} a second rejected "
+        f"({', '.join(codes)}), p50 {rejection[0]:.1f} ms, p99 {rejection[1]:.1f} ms."
     ]
 
 
-def _asking(kind: str) -> Callable[[Client, int], object]:
-    """A function that asks for picture number i; each is another place of the plane, so that none is kept."""
+def _requester(kind: str) -> Callable[[Client, int], object]:
+    """A function that requests picture number i; each i is another position, so that no cache can answer."""
 
-    def ask(client: Client, i: int) -> object:
-        view = Window(0, 0, PIXELS * i, PIXELS * 1000, PIXELS, PIXELS)
+    def request(client: Client, i: int) -> object:
+        view = Window(height=PIXELS, width=PIXELS, top=PIXELS * i, left=PIXELS * 1000)
         return client.picture(view) if kind == "raw" else client.encoded(view, kind)
 
-    return ask
+    return request
 
 
 def _load(
-    address: str, clients: int, seconds: float, ask: Callable[[Client, int], object], pace: float = 0.0
+    address: str, clients: int, seconds: float, request: Callable[[Client, int], object], pace: float = 0.0
 ) -> tuple[list[tuple[float, str]], list[tuple[float, str]]]:
-    """Asks from several clients at once: (seconds, "") of each answer, (seconds, code) of each refusal.
+    """Requests from several clients at once: (seconds, "") of each response, (seconds, code) of each error status.
 
     Args:
-      pace: requests a second in all, evenly; 0 for each client as fast as it is answered.
+      pace: requests per second of all clients together, at a constant rate; 0 for as fast as the responses come.
     """
-    numbers, done, refused = itertools.count(), [], []
+    numbers, done, rejected = itertools.count(), [], []
     end = time.perf_counter() + seconds
     begin = time.perf_counter()
 
@@ -152,38 +153,39 @@ def _load(
             if start >= end:
                 return
             try:
-                ask(client, i)
+                request(client, i)
                 done.append((time.perf_counter() - start, ""))
-            except Error as error:
-                refused.append((time.perf_counter() - start, error.code))
+            except ServingError as error:
+                rejected.append((time.perf_counter() - start, error.code))
 
     with contextlib.ExitStack() as stack:
-        asking = [stack.enter_context(Client(address, NAME, retries=0, timeout=120)) for _ in range(clients)]
-        for client in asking:
-            with contextlib.suppress(Error):
+        connected = [stack.enter_context(Client(address, NAME, retries=0, timeout=120)) for _ in range(clients)]
+        for client in connected:
+            with contextlib.suppress(ServingError):
                 client.describe()  # connects
         begin, end = time.perf_counter(), time.perf_counter() + seconds
-        threads = [threading.Thread(target=work, args=(client,)) for client in asking]
+        threads = [threading.Thread(target=work, args=(client,)) for client in connected]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    return done, refused
+    return done, rejected
 
 
 @contextlib.contextmanager
 def _server(models: Path, *settings: str) -> Iterator[tuple[str, subprocess.Popen]]:
     """A server of the models; its address and its process."""
-    command = [sys.executable, "-m", "serving.server", f"--models={models}", "--port=0", *settings]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "tf_psgan_serving.server", f"--models={models}", "--port=0", *settings]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "serving")}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     assert process.stderr
     try:
         for line in process.stderr:
             if found := re.search(r"(127\.0\.0\.1|localhost):(\d+)", line):
                 break
         else:
-            raise RuntimeError("the server has ended")
-        threading.Thread(target=process.stderr.read, daemon=True).start()  # or it would wait for a reader
+            raise RuntimeError("the server has exited")
+        threading.Thread(target=process.stderr.read, daemon=True).start()  # or a full pipe would block the server
         yield f"127.0.0.1:{found[2]}", process
     finally:
         process.terminate()
@@ -210,13 +212,13 @@ with graph.as_default():
     session = tf.compat.v1.Session(graph=graph)
     loaded = tf.compat.v1.saved_model.loader.load(session, ["serve"], "{path}")
 signature = loaded.signature_def["window"]
-def ask(i):
-    asked = dict(seed=0, texture=0, top={pixels} * i, left=0, height={pixels}, width={pixels})
-    return session.run(signature.outputs["image"].name, {{signature.inputs[k].name: v for k, v in asked.items()}})
+def run(i):
+    inputs = dict(seed=0, texture=0, top={pixels} * i, left=0, height={pixels}, width={pixels})
+    return session.run(signature.outputs["image"].name, {{signature.inputs[k].name: v for k, v in inputs.items()}})
 times = []
 for i in range(60):
     began = time.perf_counter()
-    ask(i)
+    run(i)
     times.append(1e3 * (time.perf_counter() - began))
 print(f"median {{statistics.median(times[10:]):.1f}} ms, least {{min(times[10:]):.1f}} ms")
 """

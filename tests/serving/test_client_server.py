@@ -1,4 +1,4 @@
-"""From a generator to a client's picture: export, embedded server, client, and the pixels of the plane."""
+"""Export, embedded server and client together give the pixels of the plane."""
 
 import asyncio
 from io import BytesIO
@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serving.client import AsyncClient, Client, Error, Morph, Torus, Window
 from tests.support import tiny
 from tests.support.small_server import publish, running
 from tf_psgan.exporting import saved_model
@@ -16,53 +15,58 @@ from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
+from tf_psgan_serving.client import AsyncClient, Client, Morph, ServingError, Tile, Window
 
 CORNERS = (1, 7, 9, 30)
 
 
 @pytest.fixture(scope="module")
 def plane():
-    return TexturePlane(fold(tiny.generator(global_channels=3, waves=0)))
+    return TexturePlane(tiny.generator(global_channels=3, waves=0))
 
 
 @pytest.fixture(scope="module")
 def server(plane, tmp_path_factory):
-    """An embedded server of the plane's export; its address."""
+    """The address of an embedded server with the plane's export."""
     models = tmp_path_factory.mktemp("models")
     saved_model.write(plane.folded, models / "tiny", {}, {}, limits=Limits(side=600, pixels=520 * 520))
     with running(models) as (started, _):
         yield f"localhost:{started.port}"
 
 
-def test_a_client_shows_the_pixels_of_the_plane(plane, server):
+def test_a_client_gets_the_pixels_of_the_plane(plane, server):
     with Client(server, "tiny") as client:
-        expected = plane.window(40, 50, top=-9, left=10**9, seed=3, texture=5)
-        np.testing.assert_array_equal(client.window(3, 5, -9, 10**9, 40, 50), expected)
-        np.testing.assert_array_equal(client.torus(3, 5, 64, 96), plane.tile(64, 96, seed=3, texture=5))
+        np.testing.assert_array_equal(
+            client.window(40, 50, top=-9, left=10**9, seed=3, texture=5),
+            plane.window(40, 50, top=-9, left=10**9, seed=3, texture=5),
+        )
+        np.testing.assert_array_equal(client.tile(64, 96, seed=3, texture=5), plane.tile(64, 96, seed=3, texture=5))
         field = texture_fields.Morph((CORNERS[:2], CORNERS[2:]), 0, 0, 200, 300)
         whole = plane.render(Scene(3, field), 200, 300)
-        np.testing.assert_array_equal(client.morph(3, CORNERS, 200, 300), whole)
-        part = client.picture(Morph(3, CORNERS, 200, 300, 50, 60, 70, 80))
+        np.testing.assert_array_equal(client.morph(200, 300, textures=CORNERS, seed=3), whole)
+        part = client.picture(
+            Morph(seed=3, textures=CORNERS, extent_height=200, extent_width=300, top=50, left=60, height=70, width=80)
+        )
         np.testing.assert_array_equal(part, whole[50:120, 60:140])
         assert client.describe()["chunk_pixels"] == plane.chunk_cells * plane.pixels_per_cell
 
 
-def test_encoded_pictures_hold_the_same_pixels(plane, server):
+def test_encoded_pictures_have_the_same_pixels(plane, server):
     expected = plane.tile(64, 96, seed=3, texture=5)
     with Client(server, "tiny") as client:
-        with Image.open(BytesIO(client.encoded(Torus(3, 5, 64, 96), "png"))) as image:
+        with Image.open(BytesIO(client.encoded(Tile(height=64, width=96, seed=3, texture=5), "png"))) as image:
             np.testing.assert_array_equal(np.array(image), expected)
-        with Image.open(BytesIO(client.encoded(Torus(3, 5, 64, 96), "jpeg"))) as image:
+        with Image.open(BytesIO(client.encoded(Tile(height=64, width=96, seed=3, texture=5), "jpeg"))) as image:
             assert np.abs(np.array(image).astype(int) - expected).mean() < 8
 
 
-def test_a_picture_beyond_the_limits_is_one_picture(plane, server):
-    view = Window(3, 5, -700, 100, 1300, 900)
+def test_a_picture_beyond_the_limits_is_assembled(plane, server):
+    view = Window(height=1300, width=900, top=-700, left=100, seed=3, texture=5)
     expected = plane.window(1300, 900, top=-700, left=100, seed=3, texture=5)
     with Client(server, "tiny", parallel=8) as client:
         np.testing.assert_array_equal(client.large(view), expected)
-        with pytest.raises(Error, match=r"height: 1300 is outside 1 \.\. 600; choose a value inside") as caught:
-            client.picture(Window(3, 5, 0, 0, 1300, 90))
+        with pytest.raises(ServingError, match=r"height: 1300 is outside 1 \.\. 600; choose a value inside") as caught:
+            client.picture(Window(height=1300, width=90, seed=3, texture=5))
     assert caught.value.code == "INVALID_ARGUMENT"
 
     async def ask():
@@ -73,17 +77,17 @@ def test_a_picture_beyond_the_limits_is_one_picture(plane, server):
 
 
 def test_unknown_models_and_versions_are_named(server):
-    with Client(server, "other") as client, pytest.raises(Error, match=r"NOT_FOUND: .*other"):
-        client.window(0, 0, 0, 0, 5, 5)
-    with Client(server, "tiny", version=9) as client, pytest.raises(Error, match=r"NOT_FOUND: .*9"):
-        client.window(0, 0, 0, 0, 5, 5)
+    with Client(server, "other") as client, pytest.raises(ServingError, match=r"NOT_FOUND: .*other"):
+        client.window(5, 5)
+    with Client(server, "tiny", version=9) as client, pytest.raises(ServingError, match=r"NOT_FOUND: .*9"):
+        client.window(5, 5)
 
 
-def test_a_large_picture_is_of_one_version_while_versions_change(tmp_path):
+def test_a_large_picture_comes_from_one_version_while_versions_change(tmp_path):
     networks = [fold(tiny.generator(seed=seed)) for seed in (0, 1)]
     small = Limits(side=512)
     made = [saved_model.write(one, tmp_path / f"{i}", {}, {}, limits=small) for i, one in enumerate(networks)]
-    expected = [TexturePlane(one).window(1100, 1100, seed=3) for one in networks]
+    expected = [TexturePlane(one).window(1100, 1100, top=0, left=0, seed=3, texture=0) for one in networks]
     model = tmp_path / "models" / "tiny"
     model.mkdir(parents=True)
     publish(made[0], model, 1)
@@ -92,7 +96,7 @@ def test_a_large_picture_is_of_one_version_while_versions_change(tmp_path):
         while 1 not in which and len(which) < 99:
             if len(which) == 1:
                 publish(made[1], model, 2)
-            found = client.large(Window(3, 0, 0, 0, 1100, 1100))
+            found = client.large(Window(height=1100, width=1100, seed=3))
             which.append([np.array_equal(found, one) for one in expected].index(True))
     assert which[0] == 0
     assert which[-1] == 1

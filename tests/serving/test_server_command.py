@@ -1,6 +1,7 @@
-"""The server's command: flags, TLS by TensorFlow Serving's file, and its end."""
+"""The command psgan-server: flags, TLS from TensorFlow Serving's file, shutdown."""
 
 import logging
+import os
 import shutil
 import signal
 import socket
@@ -14,52 +15,53 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from serving import settings, tls
-from serving.assembly import Server
 from tests.support.small_server import OPTIONS, WINDOW, export, predict, publish, request, running
+from tf_psgan_serving.server import settings, tls
+from tf_psgan_serving.server.grpc_server import Server
 
-ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+ENVIRONMENT["PYTHONPATH"] = str(Path(__file__).resolve().parents[2] / "serving")
 
 
 def command(*flags):
-    return [sys.executable, "-m", "serving.server", *flags]
+    return [sys.executable, "-m", "tf_psgan_serving.server", *flags]
 
 
 @pytest.mark.parametrize(
     "flags, text",
     [
         ([], "the following arguments are required: --models"),
-        (["--models=nowhere"], "nowhere: no folder; give --models=FOLDER"),
-        (["--models=.", "--port=x"], "argument --port: 'x' is no number within 0 .. 65535"),
-        (["--models=.", "--running=-1"], "argument --running: '-1' is no number"),
-        (["--models=.", "--rate=nan"], "argument --rate: 'nan' is no number"),
+        (["--models=nowhere"], "nowhere: not a folder; give --models=FOLDER"),
+        (["--models=.", "--port=x"], "argument --port: 'x' is not a number within 0 .. 65535"),
+        (["--models=.", "--running=-1"], "argument --running: '-1' is not a number"),
+        (["--models=.", "--rate=nan"], "argument --rate: 'nan' is not a number"),
         (["--models=.", "--other=1"], "unrecognized arguments: --other=1"),
     ],
 )
 def test_a_mistake_in_the_flags_is_one_line_and_exit_code_2(flags, text, capsys):
     with pytest.raises(SystemExit) as end:
-        settings.read(flags)
+        settings.parse(flags)
     assert end.value.code == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {text}")
 
 
 def test_flags_become_settings(tmp_path):
-    read = settings.read([f"--models={tmp_path}", "--port=9", "--signatures=a,b", "--rate=2.5"])
+    read = settings.parse([f"--models={tmp_path}", "--port=9", "--signatures=a,b", "--rate=2.5"])
     assert read == settings.Settings(tmp_path, port=9, signatures=("a", "b"), rate=2.5)
     assert read.host == "127.0.0.1"
 
 
 def test_help_needs_no_tensorflow():
-    code = "import sys; from serving import server; server.main(['--help'])"
+    code = "from tf_psgan_serving.server import command; command.main(['--help'])"
     code = f"import atexit, sys; atexit.register(lambda: print('tensorflow' in sys.modules)); {code}"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 0
     assert "--models" in done.stdout
     assert done.stdout.splitlines()[-1] == "False"
 
 
-def test_a_port_that_is_taken_is_said(tmp_path):
+def test_a_port_in_use_is_an_error(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -72,9 +74,12 @@ def version(tmp_path_factory):
     return export(tmp_path_factory.mktemp("exported") / "tiny")
 
 
-def test_sigterm_lets_the_running_request_end_and_exits_0(version):
+def test_sigterm_lets_the_running_request_finish_and_exits_with_0(version):
     process = subprocess.Popen(
-        command(f"--models={version.parent}", "--port=0", "--grace=60"), cwd=ROOT, stderr=subprocess.PIPE, text=True
+        command(f"--models={version.parent}", "--port=0", "--grace=60"),
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     lines = []
     for line in process.stderr:
@@ -89,34 +94,34 @@ def test_sigterm_lets_the_running_request_end_and_exits_0(version):
         predict(channel, request())
         future = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict.future(large, timeout=60)
         health = health_pb2_grpc.HealthStub(channel)
-        health.Check(health_pb2.HealthCheckRequest())  # its turn comes after the large one's start
+        health.Check(health_pb2.HealthCheckRequest())  # handled after the large request has started
         process.send_signal(signal.SIGTERM)
         assert len(future.result().outputs["image"].tensor_content) == 4096 * 4096 * 3
     assert process.wait(60) == 0
     reader.join(10)
-    assert len(lines) == 4  # an event each: served, listening, stopping, stopped
-    assert "tiny: version 1 is served" in lines[0]
+    assert len(lines) == 4  # one per event: loaded, listening, stopping, stopped
+    assert "tiny: version 1 is loaded" in lines[0]
     assert "stopped" in lines[3]
 
 
-def test_a_server_that_cannot_start_says_so_in_one_line(tmp_path):
+def test_a_server_that_cannot_start_prints_one_line(tmp_path):
     bad = tmp_path / "ssl.config"
     bad.write_text("server_key: 'x'")
     done = subprocess.run(
         command(f"--models={tmp_path}", "--port=0", f"--ssl_config_file={bad}"),
-        cwd=ROOT, capture_output=True, text=True,
+        env=ENVIRONMENT, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
-    assert line == f"error: {bad}: server_key holds no PEM text; put the text itself there, not a file's name."
+    assert line == f"error: {bad}: server_key is not PEM text; paste the text itself, not the name of a file."
 
 
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("x", "no SSLConfig as text, line 1"),
-        ('server_key: "-----BEGIN KEY"', "server_cert holds no PEM text"),
-        ('server_key: "-----BEGIN" server_cert: "-----BEGIN" client_verify: true', "client_verify needs custom_ca"),
+        ("x", "not an SSLConfig in text format, line 1"),
+        ('server_key: "-----BEGIN KEY"', "server_cert is not PEM text"),
+        ('server_key: "-----BEGIN" server_cert: "-----BEGIN" client_verify: true', "client_verify requires custom_ca"),
     ],
 )
 def test_a_wrong_tls_file_is_named_without_its_contents(tmp_path, text, message):
@@ -127,7 +132,7 @@ def test_a_wrong_tls_file_is_named_without_its_contents(tmp_path, text, message)
 
 
 def certificate(folder, name, authority=None):
-    """Makes a key and a certificate for localhost, signed by an authority or by itself; their PEM texts."""
+    """Makes a key and a certificate for localhost, self-signed or signed by an authority; their PEM texts."""
     key, cert = folder / f"{name}.key", folder / f"{name}.pem"
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", cert]
     made += ["-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost"]
@@ -142,7 +147,7 @@ def quoted(data):
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="makes certificates with openssl")
-def test_tls_and_mutual_tls_by_tensorflow_servings_file(version, tmp_path):
+def test_tls_and_mutual_tls_from_tensorflow_servings_file(version, tmp_path):
     publish(version, (models := tmp_path / "tiny").mkdir() or models, 1)
     _, authority = certificate(tmp_path, "authority")
     key, cert = certificate(tmp_path, "server", "authority")
@@ -173,24 +178,24 @@ def test_tls_and_mutual_tls_by_tensorflow_servings_file(version, tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="makes certificates with openssl")
-def test_a_key_of_another_certificate_is_said(tmp_path):
+def test_a_key_of_another_certificate_is_an_error(tmp_path):
     key, _ = certificate(tmp_path, "one")
     _, cert = certificate(tmp_path, "two")
     config = tmp_path / "ssl.config"
     config.write_text(f"server_key: {quoted(key)}\nserver_cert: {quoted(cert)}\n")
-    with pytest.raises(ValueError, match=r"key and certificate in .*ssl\.config do not go together"):
+    with pytest.raises(ValueError, match=r"key and certificate in .*ssl\.config do not belong together"):
         Server(settings.Settings(tmp_path, port=0, ssl_config_file=config))
 
 
-def test_listening_to_others_without_tls_is_warned_of(tmp_path, caplog):
-    logging.getLogger("serving").propagate = True
+def test_listening_on_other_addresses_without_tls_logs_a_warning(tmp_path, caplog):
+    logging.getLogger("tf_psgan_serving").propagate = True
     with running(tmp_path, host="0.0.0.0"):
         pass
     with running(tmp_path):
         pass
     messages = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert messages == [
-        "0.0.0.0: others may connect and nothing is encrypted; give --ssl_config_file",
-        f"{tmp_path}: holds no version that can be served yet",
-        f"{tmp_path}: holds no version that can be served yet",
+        "0.0.0.0: other machines can connect without encryption; use --ssl_config_file",
+        f"{tmp_path}: no version is loaded yet",
+        f"{tmp_path}: no version is loaded yet",
     ]

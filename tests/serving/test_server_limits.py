@@ -1,4 +1,4 @@
-"""What is too much is refused at once; what is late is not run, and stops soon where it runs."""
+"""Excess requests are rejected at once; late requests are not run, or stop soon if they run already."""
 
 import logging
 import threading
@@ -8,21 +8,31 @@ import grpc
 import pytest
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from serving.limits import ADDRESSES, DAY, LINGER, UNREAD, Line, Rate, Sizes, remaining
-from serving.refusals import PUSHBACK, Refusal
-from serving.versions import Version
-from tests.support.small_server import WINDOW, export, predict, refusal, request, running
+from tests.support.small_server import WINDOW, export, predict, request, running, status
+from tf_psgan_serving import wire
+from tf_psgan_serving.server.admission import (
+    DAY,
+    LINGER,
+    MAX_ADDRESSES,
+    UNREAD_RESPONSES,
+    AdmissionQueue,
+    RateLimiter,
+    ShapeLimiter,
+    remaining_seconds,
+)
+from tf_psgan_serving.server.status import StatusError
+from tf_psgan_serving.server.version import Version
 
 
 class Context:
-    """What the line asks of gRPC's context."""
+    """The methods of gRPC's context that the queue uses."""
 
     def __init__(self, seconds=None):
-        self.end = None if seconds is None else time.monotonic() + seconds
+        self.deadline = None if seconds is None else time.monotonic() + seconds
         self.callbacks, self.active = [], True
 
     def time_remaining(self):
-        return None if self.end is None else max(0.0, self.end - time.monotonic())
+        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
     def is_active(self):
         return self.active
@@ -31,52 +41,55 @@ class Context:
         self.callbacks.append(callback)
         return True
 
-    def over(self):
-        """The call ends, by an answer or because the client has gone."""
+    def end(self):
+        """Ends the call, as a response or a cancellation does."""
         self.active = False
         for callback in self.callbacks:
             callback()
 
 
-class Asking(threading.Thread):
-    """A request in a thread of its own that runs until `done` is set."""
+class RequestThread(threading.Thread):
+    """A request in its own thread that runs until `done` is set."""
 
-    def __init__(self, line, seconds=None):
+    def __init__(self, queue, seconds=None):
         super().__init__(daemon=True)
-        self.line, self.context = line, Context(seconds)
-        self.started, self.done, self.refusal = threading.Event(), threading.Event(), None
+        self.queue, self.context = queue, Context(seconds)
+        self.started, self.done, self.error = threading.Event(), threading.Event(), None
         self.start()
 
     def run(self):
         try:
-            with self.line.turn(self.context):
+            with self.queue.admit(self.context):
                 self.started.set()
                 self.done.wait(30)
-        except Refusal as error:
-            self.refusal = error
-        self.context.over()
+        except StatusError as error:
+            self.error = error
+        self.context.end()
 
     def finish(self):
         self.done.set()
         self.join(30)
 
 
-def runs(asking):
-    return asking.started.wait(30)
+def runs(request):
+    return request.started.wait(30)
 
 
-def waits(asking):
-    return not asking.started.wait(0.1)
+def waits(request):
+    return not request.started.wait(0.1)
 
 
-def test_so_many_run_so_many_wait_and_more_are_refused_at_once():
-    line = Line(running=2, waiting=1)
-    first, second = Asking(line), Asking(line)
+def test_requests_beyond_the_running_and_waiting_ones_are_rejected_at_once():
+    queue = AdmissionQueue(running=2, waiting=1)
+    first, second = RequestThread(queue), RequestThread(queue)
     assert runs(first) and runs(second)
-    third = Asking(line)
+    third = RequestThread(queue)
     assert waits(third)
     start = time.monotonic()
-    with pytest.raises(Refusal, match="busy: 2 requests run and 1 wait; try again in") as error, line.turn(Context()):
+    with (
+        pytest.raises(StatusError, match="busy: 2 requests run and 1 wait; retry in") as error,
+        queue.admit(Context()),
+    ):
         pass
     assert time.monotonic() - start < 0.1
     assert error.value.code == grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -87,94 +100,94 @@ def test_so_many_run_so_many_wait_and_more_are_refused_at_once():
     third.finish()
 
 
-def test_first_come_first_served():
-    line = Line(running=1, waiting=3)
-    first = Asking(line)
+def test_the_queue_is_first_in_first_out():
+    queue = AdmissionQueue(running=1, waiting=3)
+    first = RequestThread(queue)
     assert runs(first)
     others = []
     for _ in range(3):
-        others.append(Asking(line))
+        others.append(RequestThread(queue))
         assert waits(others[-1])
-    for asking, following in zip([first, *others], [*others, None], strict=True):
-        asking.finish()
+    for thread, following in zip([first, *others], [*others, None], strict=True):
+        thread.finish()
         assert following is None or runs(following)
 
 
-def test_nobody_need_wait_where_none_may():
-    line = Line(running=1, waiting=0)
-    first = Asking(line)
+def test_without_waiting_requests_the_second_one_is_rejected():
+    queue = AdmissionQueue(running=1, waiting=0)
+    first = RequestThread(queue)
     assert runs(first)
-    with pytest.raises(Refusal, match="busy"), line.turn(Context()):
+    with pytest.raises(StatusError, match="busy"), queue.admit(Context()):
         pass
     first.finish()
-    with line.turn(Context()):
+    with queue.admit(Context()):
         pass
 
 
-def test_a_waiting_request_that_is_late_or_given_up_is_not_run_and_leaves_its_place():
-    line = Line(running=1, waiting=1)
-    first = Asking(line)
+def test_a_waiting_request_that_is_late_or_cancelled_is_not_run_and_leaves_the_queue():
+    queue = AdmissionQueue(running=1, waiting=1)
+    first = RequestThread(queue)
     assert runs(first)
-    late = Asking(line, seconds=0.1)
+    late = RequestThread(queue, seconds=0.1)
     late.join(30)
-    assert late.refusal.code == grpc.StatusCode.DEADLINE_EXCEEDED
-    gone = Asking(line)
+    assert late.error.code == grpc.StatusCode.DEADLINE_EXCEEDED
+    gone = RequestThread(queue)
     assert waits(gone)
-    gone.context.over()
+    gone.context.end()
     gone.join(30)
-    assert gone.refusal.code == grpc.StatusCode.CANCELLED
-    third = Asking(line)
+    assert gone.error.code == grpc.StatusCode.CANCELLED
+    third = RequestThread(queue)
     assert waits(third)
     first.finish()
     assert runs(third)
     third.finish()
 
 
-def test_answers_that_nobody_reads_are_limited_too():
-    line, contexts = Line(running=1, waiting=0), []
-    for _ in range(1 + UNREAD):
+def test_unread_responses_are_limited():
+    queue, contexts = AdmissionQueue(running=1, waiting=0), []
+    for _ in range(1 + UNREAD_RESPONSES):
         contexts.append(Context())
-        with line.turn(contexts[-1]):
+        with queue.admit(contexts[-1]):
             pass
-    with pytest.raises(Refusal, match="busy"), line.turn(Context()):
+    with pytest.raises(StatusError, match="busy"), queue.admit(Context()):
         pass
-    contexts[3].over()
-    with line.turn(Context()):
+    contexts[3].end()
+    with queue.admit(Context()):
         pass
 
 
-def test_grpcs_endless_deadline_is_one():
+def test_grpcs_infinite_deadline_becomes_a_day():
     context = Context()
     context.time_remaining = lambda: float("inf")
-    assert remaining(context) == DAY
+    assert remaining_seconds(context) == DAY
 
 
-def test_a_rate_is_kept_for_each_address_whatever_its_port():
+def test_the_rate_limit_is_per_address_and_ignores_the_port():
     now = [0.0]
-    rate = Rate(2.0, lambda: now[0])
+    rate = RateLimiter(2.0, lambda: now[0])
     for port in (1, 2):
-        rate.take(f"ipv4:10.0.0.1:{port}")
-    with pytest.raises(Refusal, match="more than 2 requests a second from one address; try again in 501 ms") as error:
-        rate.take("ipv4:10.0.0.1:3")
+        rate.acquire(f"ipv4:10.0.0.1:{port}")
+    with pytest.raises(StatusError, match="more than 2 requests per second from one address; retry in 501 ms") as error:
+        rate.acquire("ipv4:10.0.0.1:3")
     assert error.value.code == grpc.StatusCode.RESOURCE_EXHAUSTED
-    rate.take("ipv4:10.0.0.2:1")
+    rate.acquire("ipv4:10.0.0.2:1")
     now[0] += 0.5
-    rate.take("ipv4:10.0.0.1:4")
-    for number in range(2 * ADDRESSES):
-        rate.take(f"ipv6:[::{number}]:1")
-    assert len(rate._buckets) == ADDRESSES
-    unlimited = Rate(0.0)
+    rate.acquire("ipv4:10.0.0.1:4")
+    for number in range(2 * MAX_ADDRESSES):
+        rate.acquire(f"ipv6:[::{number}]:1")
+    assert len(rate._buckets) == MAX_ADDRESSES
+    unlimited = RateLimiter(0.0)
     for _ in range(1000):
-        unlimited.take("ipv4:10.0.0.1:1")
+        unlimited.acquire("ipv4:10.0.0.1:1")
 
 
-def test_known_sizes_pass_and_new_ones_up_to_a_number():
-    sizes = Sizes(2)
-    for size in (1, 2, 1, 2):
-        sizes.admit(size)
-    with pytest.raises(Refusal, match="inputs of 2 different sizes have been run"):
-        sizes.admit(3)
-    Sizes(0).admit(3)
+def test_known_shapes_are_accepted_and_new_ones_up_to_the_limit():
+    shapes = ShapeLimiter(2)
+    for shape in (1, 2, 1, 2):
+        shapes.check(shape)
+    with pytest.raises(StatusError, match="inputs of 2 distinct shapes have been run"):
+        shapes.check(3)
+    ShapeLimiter(0).check(3)
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +200,7 @@ def models(tmp_path_factory):
 
 @pytest.fixture
 def slow(monkeypatch):
-    """Makes every run wait for an event; (the event, the number of runs)."""
+    """Makes every run of window_png wait for an event; (the event, a list with one item per run)."""
     go, count, run = threading.Event(), [], Version.run
 
     def slowly(self, signature, *rest):
@@ -200,40 +213,40 @@ def slow(monkeypatch):
     return go, count
 
 
-def test_a_full_server_refuses_at_once_says_when_and_still_answers_for_its_health(models, slow):
+def test_a_full_server_rejects_at_once_with_a_delay_and_still_reports_its_health(models, slow):
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     go, count = slow
     with running(models, running=1, waiting=1) as (_, channel):
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        asked = request("window_png")
-        accepted = [stub.Predict.future(asked, timeout=60)]
+        message = request("window_png")
+        accepted = [stub.Predict.future(message, timeout=60)]
         while not count:
             time.sleep(0.01)
-        accepted.append(stub.Predict.future(asked, timeout=60))
+        accepted.append(stub.Predict.future(message, timeout=60))
         time.sleep(0.3)
         start = time.monotonic()
         for _ in range(50):
             with pytest.raises(grpc.RpcError) as error:
-                stub.Predict(asked, timeout=60)
+                stub.Predict(message, timeout=60)
             assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-            assert int(dict(error.value.trailing_metadata())[PUSHBACK]) > 0
+            assert int(dict(error.value.trailing_metadata())[wire.RETRY_AFTER]) > 0
         assert (time.monotonic() - start) / 50 < 0.1
         health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
         go.set()
         assert all(future.result().outputs["image_bytes"].string_val for future in accepted)
 
 
-def test_a_request_whose_deadline_passed_in_line_is_never_run(models, slow):
+def test_a_request_whose_deadline_passed_in_the_queue_is_never_run(models, slow):
     go, count = slow
     with running(models, running=1, waiting=4) as (_, channel):
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        asked = request("window_png")
-        first = stub.Predict.future(asked, timeout=60)
+        message = request("window_png")
+        first = stub.Predict.future(message, timeout=60)
         while not count:
             time.sleep(0.01)
-        late = stub.Predict.future(asked, timeout=0.3)
-        cancelled = stub.Predict.future(asked, timeout=60)
+        late = stub.Predict.future(message, timeout=0.3)
+        cancelled = stub.Predict.future(message, timeout=60)
         assert late.code() == grpc.StatusCode.DEADLINE_EXCEEDED
         cancelled.cancel()
         time.sleep(0.2)
@@ -243,7 +256,7 @@ def test_a_request_whose_deadline_passed_in_line_is_never_run(models, slow):
         assert len(count) == 1
 
 
-def test_a_running_request_stops_between_tiles_when_its_deadline_passes(models, monkeypatch, caplog):
+def test_a_running_request_stops_between_chunks_when_its_deadline_passes(models, monkeypatch, caplog):
     stopped, run = [], Version.run
 
     def timed(self, *rest):
@@ -254,24 +267,24 @@ def test_a_running_request_stops_between_tiles_when_its_deadline_passes(models, 
             stopped.append(time.monotonic() - start)
 
     monkeypatch.setattr(Version, "run", timed)
-    logging.getLogger("serving").propagate = True
+    logging.getLogger("tf_psgan_serving").propagate = True
     large = WINDOW | {"height": 4096, "width": 4096}
     with running(models, seconds=600.0) as (_, channel):
         predict(channel, request(**large))
         whole = stopped[-1]
-        # Both by the client's deadline and by the server's own limit.
-        code, _ = refusal(channel, request(**large), timeout=whole / 8)
+        # By the client's deadline here, by the server's own limit below.
+        code, _ = status(channel, request(**large), timeout=whole / 8)
         assert code == "DEADLINE_EXCEEDED"
         predict(channel, request())
         assert stopped[-2] < whole / 2
     with running(models, seconds=whole / 8) as (_, channel):
-        code, details = refusal(channel, request(**large))
+        code, details = status(channel, request(**large))
         assert code == "DEADLINE_EXCEEDED"
-        assert "not done within" in details
+        assert "not finished within" in details
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-def test_sizes_and_rates_are_limited_over_the_wire(models):
+def test_shapes_and_rates_are_limited_over_the_wire(models):
     import numpy as np
 
     def latents(rows):
@@ -280,35 +293,35 @@ def test_sizes_and_rates_are_limited_over_the_wire(models):
     with running(models, sizes=2) as (_, channel):
         for rows in (7, 8, 7, 8):
             predict(channel, latents(rows))
-        assert refusal(channel, latents(9))[0] == "RESOURCE_EXHAUSTED"
+        assert status(channel, latents(9))[0] == "RESOURCE_EXHAUSTED"
         predict(channel, request())
     with running(models, rate=3.0) as (_, channel):
-        codes = [refusal(channel, request())[0] for _ in range(20)]
+        codes = [status(channel, request())[0] for _ in range(20)]
         assert {"OK", "RESOURCE_EXHAUSTED"} == set(codes)
         assert codes[:3] == ["OK"] * 3
 
 
-def test_a_line_that_ends_lets_those_in_it_out_and_nobody_in():
-    line = Line(running=1, waiting=1)
-    first, second = Asking(line), Asking(line)
+def test_a_draining_queue_finishes_its_requests_and_admits_no_more():
+    queue = AdmissionQueue(running=1, waiting=1)
+    first, second = RequestThread(queue), RequestThread(queue)
     assert runs(first) and waits(second)
-    ending = threading.Thread(target=line.drain, args=(30.0,), daemon=True)
-    ending.start()
-    while not line._ending:
+    draining = threading.Thread(target=queue.drain, args=(30.0,), daemon=True)
+    draining.start()
+    while not queue._draining:
         time.sleep(0.01)
-    third = Asking(line)
+    third = RequestThread(queue)
     third.join(30)
-    assert third.refusal.code is grpc.StatusCode.UNAVAILABLE and "stopping" in third.refusal.text
+    assert third.error.code is grpc.StatusCode.UNAVAILABLE and "stopping" in third.error.text
     first.finish()
-    assert runs(second) and ending.is_alive()
+    assert runs(second) and draining.is_alive()
     second.finish()
     began = time.monotonic()
-    ending.join(30)
-    # Answers are still being read.
-    assert not ending.is_alive() and LINGER - 0.2 < time.monotonic() - began < LINGER + 5
+    draining.join(30)
+    # Clients may still read their responses.
+    assert not draining.is_alive() and LINGER - 0.2 < time.monotonic() - began < LINGER + 5
 
 
-def test_an_idle_line_ends_at_once():
+def test_an_idle_queue_drains_at_once():
     began = time.monotonic()
-    Line(running=1, waiting=0).drain(30.0)
+    AdmissionQueue(running=1, waiting=0).drain(30.0)
     assert time.monotonic() - began < LINGER / 2

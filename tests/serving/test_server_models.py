@@ -1,4 +1,4 @@
-"""Versions come and go under load: none that is broken is served, and no request fails for a swap."""
+"""Versions change under load: a broken version is never used, and no request fails because of a swap."""
 
 import contextlib
 import logging
@@ -12,28 +12,28 @@ import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 
-from serving import rollout
-from serving.refusals import Refusal
 from tests.support.small_server import export, predict, publish, request, running
+from tf_psgan_serving.server import model as model_module
+from tf_psgan_serving.server.status import StatusError
 
 
 @pytest.fixture(scope="module")
 def version(tmp_path_factory):
-    """A good version's folder, to be copied."""
+    """The folder of a valid version, to be copied."""
     return export(tmp_path_factory.mktemp("exported") / "tiny")
 
 
 @pytest.fixture
 def log(caplog):
-    """The messages that the server logs."""
-    logger = logging.getLogger("serving")
+    """Returns the messages that the server has logged."""
+    logger = logging.getLogger("tf_psgan_serving")
     logger.propagate = True
     logger.setLevel(logging.INFO)
-    return lambda: [record.getMessage() for record in caplog.records if record.name == "serving"]
+    return lambda: [record.getMessage() for record in caplog.records if record.name == "tf_psgan_serving"]
 
 
 class Fake:
-    """A version that loads if its folder holds the file "good"."""
+    """A version that can be loaded if its folder has the file "good"."""
 
     def __init__(self, folder):
         if not (folder / "good").exists():
@@ -47,7 +47,7 @@ class Fake:
 
 @pytest.fixture
 def model(tmp_path):
-    return rollout.Model("m", tmp_path, Fake, poll=0.0)
+    return model_module.Model("m", tmp_path, Fake, poll=0.0)
 
 
 def put(folder, number, good=True):
@@ -55,86 +55,86 @@ def put(folder, number, good=True):
     (folder / str(number) / ("good" if good else "bad")).write_text("")
 
 
-def test_the_newest_version_that_loads_is_served(model, tmp_path):
+def test_the_newest_version_that_can_be_loaded_is_used(model, tmp_path):
     for number in (1, 2, 10):
         put(tmp_path, number)
     put(tmp_path, 11, good=False)
     (tmp_path / ".12.partial").mkdir()
     (tmp_path / "notes.txt").write_text("")
-    model.look(recalibrate=False)
+    model.scan(require_unchanged=False)
     assert model.number == 10
     assert {number: state.state for number, state in model.states().items()} == {10: "AVAILABLE", 11: "END"}
     assert model.states()[11].failed
 
 
-def test_an_old_version_is_closed_when_its_last_request_is_done(model, tmp_path):
+def test_an_old_version_is_closed_when_its_last_request_ends(model, tmp_path):
     put(tmp_path, 1)
-    model.look(recalibrate=False)
+    model.scan(require_unchanged=False)
     with model.use(None) as first, model.use(1) as same:
         assert first is same
         put(tmp_path, 2)
-        model.look(recalibrate=False)
+        model.scan(require_unchanged=False)
         with model.use(None) as second:
             assert (second.number, first.closed) == (2, False)
         assert model.states()[1].state == "UNLOADING"
     assert first.closed and not second.closed
     assert model.states()[1].state == "END"
-    with pytest.raises(Refusal, match="version 1 is not served; version 2 is"), model.use(1):
+    with pytest.raises(StatusError, match="version 1 is not loaded; version 2 is"), model.use(1):
         pass
 
 
-def test_a_new_folder_is_left_alone_until_it_looks_the_same_twice(model, tmp_path):
+def test_a_new_folder_is_loaded_only_after_two_scans_without_a_change(model, tmp_path):
     put(tmp_path, 1)
-    model.look()
+    model.scan()
     assert model.number == 0
     (tmp_path / "1" / "more").write_text("being copied")
-    model.look()
+    model.scan()
     assert model.number == 0
-    model.look()
+    model.scan()
     assert model.number == 1
 
 
-def test_a_broken_version_is_tried_again_later_and_later_and_logged_once(tmp_path, log, monkeypatch):
+def test_a_broken_version_is_retried_with_growing_delays_and_logged_once(tmp_path, log, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(rollout.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(model_module.time, "monotonic", lambda: now[0])
     tries = []
 
     def load(folder):
         tries.append(now[0])
         return Fake(folder)
 
-    model = rollout.Model("m", tmp_path, load, poll=1.0)
+    model = model_module.Model("m", tmp_path, load, poll=1.0)
     put(tmp_path, 1, good=False)
     for _ in range(100):
-        model.look()
+        model.scan()
         now[0] += 1.0
     assert tries == [1, 3, 7, 15, 31, 63]
-    assert log() == ["m: version 1 is not served: ValueError: not good"]
+    assert log() == ["m: version 1 cannot be loaded: ValueError: not good"]
     (tmp_path / "1" / "good").write_text("")  # the copy is complete
-    model.look()
-    model.look()
+    model.scan()
+    model.scan()
     assert model.number == 1
 
 
-def test_removing_the_newest_version_goes_back(model, tmp_path):
+def test_removing_the_newest_version_returns_to_the_previous_one(model, tmp_path):
     put(tmp_path, 1)
     put(tmp_path, 2)
-    model.look(recalibrate=False)
+    model.scan(require_unchanged=False)
     shutil.rmtree(tmp_path / "2")
-    model.look(recalibrate=False)
+    model.scan(require_unchanged=False)
     assert model.number == 1
-    shutil.rmtree(tmp_path / "1")  # nothing better: what is loaded stays
-    model.look(recalibrate=False)
+    shutil.rmtree(tmp_path / "1")  # nothing better: the loaded version stays
+    model.scan(require_unchanged=False)
     assert model.number == 1
 
 
 def test_a_model_without_a_version_is_not_found(model):
-    with pytest.raises(Refusal, match="none of its versions is served"), model.use(None):
+    with pytest.raises(StatusError, match="none of its versions is loaded"), model.use(None):
         pass
 
 
 def broken_versions(version, folder, first):
-    """Publishes two truncated versions, an empty one and one of the wrong signatures; their numbers."""
+    """Publishes two truncated versions, an empty one and one with wrong signatures; their numbers."""
     made = folder.parent.parent / "made"
     made.mkdir()
     weights = publish(version, made, first) / "variables" / "variables.data-00000-of-00001"
@@ -152,12 +152,12 @@ def broken_versions(version, folder, first):
 
 @contextlib.contextmanager
 def load_on(channel, failures, seen):
-    """Two clients that ask for windows one after the other, and compare them with the first."""
+    """Two clients that request windows one after the other and compare them with the first."""
     expected = predict(channel, request())["image"]
-    over = threading.Event()
+    stop = threading.Event()
 
     def client():
-        while not over.is_set():
+        while not stop.is_set():
             try:
                 np.testing.assert_array_equal(predict(channel, request())["image"], expected)
                 seen.append(time.monotonic())
@@ -170,7 +170,7 @@ def load_on(channel, failures, seen):
     try:
         yield
     finally:
-        over.set()
+        stop.set()
         for thread in threads:
             thread.join()
 
@@ -183,18 +183,18 @@ def wait_for(condition, seconds=120.0):
 
 
 def swaps(version, tmp_path, count, log):
-    """Swaps versions under load, broken ones between them."""
+    """Swaps versions under load, with broken ones between them."""
     folder = tmp_path / "models" / "tiny"
     folder.mkdir(parents=True)
     publish(version, folder, 1)
     failures, seen = [], []
     with running(tmp_path / "models", waiting=8) as (_, channel), load_on(channel, failures, seen):
         status = model_service_pb2_grpc.ModelServiceStub(channel)
-        asked = get_model_status_pb2.GetModelStatusRequest(model_spec={"name": "tiny"})
+        message = get_model_status_pb2.GetModelStatusRequest(model_spec={"name": "tiny"})
 
         def states():
-            answer = status.GetModelStatus(asked).model_version_status
-            return {entry.version: (entry.state, entry.status.error_message) for entry in answer}
+            entries = status.GetModelStatus(message).model_version_status
+            return {entry.version: (entry.state, entry.status.error_message) for entry in entries}
 
         available = get_model_status_pb2.ModelVersionStatus.AVAILABLE
         broken = broken_versions(version, folder, 2)
@@ -207,11 +207,11 @@ def swaps(version, tmp_path, count, log):
     assert failures == []
     assert len(seen) > count
     for number in broken:
-        [line] = [line for line in log() if f"version {number} is not served" in line]
+        [line] = [line for line in log() if f"version {number} cannot be loaded" in line]
         assert "\n" not in line
 
 
-def test_versions_are_swapped_without_a_failed_request_and_broken_ones_never_served(version, tmp_path, log):
+def test_versions_are_swapped_without_a_failed_request_and_broken_ones_are_never_used(version, tmp_path, log):
     swaps(version, tmp_path, 2, log)
 
 
@@ -220,23 +220,23 @@ def test_twenty_swaps_fail_no_request(version, tmp_path, log):
     swaps(version, tmp_path, 20, log)
 
 
-def test_a_half_copied_version_is_served_when_it_is_whole(version, tmp_path):
+def test_a_partly_copied_version_is_loaded_when_it_is_complete(version, tmp_path):
     folder = tmp_path / "models" / "tiny"
     folder.mkdir(parents=True)
     with running(tmp_path / "models") as (_, channel):
         health = health_pb2_grpc.HealthStub(channel)
-        ask = health_pb2.HealthCheckRequest()
-        assert health.Check(ask).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        message = health_pb2.HealthCheckRequest()
+        assert health.Check(message).status == health_pb2.HealthCheckResponse.NOT_SERVING
         (folder / "1").mkdir()
         shutil.copy(version / "saved_model.pb", folder / "1")
         time.sleep(1.0)
-        assert health.Check(ask).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert health.Check(message).status == health_pb2.HealthCheckResponse.NOT_SERVING
         shutil.copytree(version, folder / "1", dirs_exist_ok=True)
-        wait_for(lambda: health.Check(ask).status == health_pb2.HealthCheckResponse.SERVING)
+        wait_for(lambda: health.Check(message).status == health_pb2.HealthCheckResponse.SERVING)
         assert predict(channel, request())["image"].shape == (40, 50, 3)
 
 
-def test_one_models_own_folder_may_be_given(version, tmp_path):
+def test_the_folder_of_a_single_model_is_accepted(version, tmp_path):
     folder = tmp_path / "tiny"
     folder.mkdir()
     publish(version, folder, 3)

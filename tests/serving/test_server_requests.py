@@ -1,4 +1,4 @@
-"""What the embedded server answers: pictures to good requests, TensorFlow Serving's codes to all others."""
+"""The embedded server's responses: pictures for valid requests, TensorFlow Serving's status codes for all others."""
 
 import collections
 import functools
@@ -22,20 +22,19 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving import predict as services
-from serving.refusals import STREAMS
 from tests.support import tiny
 from tests.support.malformed import malformed
-from tests.support.small_server import OPTIONS, WINDOW, export, predict, refusal, request, running
-from tf_psgan.plane.folded_generator import fold
+from tests.support.small_server import OPTIONS, WINDOW, export, predict, request, running, status
 from tf_psgan.plane.plane import TexturePlane
+from tf_psgan_serving.server import services
+from tf_psgan_serving.server.interceptor import MAX_STREAMS
 
-CLEAN = {"INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND", "RESOURCE_EXHAUSTED"}
-INSIDE = ("node", "{{", "Traceback", "session", ".py")
+REGULAR = {"INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND", "RESOURCE_EXHAUSTED"}
+INTERNAL_WORDS = ("node", "{{", "Traceback", "session", ".py")
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def server(tmp_path_factory):
     """A running server and a channel to it; its one model is tiny.generator with three global channels."""
     folder = tmp_path_factory.mktemp("models")
     export(folder / "tiny")
@@ -44,29 +43,29 @@ def served(tmp_path_factory):
 
 
 @pytest.fixture
-def channel(served):
-    return served[1]
+def channel(server):
+    return server[1]
 
 
 @pytest.fixture(autouse=True)
 def no_internal_error(caplog):
-    """No request of these tests may end in an error that the server did not mean."""
-    logging.getLogger("serving").propagate = True
+    """No request of these tests may cause an internal error."""
+    logging.getLogger("tf_psgan_serving").propagate = True
     yield
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-def test_a_window_is_the_planes(channel):
-    plane = TexturePlane(fold(tiny.generator(global_channels=3)))
+def test_a_window_has_the_planes_pixels(channel):
+    plane = TexturePlane(tiny.generator(global_channels=3))
     found = predict(channel, request())["image"]
     np.testing.assert_array_equal(found, plane.window(40, 50, top=-9, left=70, seed=3, texture=5))
 
 
-def test_pictures_come_as_tensor_content_and_the_answer_says_what_made_it(channel):
+def test_pictures_are_sent_as_tensor_content_with_the_model_spec(channel):
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-    answer = stub.Predict(request())
-    assert len(answer.outputs["image"].tensor_content) == 40 * 50 * 3
-    spec = answer.model_spec
+    response = stub.Predict(request())
+    assert len(response.outputs["image"].tensor_content) == 40 * 50 * 3
+    spec = response.model_spec
     assert (spec.name, spec.version.value, spec.signature_name) == ("tiny", 1, "window")
 
 
@@ -83,7 +82,7 @@ def test_the_default_signature_is_serving_default(channel):
     np.testing.assert_array_equal(images, predict(channel, request("serving_default", latents=latents))["images"])
 
 
-def test_values_may_come_in_each_form_that_tensorflow_writes(channel):
+def test_values_are_accepted_in_every_form_that_tensorflow_writes(channel):
     made, listed = request(), request()
     for name, value in WINDOW.items():
         kind = np.int32 if name in ("height", "width") else np.int64
@@ -97,7 +96,7 @@ def test_values_may_come_in_each_form_that_tensorflow_writes(channel):
     )
 
 
-def test_a_few_repeated_values_may_be_said_by_one(channel):
+def test_a_few_repeated_values_may_be_given_once(channel):
     whole = request("serving_default", latents=np.full((1, 7, 7, 10), 0.25, np.float32))
     short = request("serving_default", latents=np.zeros((1, 7, 7, 10), np.float32))
     short.inputs["latents"].ClearField("tensor_content")
@@ -105,18 +104,18 @@ def test_a_few_repeated_values_may_be_said_by_one(channel):
     np.testing.assert_array_equal(predict(channel, short)["images"], predict(channel, whole)["images"])
 
 
-def test_an_output_filter_chooses(channel):
+def test_an_output_filter_selects(channel):
     made = request()
     made.output_filter.append("image")
     assert predict(channel, made).keys() == {"image"}
 
 
 @pytest.mark.parametrize(
-    "asked, code, text",
+    "message, code, text",
     [
-        (request(model="other"), "NOT_FOUND", "'other': no such model"),
-        (request(model=""), "INVALID_ARGUMENT", "names no model"),
-        (request(version=2), "NOT_FOUND", "version 2 is not served; version 1 is"),
+        (request(model="other"), "NOT_FOUND", "'other': unknown model"),
+        (request(model=""), "INVALID_ARGUMENT", "model's name is missing"),
+        (request(version=2), "NOT_FOUND", "version 2 is not loaded; version 1 is"),
         (request("other"), "FAILED_PRECONDITION", "'other': the model has no such signature; it has describe, morph"),
         (request("__saved_model_init_op"), "FAILED_PRECONDITION", "clients may not run it"),
         (
@@ -136,28 +135,28 @@ def test_an_output_filter_chooses(channel):
         (request("torus", seed=1, texture=1, height=65, width=64), "INVALID_ARGUMENT", "height: 65 is no multiple"),
         (request("serving_default", latents=np.full((1, 8, 8, 10), np.nan, "f")), "INVALID_ARGUMENT", "NaN or inf"),
         (b"\xff", "INVALID_ARGUMENT", "cannot be parsed"),
-        (b"", "INVALID_ARGUMENT", "names no model"),
+        (b"", "INVALID_ARGUMENT", "model's name is missing"),
         (bytes(5 * 2**20), "RESOURCE_EXHAUSTED", "larger than max"),
     ],
 )
-def test_each_mistake_has_tensorflow_servings_code_and_is_named(channel, asked, code, text):
-    found, details = refusal(channel, asked)
+def test_each_mistake_has_tensorflow_servings_code_and_is_named(channel, message, code, text):
+    found, details = status(channel, message)
     assert found == code
     assert re.search(text, details), details
 
 
-def test_version_labels_are_refused_and_filters_checked(channel):
+def test_version_labels_are_rejected_and_filters_checked(channel):
     labelled, unknown, twice = request(), request(), request()
     labelled.model_spec.version_label = "stable"
     unknown.output_filter.append("x")
     twice.output_filter.extend(["image", "image"])
-    for made, text in ((labelled, "labels are not supported"), (unknown, "'x' is no output"), (twice, "twice")):
-        code, details = refusal(channel, made)
+    for made, text in ((labelled, "does not support labels"), (unknown, "'x' is not an output"), (twice, "twice")):
+        code, details = status(channel, made)
         assert code == "INVALID_ARGUMENT"
         assert text in details
 
 
-def test_a_splat_of_a_huge_tensor_is_refused_before_it_is_made(channel):
+def test_a_huge_tensor_of_one_repeated_value_is_rejected_before_it_is_made(channel):
     made = request("serving_default", latents=np.zeros((1, 1, 1, 10), np.float32))
     proto = made.inputs["latents"]
     proto.Clear()
@@ -165,34 +164,34 @@ def test_a_splat_of_a_huge_tensor_is_refused_before_it_is_made(channel):
     proto.float_val.append(1.0)
     for size in (1, 1000, 1000, 10):  # 40 MB, and within no limit of bytes on the wire
         proto.tensor_shape.dim.add(size=size)
-    code, details = refusal(channel, made)
+    code, details = status(channel, made)
     assert (code, details) == ("INVALID_ARGUMENT", "latents: 1 values; shape [1, 1000, 1000, 10] takes 10000000.")
 
 
 def check_malformed(channel, seed, count):
     found = collections.Counter()
     for kind, data in malformed(seed, count):
-        code, details = refusal(channel, data)
-        assert code in CLEAN or (code == "OK" and kind in ("cut", "flipped")), (kind, code, details)
-        assert not any(word in details for word in INSIDE), (kind, details)
+        code, details = status(channel, data)
+        assert code in REGULAR or (code == "OK" and kind in ("cut", "flipped")), (kind, code, details)
+        assert not any(word in details for word in INTERNAL_WORDS), (kind, details)
         found[code] += 1
-    assert found.keys() >= CLEAN
-    predict(channel, request())  # the server lives
+    assert found.keys() >= REGULAR
+    predict(channel, request())  # the server still works
     return found
 
 
-def test_no_malformed_request_has_an_unclean_end(channel):
+def test_every_malformed_request_gets_a_regular_status(channel):
     check_malformed(channel, seed=0, count=312)
 
 
 @pytest.mark.long
-def test_ten_thousand_malformed_requests_have_no_unclean_end(channel):
+def test_ten_thousand_malformed_requests_get_a_regular_status(channel):
     print(check_malformed(channel, seed=1, count=10_000))
 
 
-def test_an_error_inside_is_an_id_to_the_client_and_a_line_in_the_log(channel, monkeypatch, caplog):
-    monkeypatch.setattr(services.checks, "check_inputs", lambda *_: {}["/secret/path"])
-    code, details = refusal(channel, request())
+def test_an_internal_error_reaches_the_client_as_an_identifier_only(channel, monkeypatch, caplog):
+    monkeypatch.setattr(services.input_checks, "check_inputs", lambda *_: {}["/secret/path"])
+    code, details = status(channel, request())
     [line] = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     caplog.clear()
     assert code == "INTERNAL"
@@ -238,7 +237,7 @@ def test_status_health_and_reflection(channel):
     assert {"tensorflow.serving.PredictionService", "tensorflow.serving.ModelService", "grpc.health.v1.Health"} <= names
 
 
-def test_what_is_not_offered_is_unimplemented(channel):
+def test_other_methods_are_unimplemented(channel):
     prediction = prediction_service_pb2_grpc.PredictionServiceStub(channel)
     model = model_service_pb2_grpc.ModelServiceStub(channel)
     for call in (
@@ -251,7 +250,7 @@ def test_what_is_not_offered_is_unimplemented(channel):
         assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_malformed_messages_to_the_other_services_are_invalid_too(channel):
+def test_malformed_messages_to_the_other_services_are_invalid_arguments(channel):
     calls = [channel.unary_unary(name) for name in (
         "/tensorflow.serving.PredictionService/GetModelMetadata", "/tensorflow.serving.ModelService/GetModelStatus",
         "/grpc.health.v1.Health/Check")]  # fmt: skip
@@ -267,11 +266,11 @@ def test_malformed_messages_to_the_other_services_are_invalid_too(channel):
         assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_idle_streams_do_not_lock_others_out(served):
-    # A channel of their own, which ends them all.
-    with grpc.insecure_channel(f"127.0.0.1:{served[0].port}", OPTIONS) as other:
+def test_idle_streams_do_not_block_other_requests(server):
+    # Closing this channel ends all of its streams.
+    with grpc.insecure_channel(f"127.0.0.1:{server[0].port}", OPTIONS) as other:
         health = health_pb2_grpc.HealthStub(other)
-        streams = [health.Watch(health_pb2.HealthCheckRequest()) for _ in range(STREAMS)]
+        streams = [health.Watch(health_pb2.HealthCheckRequest()) for _ in range(MAX_STREAMS)]
         for stream in streams:
             next(stream)
         with pytest.raises(grpc.RpcError) as error:

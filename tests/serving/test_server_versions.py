@@ -1,23 +1,23 @@
-"""A version is tried before it is served, and what its graph says is told without what is inside."""
+"""A version is tested before it is used, and its graph's errors reach clients without internal names."""
 
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from serving.refusals import Refusal
-from serving.versions import WARM_UP, Version, graph_words
 from tests.support.small_server import export, publish, request
+from tf_psgan_serving.server.status import StatusError
+from tf_psgan_serving.server.version import WARM_UP, Version, public_message
 
-WANTED = ("serving_default", "window", "describe")
+REQUIRED = ("serving_default", "window", "describe")
 
 
 @pytest.fixture(scope="module")
 def version(tmp_path_factory):
-    """A good version's folder, to be copied."""
+    """The folder of a valid version, to be copied."""
     return export(tmp_path_factory.mktemp("exported") / "tiny")
 
 
-def test_versions_without_the_wanted_signatures_or_with_a_wrong_window_do_not_load(tmp_path):
+def test_versions_without_the_required_signatures_or_with_a_wrong_window_are_not_loaded(tmp_path):
     class Other(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((), tf.int32, "height")])
         def window(self, height):
@@ -25,21 +25,21 @@ def test_versions_without_the_wanted_signatures_or_with_a_wrong_window_do_not_lo
 
     tf.saved_model.save(other := Other(), str(tmp_path / "1"), signatures={"window": other.window})
     with pytest.raises(ValueError, match="lacks the signature serving_default, describe"):
-        Version(tmp_path / "1", WANTED)
+        Version(tmp_path / "1", REQUIRED)
     with pytest.raises(ValueError, match="its window is float32"):
         Version(tmp_path / "1", ["window"])
 
 
 @pytest.mark.parametrize("text", ["[]", '{"limits": 3}', '{"limits": {"height": "x"}}', '{"pixels_per_cell": 0.5}'])
-def test_a_version_that_describes_itself_wrongly_does_not_load(tmp_path, text):
+def test_a_version_with_a_wrong_description_is_not_loaded(tmp_path, text):
     module = tf.Module()
     module.describe = tf.function(lambda: {"description": tf.constant(text)}, input_signature=[])
     tf.saved_model.save(module, str(tmp_path / "1"), signatures={"describe": module.describe})
-    with pytest.raises(ValueError, match="describes itself without whole numbers"):
+    with pytest.raises(ValueError, match="its description has no integers"):
         Version(tmp_path / "1", ["describe"])
 
 
-def test_warm_up_requests_are_run_and_wrong_ones_keep_a_version_out(version, tmp_path):
+def test_warm_up_requests_are_run_and_a_wrong_one_rejects_the_version(version, tmp_path):
     folder = publish(version, tmp_path, 1)
     path = folder / WARM_UP
     record = prediction_log_pb2.PredictionLog()
@@ -50,13 +50,13 @@ def test_warm_up_requests_are_run_and_wrong_ones_keep_a_version_out(version, tmp
         with tf.io.TFRecordWriter(str(path)) as writer:
             writer.write(record.SerializeToString())
         if wrong:
-            with pytest.raises(Refusal, match=wrong):
-                Version(folder, WANTED)
+            with pytest.raises(StatusError, match=wrong):
+                Version(folder, REQUIRED)
         else:
-            Version(folder, WANTED).close()
+            Version(folder, REQUIRED).close()
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(tf.errors.DataLossError):
-        Version(folder, WANTED)
+        Version(folder, REQUIRED)
 
 
 @pytest.mark.parametrize(
@@ -73,15 +73,15 @@ def test_warm_up_requests_are_run_and_wrong_ones_keep_a_version_out(version, tmp
         ),
         (
             "Graph execution error:\n\nDetected at node 'conv/Conv2D' defined at:\n  File \"/a/b.py\"",
-            "the model refuses these inputs: no reason given",
+            "the model rejects these inputs: no reason given",
         ),
         (
             "{{function_node __inference_f_63}}Computed output size would be negative: -1 [input_size: 2]"
             "\n\t [[{{node conv/Conv2D}}]]",
-            "the model refuses these inputs: Computed output size would be negative: -1 [input_size: 2]",
+            "the model rejects these inputs: Computed output size would be negative: -1 [input_size: 2]",
         ),
-        ("In /home/me/x.py:3 and model/conv/kernel: bad", "the model refuses these inputs: In and bad"),
+        ("In /home/me/x.py:3 and model/conv/kernel: bad", "the model rejects these inputs: In and bad"),
     ],
 )
-def test_a_graphs_words_are_told_without_its_nodes_and_paths(message, expected):
-    assert graph_words(message) == expected
+def test_a_graphs_error_message_loses_its_nodes_and_paths(message, expected):
+    assert public_message(message) == expected

@@ -1,4 +1,4 @@
-"""The client's own messages are TensorFlow Serving's, field by field, and no answer is believed unseen."""
+"""The client's messages equal TensorFlow Serving's field by field, and every response is checked."""
 
 import json
 
@@ -8,8 +8,9 @@ import tensorflow as tf
 from google.protobuf.descriptor import FieldDescriptor
 from tensorflow_serving.apis import model_pb2, predict_pb2
 
-from serving import wire
-from tests.support.fake_server import answer
+from tests.support.fake_server import response
+from tf_psgan_serving import wire
+from tf_psgan_serving.errors import ServingError
 
 OFFICIAL = {
     "Int64Value": model_pb2.ModelSpec.DESCRIPTOR.fields_by_name["version"].message_type,
@@ -26,7 +27,7 @@ CONTENT = {"tensor_content": PICTURE.tobytes()}
 
 
 def differences(messages):
-    """Fields that are not the official ones."""
+    """Fields that differ from the official ones."""
     found = []
     for message, fields in messages.items():
         for name, number, kind, repeated in fields:
@@ -41,7 +42,7 @@ def differences(messages):
                 found.append((message, name))
             if kind in messages and official.message_type is not OFFICIAL[kind]:
                 both = official.message_type.full_name, kind
-                # Inputs and outputs have a pair of their own each; they must not differ.
+                # Inputs and outputs have separate official pair messages, which must be equal.
                 alike = [(f.name, f.number, f.message_type) for f in official.message_type.fields]
                 if kind != "Pair" or alike != [(f.name, f.number, f.message_type) for f in OFFICIAL[kind].fields]:
                     found.append(both)
@@ -49,15 +50,15 @@ def differences(messages):
 
 
 def official_response(value, as_numbers=False):
-    response = predict_pb2.PredictResponse()
+    message = predict_pb2.PredictResponse()
     tensor = tf.make_tensor_proto(value)
     if as_numbers:
         tensor.int_val.extend(value.ravel().tolist())
         tensor.ClearField("tensor_content")
-    response.outputs["image" if isinstance(value, np.ndarray) else "description"].CopyFrom(tensor)
-    response.model_spec.name, response.model_spec.version.value = "m", 12
-    response.model_spec.signature_name = "window"
-    return response.SerializeToString()
+    message.outputs["image" if isinstance(value, np.ndarray) else "description"].CopyFrom(tensor)
+    message.model_spec.name, message.model_spec.version.value = "m", 12
+    message.model_spec.signature_name = "window"
+    return message.SerializeToString()
 
 
 def test_every_field_has_the_official_number_and_type():
@@ -67,7 +68,7 @@ def test_every_field_has_the_official_number_and_type():
 
 @pytest.mark.parametrize("wrong", [("int_val", 8, "int32", True), ("int_val", 7, "int64", True),
                                    ("int_val", 7, "int32", False), ("int_vals", 7, "int32", True)])  # fmt: skip
-def test_a_field_of_another_number_type_or_name_would_be_seen(wrong):
+def test_a_field_of_another_number_type_or_name_is_detected(wrong):
     assert differences(wire._MESSAGES | {"TensorProto": [wrong]}) == [("TensorProto", wrong[0])]
 
 
@@ -78,7 +79,7 @@ def test_types_have_the_official_numbers():
 
 def test_the_official_stubs_read_our_requests():
     inputs = {"seed": np.int64(-(2**62)), "height": np.int32(77), "textures": np.array([1, -2, 3, 2**40])}
-    request = predict_pb2.PredictRequest.FromString(wire.request("name", 3, "window", inputs))
+    request = predict_pb2.PredictRequest.FromString(wire.predict_request("name", 3, "window", inputs))
     assert (request.model_spec.name, request.model_spec.signature_name) == ("name", "window")
     assert request.model_spec.version.value == 3
     assert request.inputs.keys() == inputs.keys()
@@ -89,22 +90,24 @@ def test_the_official_stubs_read_our_requests():
         np.testing.assert_array_equal(found, value)
 
 
-def test_no_version_is_the_newest():
-    assert not predict_pb2.PredictRequest.FromString(wire.request("m", 0, "s", {})).model_spec.HasField("version")
+def test_without_a_version_the_newest_is_requested():
+    assert not predict_pb2.PredictRequest.FromString(wire.predict_request("m", 0, "s", {})).model_spec.HasField(
+        "version"
+    )
 
 
 @pytest.mark.parametrize("as_numbers", [False, True])
 def test_pictures_are_read_as_bytes_and_as_numbers(as_numbers):
-    response = wire.response(official_response(PICTURE, as_numbers))
-    found = wire.picture(response, 5, 7)
+    parsed = wire.parse_response(official_response(PICTURE, as_numbers))
+    found = wire.image(parsed, 5, 7)
     np.testing.assert_array_equal(found, PICTURE)
     assert found.dtype == np.uint8
-    found[:] = 0  # the caller's own
-    assert response.model_spec.version.value == 12
+    found[:] = 0  # writeable
+    assert parsed.model_spec.version.value == 12
 
 
 def test_descriptions_are_read():
-    assert wire.description(wire.response(official_response('{"dtype": "ü"}'))) == {"dtype": "ü"}
+    assert wire.description(wire.parse_response(official_response('{"dtype": "ü"}'))) == {"dtype": "ü"}
 
 
 @pytest.mark.parametrize("length", [2, 127, 128, 300, 70_000])
@@ -113,57 +116,57 @@ def test_a_string_is_read_as_tensor_content_too(length):
     head = bytes([length & 127 | 128, length >> 7 & 127 | 128, length >> 14])[: 3 if length > 16383 else 0]
     head = head or (bytes([length & 127 | 128, length >> 7]) if length > 127 else bytes([length]))
     assert len(text) == length
-    found = wire.response(answer("description", wire.STRING, [], tensor_content=head + text))
+    found = wire.parse_response(response("description", wire.STRING, [], tensor_content=head + text))
     assert wire.description(found) == json.loads(text)
-    short = wire.response(answer("description", wire.STRING, [], tensor_content=head + text[:-1]))
-    with pytest.raises(wire.Error, match=f"description: {length - 1} bytes, not the {length} that it says"):
+    short = wire.parse_response(response("description", wire.STRING, [], tensor_content=head + text[:-1]))
+    with pytest.raises(ServingError, match=f"description: {length - 1} bytes, declared as {length}"):
         wire.description(short)
 
 
 def test_the_official_stubs_read_what_our_messages_write():
-    data = answer("image", wire.UINT8, [5, 7, 3], version=4, **CONTENT)
-    response = predict_pb2.PredictResponse.FromString(data)
-    np.testing.assert_array_equal(tf.make_ndarray(response.outputs["image"]), PICTURE)
-    assert response.model_spec.version.value == 4
+    data = response("image", wire.UINT8, [5, 7, 3], version=4, **CONTENT)
+    parsed = predict_pb2.PredictResponse.FromString(data)
+    np.testing.assert_array_equal(tf.make_ndarray(parsed.outputs["image"]), PICTURE)
+    assert parsed.model_spec.version.value == 4
 
 
 @pytest.mark.parametrize(
     "data, words",
     [
-        (b"\xff\xff", "2 bytes that are no PredictResponse"),
+        (b"\xff\xff", "2 bytes are not a PredictResponse"),
         (b"", "outputs none, without image"),
-        (answer("images", wire.UINT8, [5, 7, 3], **CONTENT), "outputs images, without image"),
-        (answer("image", 1, [5, 7, 3], **CONTENT), "image: type 1, not 4"),
-        (answer("image", wire.UINT8, [7, 5, 3], **CONTENT), r"image: shape \[7, 5, 3\], not \[5, 7, 3\]"),
-        (answer("image", wire.UINT8, [1, 5, 7, 3], **CONTENT), r"image: shape \[1, 5, 7, 3\], not"),
-        (answer("image", wire.UINT8, [5, 7, 3]), "image: 0 values, not 5 x 7 x 3"),
-        (answer("image", wire.UINT8, [5, 7, 3], int_val=[9]), "image: 1 values"),
-        (answer("image", wire.UINT8, [5, 7, 3], int_val=[256] * 105), "image: values outside 0 .. 255"),
-        (answer("image", wire.UINT8, [5, 7, 3], tensor_content=b"x" * 106), "image: 106 values"),
+        (response("images", wire.UINT8, [5, 7, 3], **CONTENT), "outputs images, without image"),
+        (response("image", 1, [5, 7, 3], **CONTENT), "image: type 1, not 4"),
+        (response("image", wire.UINT8, [7, 5, 3], **CONTENT), r"image: shape \[7, 5, 3\], not \[5, 7, 3\]"),
+        (response("image", wire.UINT8, [1, 5, 7, 3], **CONTENT), r"image: shape \[1, 5, 7, 3\], not"),
+        (response("image", wire.UINT8, [5, 7, 3]), "image: 0 values, not 5 x 7 x 3"),
+        (response("image", wire.UINT8, [5, 7, 3], int_val=[9]), "image: 1 values"),
+        (response("image", wire.UINT8, [5, 7, 3], int_val=[256] * 105), "image: values outside 0 .. 255"),
+        (response("image", wire.UINT8, [5, 7, 3], tensor_content=b"x" * 106), "image: 106 values"),
     ],
 )
-def test_a_wrong_picture_is_refused_in_one_line(data, words):
-    with pytest.raises(wire.Error, match=f"^WRONG_ANSWER: {words}.*; ask a server") as caught:
-        wire.picture(wire.response(data), 5, 7)
-    assert caught.value.code == "WRONG_ANSWER"
+def test_a_wrong_picture_is_an_error_of_one_line(data, words):
+    with pytest.raises(ServingError, match=f"^WRONG_RESPONSE: {words}.*; use a server") as caught:
+        wire.image(wire.parse_response(data), 5, 7)
+    assert caught.value.code == "WRONG_RESPONSE"
 
 
 @pytest.mark.parametrize(
     "strings, words",
-    [([], "0 strings"), ([b"{}", b"{}"], "2 strings"), ([b"\xff"], "no JSON"), ([b"[1]"], "JSON of a list")],
+    [([], "0 strings"), ([b"{}", b"{}"], "2 strings"), ([b"\xff"], "not JSON"), ([b"[1]"], "JSON of a list")],
 )
-def test_a_wrong_description_is_refused(strings, words):
-    with pytest.raises(wire.Error, match=f"description: {words}"):
-        wire.description(wire.response(answer("description", wire.STRING, [], string_val=strings)))
+def test_a_wrong_description_is_an_error(strings, words):
+    with pytest.raises(ServingError, match=f"description: {words}"):
+        wire.description(wire.parse_response(response("description", wire.STRING, [], string_val=strings)))
 
 
-def test_a_damaged_answer_is_an_error_or_a_picture_and_nothing_else():
+def test_a_damaged_response_is_an_error_or_a_picture():
     whole, random = bytearray(official_response(PICTURE, as_numbers=True)), np.random.default_rng(0)
     for _ in range(1000):
         data = whole[: random.integers(len(whole)) if random.random() < 0.3 else None]
-        for place in random.integers(0, max(1, len(data)), 3):
-            data[place : place + 1] = bytes([random.integers(256)])
+        for offset in random.integers(0, max(1, len(data)), 3):
+            data[offset : offset + 1] = bytes([random.integers(256)])
         try:
-            assert wire.picture(wire.response(bytes(data)), 5, 7).shape == (5, 7, 3)
-        except wire.Error as error:
-            assert error.code == "WRONG_ANSWER"
+            assert wire.image(wire.parse_response(bytes(data)), 5, 7).shape == (5, 7, 3)
+        except ServingError as error:
+            assert error.code == "WRONG_RESPONSE"

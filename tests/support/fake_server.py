@@ -1,4 +1,4 @@
-"""A server of the Predict call that paints by arithmetic and fails on demand; loads no TensorFlow."""
+"""A server of the Predict method whose pictures follow a formula and which fails on demand. Imports no TensorFlow."""
 
 import io
 import json
@@ -10,13 +10,13 @@ import grpc
 import numpy as np
 from PIL import Image
 
-from serving import wire
+from tf_psgan_serving import wire
 
-LIMITS = {"limits": {"height": 96, "width": 64, "pixels": 4096}, "tile_pixels": 32, "pixels_per_cell": 8}
+LIMITS = {"limits": {"height": 96, "width": 64, "pixels": 4096}, "chunk_pixels": 32, "pixels_per_cell": 8}
 
 
 def paint(seed, texture, top, left, height, width):
-    """uint8 [height, width, 3]: another value at every place, seed and texture."""
+    """uint8 [height, width, 3]; the value depends on position, seed and texture."""
     rows, cols = np.arange(top, top + height)[:, None, None], np.arange(left, left + width)[None, :, None]
     return ((rows * 7 + cols * 13 + np.arange(3) * 50 + seed * 31 + texture * 3) % 251).astype(np.uint8)
 
@@ -31,10 +31,10 @@ def inputs_of(request):
     return found
 
 
-def answer(name, dtype, shape, version=1, **values):
+def response(name, dtype, shape, version=1, **values):
     """A PredictResponse with one output."""
-    made = wire.message_class("PredictResponse")()
-    tensor = made.outputs.add(key=name).value
+    message = wire.message_class("PredictResponse")()
+    tensor = message.outputs.add(key=name).value
     tensor.dtype = dtype
     for extent in shape:
         tensor.tensor_shape.dim.add(size=extent)
@@ -43,29 +43,29 @@ def answer(name, dtype, shape, version=1, **values):
             tensor.tensor_content = value
         else:
             getattr(tensor, field).extend(value)
-    made.model_spec.version.value = version
-    return made.SerializeToString()
+    message.model_spec.version.value = version
+    return message.SerializeToString()
 
 
 class FakeServer:
-    """A server in this process, as a context.
+    """A server in this process, as a context manager.
 
     Attributes:
       target: its address.
-      faults: status codes, or seconds to be late, for the next requests in turn.
-      seen: (signature, inputs, version asked for) of each request that was answered.
-      most: how many requests were there at a time.
-      versions: what it serves; a request without a version gets the last.
-      swap: how many requests until it serves other versions, and which.
-      as_numbers: whether pictures go as `int_val`.
-      wrong: bytes to answer instead.
-      pause: seconds that each answer takes.
-      room: requests that it takes at a time; more are refused, with `pushback` beside.
+      faults: status codes, or seconds of delay, for the next requests in order.
+      seen: (signature, inputs, requested version) of each request that succeeded.
+      most: largest number of concurrent requests so far.
+      versions: the loaded versions; a request without a version gets the last.
+      swap: number of requests after which other versions are loaded, and these versions.
+      as_numbers: whether pictures are sent as `int_val`.
+      wrong: bytes to send as the response instead.
+      pause: seconds that each response takes.
+      capacity: concurrent requests; further ones get RESOURCE_EXHAUSTED with the trailing metadata `retry_after`.
     """
 
     def __init__(self, credentials=None, port=0, description=None):
         self.faults, self.seen, self.most, self.versions = [], [], 0, [1]
-        self.as_numbers, self.wrong, self.pause, self.room, self.pushback = False, None, 0.0, 99, ()
+        self.as_numbers, self.wrong, self.pause, self.capacity, self.retry_after = False, None, 0.0, 99, ()
         self.description = LIMITS if description is None else description
         self.swap = (10**9, [])
         self._now, self._lock = 0, threading.Lock()
@@ -91,13 +91,13 @@ class FakeServer:
             self._now += 1
             self.most = max(self.most, self._now)
             fault = self.faults.pop(0) if self.faults else None
-            full = self._now > self.room
+            full = self._now > self.capacity
             if len(self.seen) >= self.swap[0]:
                 self.versions = self.swap[1]
             version = spec.version.value or self.versions[-1]
         try:
             if full:
-                context.set_trailing_metadata(self.pushback)
+                context.set_trailing_metadata(self.retry_after)
                 context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "full")
             time.sleep(fault if isinstance(fault, float) else self.pause)
             if isinstance(fault, grpc.StatusCode):
@@ -106,22 +106,22 @@ class FakeServer:
                 context.abort(grpc.StatusCode.NOT_FOUND, f"{spec.name}: no version {version}")
             with self._lock:
                 self.seen.append((spec.signature_name, inputs_of(request), spec.version.value))
-            return self.wrong or self._answer(spec.signature_name, inputs_of(request), version)
+            return self.wrong or self._response(spec.signature_name, inputs_of(request), version)
         finally:
             with self._lock:
                 self._now -= 1
 
-    def _answer(self, signature, asked, version):
+    def _response(self, signature, inputs, version):
         if signature == "describe":
             description = json.dumps(self.description | {"version": version}).encode()
-            return answer("description", wire.STRING, [], version, string_val=[description])
+            return response("description", wire.STRING, [], version, string_val=[description])
         name, _, kind = signature.partition("_")
-        texture = asked["texture"] if name != "morph" else int(asked["textures"] @ np.array([1, 2, 3, 4]))
-        extent = asked["height"], asked["width"]
-        picture = paint(asked["seed"] + version, texture, asked.get("top", 0), asked.get("left", 0), *extent)
+        texture = inputs["texture"] if name != "morph" else int(inputs["textures"] @ np.array([1, 2, 3, 4]))
+        extent = inputs["height"], inputs["width"]
+        picture = paint(inputs["seed"] + version, texture, inputs.get("top", 0), inputs.get("left", 0), *extent)
         if kind:
             encoded = io.BytesIO()
             Image.fromarray(picture).save(encoded, kind.upper())
-            return answer("image_bytes", wire.STRING, [], version, string_val=[encoded.getvalue()])
+            return response("image_bytes", wire.STRING, [], version, string_val=[encoded.getvalue()])
         content = {"int_val": picture.ravel().tolist()} if self.as_numbers else {"tensor_content": picture.tobytes()}
-        return answer("image", wire.UINT8, picture.shape, version, **content)
+        return response("image", wire.UINT8, picture.shape, version, **content)

@@ -1,4 +1,4 @@
-"""A server in this process over a tiny export, and requests to it."""
+"""An embedded server in this process over a tiny export, and requests to it."""
 
 import contextlib
 import os
@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from serving.assembly import Server
-from serving.settings import Settings
 from tests.support import tiny
 from tf_psgan.exporting import saved_model
 from tf_psgan.plane.folded_generator import fold
+from tf_psgan_serving.server.grpc_server import Server
+from tf_psgan_serving.server.settings import Settings
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -21,12 +21,12 @@ WINDOW = {"seed": 3, "texture": 5, "top": -9, "left": 70, "height": 40, "width":
 
 
 def export(folder):
-    """Writes version 1 of a model of three global channels; its path."""
+    """Exports version 1 of a model with three global channels; its folder."""
     return saved_model.write(fold(tiny.generator(global_channels=3)), folder, {}, {})
 
 
 def publish(version, folder, number):
-    """Puts a copy of a version into a model's folder, by a rename; its path."""
+    """Copies a version into a model's folder and renames it to its number; its folder."""
     partial = folder / f".{number}.partial"
     shutil.copytree(version, partial)
     os.rename(partial, folder / str(number))
@@ -45,26 +45,26 @@ def running(models, **settings):
 
 
 def request(signature="window", model="tiny", version=None, **inputs):
-    """A PredictRequest; numbers become scalars of the signatures' types."""
-    made = predict_pb2.PredictRequest()
-    made.model_spec.name, made.model_spec.signature_name = model, signature
+    """A PredictRequest; numbers become scalars of the signature's types."""
+    message = predict_pb2.PredictRequest()
+    message.model_spec.name, message.model_spec.signature_name = model, signature
     if version is not None:
-        made.model_spec.version.value = version
+        message.model_spec.version.value = version
     for name, value in (inputs or WINDOW).items():
         kind = None if isinstance(value, np.ndarray) else tf.int32 if name in ("height", "width") else tf.int64
-        made.inputs[name].CopyFrom(tf.make_tensor_proto(value, kind))
-    return made
+        message.inputs[name].CopyFrom(tf.make_tensor_proto(value, kind))
+    return message
 
 
-def predict(channel, asked, timeout=60.0):
-    """The outputs as arrays; grpc.RpcError where it is refused."""
-    answer = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(asked, timeout=timeout)
-    return {name: tf.make_ndarray(proto) for name, proto in answer.outputs.items()}
+def predict(channel, message, timeout=60.0):
+    """The outputs as arrays; raises grpc.RpcError."""
+    response = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(message, timeout=timeout)
+    return {name: tf.make_ndarray(proto) for name, proto in response.outputs.items()}
 
 
-def refusal(channel, asked, timeout=60.0):
-    """(code's name, details) of a refused request, which may be bytes; ("OK", "") for one that is answered."""
-    data = asked if isinstance(asked, bytes) else asked.SerializeToString()
+def status(channel, message, timeout=60.0):
+    """(status code's name, details) of a request, which may be given as bytes; ("OK", "") if it succeeds."""
+    data = message if isinstance(message, bytes) else message.SerializeToString()
     try:
         channel.unary_unary(PREDICT)(data, timeout=timeout)
     except grpc.RpcError as error:

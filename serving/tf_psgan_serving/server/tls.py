@@ -1,7 +1,7 @@
-"""TLS from the file that TensorFlow Serving takes as --ssl_config_file: an SSLConfig message as text.
+"""TLS from the file that TensorFlow Serving takes as --ssl_config_file: an SSLConfig message in text format.
 
-The package of its stubs leaves this one message out, so it is declared here by TensorFlow
-Serving's numbers (tensorflow_serving/config/ssl_config.proto).
+tensorflow-serving-api does not contain this message, so it is declared here with the field numbers of
+tensorflow_serving/config/ssl_config.proto.
 """
 
 import functools
@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 
-# By number from 1, and whether they hold text.
+# Fields in the order of their numbers from 1, and whether they are strings.
 _FIELDS = {"server_key": True, "server_cert": True, "custom_ca": True, "client_verify": False}
 
 
@@ -19,25 +19,27 @@ def credentials(path: Path) -> Any:
     """gRPC's server credentials from a file.
 
     Args:
-      path: text with server_key and server_cert (PEM), and for clients' certificates custom_ca (PEM) and
+      path: text format with server_key and server_cert (PEM), and for mutual TLS custom_ca (PEM) and
         client_verify: true.
 
     Raises:
-      ValueError: the file is no such text, or something that belongs together is missing.
-      OSError: it cannot be read.
+      ValueError: the file is not an SSLConfig, or a field is missing.
+      OSError: the file cannot be read.
     """
     try:
         config = text_format.Parse(path.read_text(encoding="utf-8"), _message_class()())
     except (text_format.ParseError, UnicodeDecodeError) as error:
-        # Its own words may quote the private key.
+        # The parser's own message may quote the private key.
         line = getattr(error, "GetLine", lambda: None)()
-        where = f", line {line}" if line else ""
-        raise ValueError(f"{path}: no SSLConfig as text{where}; see serving/ssl.config.example.") from None
+        position = f", line {line}" if line else ""
+        raise ValueError(
+            f"{path}: not an SSLConfig in text format{position}; see serving/ssl.config.example."
+        ) from None
     for name in ("server_key", "server_cert"):
         if "-----BEGIN" not in getattr(config, name):
-            raise ValueError(f"{path}: {name} holds no PEM text; put the text itself there, not a file's name.")
+            raise ValueError(f"{path}: {name} is not PEM text; paste the text itself, not the name of a file.")
     if config.client_verify and "-----BEGIN" not in config.custom_ca:
-        raise ValueError(f"{path}: client_verify needs custom_ca, the authority of the clients, as PEM text.")
+        raise ValueError(f"{path}: client_verify requires custom_ca, the clients' certificate authority as PEM text.")
     return grpc.ssl_server_credentials(
         [(config.server_key.encode(), config.server_cert.encode())],
         root_certificates=config.custom_ca.encode() or None,
@@ -49,10 +51,10 @@ def credentials(path: Path) -> Any:
 def _message_class() -> Any:
     file = descriptor_pb2.FileDescriptorProto(name="ssl_config.proto", package="tensorflow.serving", syntax="proto3")
     message = file.message_type.add(name="SSLConfig")
-    kind = descriptor_pb2.FieldDescriptorProto
-    for number, (name, text) in enumerate(_FIELDS.items(), 1):
-        held = kind.TYPE_STRING if text else kind.TYPE_BOOL
-        message.field.add(name=name, number=number, type=held, label=kind.LABEL_OPTIONAL)
+    field_types = descriptor_pb2.FieldDescriptorProto
+    for number, (name, is_text) in enumerate(_FIELDS.items(), 1):
+        kind = field_types.TYPE_STRING if is_text else field_types.TYPE_BOOL
+        message.field.add(name=name, number=number, type=kind, label=field_types.LABEL_OPTIONAL)
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.serving.SSLConfig"))

@@ -1,1 +1,0 @@
-"""Serving an export: a server, a client, settings for TensorFlow Serving. Knows the project through the wire only."""

@@ -1,0 +1,10 @@
+from .async_client import AsyncClient as AsyncClient
+from .channels import ServingError as ServingError
+from .channels import Tls as Tls
+from .sync_client import Client as Client
+from .views import Encoding as Encoding
+from .views import Limits as Limits
+from .views import Morph as Morph
+from .views import Tile as Tile
+from .views import View as View
+from .views import Window as Window

@@ -1,0 +1,192 @@
+"""Views (a window of a plane, a seamless tile, a blend), and how a large view is split into requests."""
+
+import dataclasses
+import math
+import operator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from tf_psgan_serving import wire
+
+PIECE_PIXELS = 1024
+"""Preferred side of the pieces of a large picture; the server's limits and chunk size may change it."""
+
+_INT32_INPUTS = ("height", "width")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _View:
+    signature: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            low = 1 if name.endswith(("height", "width")) else -(2**63)
+            high = 2**31 - 1 if name in _INT32_INPUTS else 2**63 - 1
+            for number in value if name == "textures" else (value,):
+                _check(name, number, low, high)
+
+    def inputs(self) -> dict[str, np.ndarray]:
+        """The signature's inputs: int64, but `height` and `width` int32."""
+        return {
+            name: np.array(value, np.int32 if name in _INT32_INPUTS else np.int64) for name, value in vars(self).items()
+        }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Window(_View):
+    """A window of one texture's plane.
+
+    Attributes:
+      seed: selects the plane; int64.
+      texture: selects the texture of a model that holds many; int64.
+      top, left: position of the first pixel on the plane; int64, limited by the server.
+      height, width: size in pixels, at least 1.
+
+    Raises:
+      ValueError: a value is not an integer or is out of range.
+    """
+
+    signature: ClassVar[str] = "window"
+    seed: int = 0
+    texture: int = 0
+    top: int = 0
+    left: int = 0
+    height: int
+    width: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tile(_View):
+    """A seamless picture: its right edge continues at its left edge, its bottom edge at its top edge.
+
+    Attributes:
+      seed, texture: as in `Window`.
+      height, width: size in pixels, multiples of the model's `pixels_per_cell`. The server rejects sizes for which the
+        texture's waves would be distorted too much.
+
+    Raises:
+      ValueError: as `Window`.
+    """
+
+    signature: ClassVar[str] = "torus"
+    seed: int = 0
+    texture: int = 0
+    height: int
+    width: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Morph(_View):
+    """A window of a blend of four textures. The blend's top left corner is the plane's origin.
+
+    Attributes:
+      seed: selects the plane; int64.
+      textures: at the blend's corners: top left, top right, bottom left, bottom right.
+      extent_height, extent_width: size of the whole blend, in pixels.
+      top, left, height, width: the window of it, in pixels.
+
+    Raises:
+      ValueError: as `Window`, or the number of textures is not four.
+    """
+
+    signature: ClassVar[str] = "morph"
+    seed: int = 0
+    textures: tuple[int, int, int, int]
+    extent_height: int
+    extent_width: int
+    top: int = 0
+    left: int = 0
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        """Checks the values."""
+        if len(self.textures) != 4:
+            raise ValueError(f"textures: {len(self.textures)} given; give four, one for each corner.")
+        super().__post_init__()
+
+    @classmethod
+    def whole(cls, height: int, width: int, *, textures: Sequence[int], seed: int = 0) -> "Morph":
+        """The whole of a blend over height x width pixels."""
+        corners: Any = tuple(textures)  # the constructor checks that there are four
+        size = {"extent_height": height, "extent_width": width, "height": height, "width": width}
+        return cls(seed=seed, textures=corners, **size)
+
+
+View = Window | Tile | Morph
+Encoding = Literal["png", "jpeg"]
+Piece = tuple[slice, slice, Window | Morph]
+"""A piece of a large picture: the rows and the columns that it fills, and its view."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """The limits of one request and the server's chunk size, in pixels.
+
+    Attributes:
+      height, width: largest sides of a picture.
+      pixels: largest area.
+      chunk: side of the chunks that the model computes; a piece aligned with them wastes no computation.
+    """
+
+    height: int
+    width: int
+    pixels: int
+    chunk: int
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any]) -> "Limits":
+        """The limits in a model's description.
+
+        Raises:
+          ServingError: WRONG_RESPONSE, they are missing or no positive integers.
+        """
+        try:
+            limits = description["limits"]
+            chunk = description["chunk_pixels" if "chunk_pixels" in description else "tile_pixels"]  # the former name
+            parsed = cls(limits["height"], limits["width"], limits["pixels"], chunk)
+            for name, value in vars(parsed).items():
+                _check(name, value, 1, 2**63 - 1)
+            return parsed
+        except (LookupError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise wire.wrong_response(f"description: no usable limits ({reason})") from None
+
+    def allow(self, height: int, width: int) -> bool:
+        """Whether one request may have this size."""
+        return height <= self.height and width <= self.width and height * width <= self.pixels
+
+    def piece_pixels(self) -> int:
+        """The side of square pieces that one request may have: whole chunks where the limits allow at least one."""
+        most = min(self.height, self.width, math.isqrt(self.pixels))
+        return min(most, max(PIECE_PIXELS, self.chunk)) // self.chunk * self.chunk or most
+
+
+def split(view: Window | Morph, side: int) -> Iterator[Piece]:
+    """Splits a view along the plane's own grid of `side` pixels, so that the server computes no chunk twice."""
+    columns = list(_intervals(view.left, view.width, side))
+    for top, height in _intervals(view.top, view.height, side):
+        for left, width in columns:
+            part: dict[str, Any] = {"top": top, "left": left, "height": height, "width": width}
+            down, right = top - view.top, left - view.left
+            yield slice(down, down + height), slice(right, right + width), dataclasses.replace(view, **part)
+
+
+def _intervals(first: int, length: int, side: int) -> Iterator[tuple[int, int]]:
+    """Start and length of each part of first .. first + length between multiples of `side`."""
+    start = first
+    while start < first + length:
+        end = min((start // side + 1) * side, first + length)
+        yield start, end - start
+        start = end
+
+
+def _check(name: str, value: Any, low: int, high: int) -> None:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name}: {value!r} is not an integer.") from None
+    if not low <= number <= high:
+        raise ValueError(f"{name}: {number} is outside {low} .. {high}.")

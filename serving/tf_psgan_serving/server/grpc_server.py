@@ -1,0 +1,131 @@
+"""Builds the server from its settings: models, limits and services on one port."""
+
+import concurrent.futures
+import functools
+import logging
+import os
+import time
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from tensorflow_serving.apis import (
+    model_service_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from tf_psgan_serving.server import interceptor, services, tls
+from tf_psgan_serving.server.admission import AdmissionQueue, RateLimiter, ShapeLimiter
+from tf_psgan_serving.server.repository import ModelRepository
+from tf_psgan_serving.server.settings import Settings
+from tf_psgan_serving.server.version import Version
+
+SERVICES = (
+    prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
+    model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
+    health.SERVICE_NAME,
+    reflection.SERVICE_NAME,
+)
+LOG = logging.getLogger("tf_psgan_serving")
+MAX_CALLS = 1000
+"""Concurrent calls; gRPC rejects further ones before a thread handles them."""
+
+SPARE_THREADS = 16
+"""Threads beyond those of running and waiting requests, for rejections, health and status."""
+
+
+class Server:
+    """A listening server.
+
+    Attributes:
+      port: the port that it listens on.
+
+    Raises:
+      ValueError: a setting is wrong, or the address is in use.
+      OSError: the TLS file cannot be read.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        running = settings.running or max(1, (settings.threads or cores) // 2)
+        waiting = running if settings.waiting < 0 else settings.waiting
+        load = functools.partial(Version, required=settings.signatures, threads=settings.threads or cores)
+        self._health = _Health()
+        self._models = ModelRepository(settings.models, load, settings.poll, self._health.set_model)
+        threads = running + waiting + interceptor.MAX_STREAMS + SPARE_THREADS
+        self._pool = concurrent.futures.ThreadPoolExecutor(threads, "grpc")
+        options = [
+            ("grpc.max_receive_message_length", int(settings.request_mb * 2**20)),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.so_reuseport", 0),  # otherwise a second server would share the port without an error
+        ]
+        self._server = grpc.server(
+            self._pool,
+            interceptors=[interceptor.StatusInterceptor()],
+            options=options,
+            maximum_concurrent_rpcs=MAX_CALLS,
+        )
+        self._queue = AdmissionQueue(running, waiting)
+        prediction = services.PredictionService(
+            self._models, self._queue, RateLimiter(settings.rate), ShapeLimiter(settings.sizes), settings.seconds
+        )
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, self._server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(services.ModelService(self._models), self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
+        reflection.enable_server_reflection(SERVICES, self._server)
+        self.port = _bind(self._server, settings)
+        self._models.start()
+        self._server.start()
+        LOG.info("listening on %s:%d, %d requests run and %d wait", settings.host, self.port, running, waiting)
+        if not settings.ssl_config_file and settings.host not in ("127.0.0.1", "::1", "localhost"):
+            LOG.warning("%s: other machines can connect without encryption; use --ssl_config_file", settings.host)
+        if not self._health.loaded:
+            LOG.warning("%s: no version is loaded yet", settings.models)
+
+    def stop(self, grace: float) -> None:
+        """Rejects new requests, lets running ones finish within `grace` seconds, and closes the models."""
+        self._health.servicer.enter_graceful_shutdown()
+        deadline = time.monotonic() + grace
+        self._queue.drain(grace)
+        self._server.stop(max(0.0, deadline - time.monotonic())).wait()
+        self._models.close()
+        self._pool.shutdown(wait=False)
+
+
+class _Health:
+    """gRPC's health service: "" for the whole server, and each model by its name."""
+
+    def __init__(self) -> None:
+        self.servicer = health.HealthServicer()
+        self.loaded: set[str] = set()
+        self._states: dict[str, bool] = {}
+        self._set("", False)
+
+    def set_model(self, name: str, available: bool) -> None:
+        """Records whether a version of a model is loaded."""
+        (self.loaded.add if available else self.loaded.discard)(name)
+        self._set(name, available)
+        self._set("", bool(self.loaded))
+
+    def _set(self, service: str, available: bool) -> None:
+        if self._states.get(service) is not available:  # otherwise every scan would notify the watching clients
+            self._states[service] = available
+            states = health_pb2.HealthCheckResponse
+            self.servicer.set(service, states.SERVING if available else states.NOT_SERVING)
+
+
+def _bind(server: Any, settings: Settings) -> int:
+    """Binds the address; the port."""
+    secure = tls.credentials(settings.ssl_config_file) if settings.ssl_config_file else None
+    address = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
+    try:
+        port: int = server.add_secure_port(address, secure) if secure else server.add_insecure_port(address)
+    except RuntimeError:
+        port = 0
+    if not port:
+        reason = f"; or key and certificate in {settings.ssl_config_file} do not belong together" if secure else ""
+        raise ValueError(f"{address}: cannot listen there; choose another --port or --host{reason}.")
+    return port

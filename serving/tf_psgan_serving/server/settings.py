@@ -1,0 +1,100 @@
+"""The server's settings, and their command-line flags."""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+USAGE = """A small server with TensorFlow Serving's gRPC API over folders of SavedModels, in one Python process.
+
+  psgan-server --models=models"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The server's settings; `_parser` has their meanings."""
+
+    models: Path
+    host: str = "127.0.0.1"
+    port: int = 8500
+    ssl_config_file: Path | None = None
+    signatures: tuple[str, ...] = ("serving_default", "window", "describe")
+    poll: float = 1.0
+    running: int = 0
+    waiting: int = -1
+    rate: float = 0.0
+    sizes: int = 64
+    request_mb: float = 4.0
+    seconds: float = 60.0
+    grace: float = 20.0
+    threads: int = 0
+
+
+def parse(arguments: Sequence[str] | None = None) -> Settings:
+    """Parses a command line.
+
+    Raises:
+      SystemExit: 2 after one line on standard error for a mistake, 0 after --help.
+    """
+    parser = _parser()
+    settings = Settings(**vars(parser.parse_args(arguments)))
+    if not settings.models.is_dir():
+        parser.error(f"{settings.models}: not a folder; give --models=FOLDER, of models or of one model's versions")
+    return settings
+
+
+def _parser() -> argparse.ArgumentParser:
+    defaults = Settings(Path())
+    parser = _Parser("psgan-server", description=USAGE, allow_abbrev=False,
+                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+
+    def add(name: str, kind: Any, text: str) -> None:
+        default = getattr(defaults, name)
+        described = ",".join(default) if isinstance(default, tuple) else "none" if default is None else default
+        parser.add_argument(f"--{name}", type=kind, help=f"{text} [{described}]", default=default)
+
+    parser.add_argument("--models", type=Path, required=True, help="A folder of models, or one model's folder.")
+    add("host", str, "Address to listen on; the default accepts connections from this machine only.")
+    add("port", _integer(0, 65535), "Port; 0 for any free one.")
+    add("ssl_config_file", Path, "TLS: the file of TensorFlow Serving's flag, see serving/ssl.config.example.")
+    add("signatures", _names, 'Signatures that a version must have to be loaded, as a,b,c; "" for none.')
+    add("poll", _number(0.01), "Seconds between two scans for new versions.")
+    add("running", _integer(0), "Concurrent requests; 0 for half the number of cores.")
+    add("waiting", _integer(-1), "Requests that may wait; further ones are rejected at once. -1 for as many as run.")
+    add("rate", _number(0.0), "Requests per second from one address; 0 for no limit.")
+    add("sizes", _integer(0), "Distinct shapes of inputs with a variable shape, such as latents; 0 for no limit.")
+    add("request_mb", _number(0.01), "Largest request in MB.")
+    add("seconds", _number(0.01), "Longest time of a request, whatever its own deadline.")
+    add("grace", _number(0.0), "Seconds that running requests have to finish after SIGTERM or Ctrl-C.")
+    add("threads", _integer(0), "TensorFlow's threads; 0 for one per core.")
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        print(f"error: {message}; --help lists all flags.", file=sys.stderr)
+        sys.exit(2)
+
+
+def _integer(low: int, high: int = 2**31) -> Callable[[str], Any]:
+    return lambda text: _value(int, text, low, high)
+
+
+def _number(low: float) -> Callable[[str], Any]:
+    return lambda text: _value(float, text, low, 1e9)
+
+
+def _value(kind: Callable[[str], Any], text: str, low: float, high: float) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number within {low:g} .. {high:g}")
+    return value
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)

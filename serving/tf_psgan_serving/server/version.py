@@ -1,0 +1,159 @@
+"""One version of a model: a SavedModel in a session, loaded as TensorFlow Serving loads it."""
+
+import itertools
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from tf_psgan_serving.server import input_checks
+from tf_psgan_serving.server.status import StatusError, invalid_argument
+
+WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
+MAX_WARM_UPS = 1000
+"""TensorFlow Serving's own limit."""
+
+TEST_WINDOW = {"height": 8, "width": 8}
+"""Inputs of the window that is computed before a version is used; its other inputs are 0."""
+
+
+class Version:
+    """A loaded SavedModel.
+
+    Args:
+      folder: of the version; its name is the version's number.
+      required: names of signatures that the version must have.
+      threads: TensorFlow's threads between operations; each operation gets half as many. 0 leaves both to TensorFlow.
+
+    Raises:
+      ValueError: a required signature is missing or wrong.
+      StatusError: a warm-up request failed.
+      Exception: whatever TensorFlow raises for a damaged or incomplete folder.
+    """
+
+    def __init__(self, folder: Path, required: Sequence[str], threads: int = 0) -> None:
+        self.number = int(folder.name)
+        self.description: Mapping[str, Any] = {}
+        graph = tf.Graph()
+        # The graph of a chunk has two nearly independent chains of operations. Half of the threads for each is faster
+        # than all threads for both, which would synchronise at every operation.
+        options = tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=(threads + 1) // 2, inter_op_parallelism_threads=threads
+        )
+        options.gpu_options.allow_growth = True
+        self._session = tf.compat.v1.Session(graph=graph, config=options)
+        try:
+            with graph.as_default():
+                meta = tf.compat.v1.saved_model.loader.load(self._session, ["serve"], str(folder))
+            graph.finalize()
+            self.signatures = dict(meta.signature_def)
+            self._test(folder, required)
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, signature: str, inputs: Mapping[str, Any], outputs: Sequence[str], seconds: float) -> dict[str, Any]:
+        """Runs a signature on checked inputs.
+
+        Args:
+          inputs: TensorProto by name.
+          outputs: names.
+          seconds: time limit; the graph's loop over the chunks of a picture stops at its next iteration.
+
+        Returns:
+          Arrays by the outputs' names; bytes for a scalar string.
+
+        Raises:
+          StatusError: INVALID_ARGUMENT with the graph's own message; DEADLINE_EXCEEDED; RESOURCE_EXHAUSTED, out of
+            memory; UNAVAILABLE, the version is closed.
+        """
+        info = self.signatures[signature]
+        feeds = {info.inputs[name].name: input_checks.array(name, proto) for name, proto in inputs.items()}
+        names = {name: info.outputs[name].name for name in outputs}
+        options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(1000 * seconds)))
+        try:
+            values: dict[str, Any] = self._session.run(names, feeds, options=options)
+            return values
+        except tf.errors.InvalidArgumentError as error:
+            raise invalid_argument(public_message(error.message)) from error
+        except tf.errors.DeadlineExceededError:
+            text = f"not finished within {seconds:.3g} s; allow more time, or request a smaller picture."
+            raise StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, text) from None
+        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+            text = "the server has not enough memory; request a smaller picture."
+            raise StatusError(grpc.StatusCode.RESOURCE_EXHAUSTED, text) from error
+        except (tf.errors.CancelledError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "closed Session" not in str(error):
+                raise
+            text = "the server is stopping; use another one or retry later."
+            raise StatusError(grpc.StatusCode.UNAVAILABLE, text) from None
+
+    def close(self) -> None:
+        """Closes the session and frees its memory."""
+        self._session.close()
+
+    def _test(self, folder: Path, required: Sequence[str]) -> None:
+        """Runs typical requests, so that a broken version is detected and a good one is warm."""
+        if missing := [name for name in required if name not in self.signatures]:
+            raise ValueError(f"lacks the signature {', '.join(missing)}")
+        if "describe" in self.signatures:
+            self.description = _parse_description(self.run("describe", {}, ["description"], 60.0)["description"])
+        if "window" in self.signatures:
+            inputs = {
+                name: tf.make_tensor_proto(TEST_WINDOW.get(name, 0), info.dtype, [])
+                for name, info in self.signatures["window"].inputs.items()
+            }
+            image = self.run("window", inputs, ["image"], 600.0)["image"]
+            if image.dtype != np.uint8 or image.shape != (TEST_WINDOW["height"], TEST_WINDOW["width"], 3):
+                raise ValueError(f"its window is {image.dtype} {list(image.shape)}, not uint8 [8, 8, 3]")
+        self._warm_up(folder / WARM_UP)
+
+    def _warm_up(self, path: Path) -> None:
+        if not path.exists():
+            return
+        for record in itertools.islice(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), MAX_WARM_UPS):
+            log = prediction_log_pb2.PredictionLog.FromString(record)
+            request = log.predict_log.request
+            name = request.model_spec.signature_name or "serving_default"
+            if log.WhichOneof("log_type") != "predict_log" or name not in self.signatures:
+                raise ValueError(f"{WARM_UP}: a record is not a Predict request for a signature of the model")
+            input_checks.check_inputs(request.inputs, self.signatures[name], self.description)
+            self.run(name, request.inputs, list(self.signatures[name].outputs), 600.0)
+
+
+def public_message(message: str) -> str:
+    """A graph's error message without names of nodes and files; only the assertion's text if an assertion failed."""
+    asserted = re.search(r"assertion failed: \[(.*?)\](?=\s*\n|\s*$| \[)", message, re.DOTALL)
+    if asserted:
+        return " ".join(re.sub(r"\\(['\"\\])", r"\1", asserted.group(1)).split())
+    text = message.partition("Detected at node")[0].replace("Graph execution error:", "")
+    text = re.sub(r"\[?\[?\{\{.*?\}\}\]?\]?|\S*/\S*|\S+\.(py|cc|h)\b\S*", " ", text)
+    text = " ".join(text.partition("[[")[0].split())[:300]
+    return f"the model rejects these inputs: {text or 'no reason given'}"
+
+
+def fingerprint(folder: Path) -> tuple[Any, ...]:
+    """Names, sizes and modification times of all files, which change while a version is being copied.
+
+    Raises:
+      OSError: the folder is removed meanwhile.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return tuple((str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns)
+                 for path, stat in ((path, path.stat()) for path in files))  # fmt: skip
+
+
+def _parse_description(text: bytes) -> Mapping[str, Any]:
+    """The description of an export, with the entries checked that the input checks use; {} is valid."""
+    parsed = json.loads(text)
+    limits = parsed.get("limits", {}) if isinstance(parsed, dict) else None
+    integers = isinstance(limits, dict) and all(isinstance(value, int) for value in limits.values())
+    if not integers or not isinstance(parsed.get("pixels_per_cell", 0), int):
+        raise ValueError("its description has no integers for limits and pixels_per_cell")
+    return dict(parsed)
