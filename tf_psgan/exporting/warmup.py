@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from tf_psgan import geometry
+from tf_psgan.exporting import prediction_log
 from tf_psgan.exporting.saved_model import Draft
 from tf_psgan.exporting.signatures import Limits
 from tf_psgan.latents import noise, torus
@@ -36,7 +36,7 @@ def write(draft: Draft) -> None:
     with tf.io.TFRecordWriter(str(draft.extra / FILE)) as file:
         for name, inputs in requests(draft.folded, draft.limits).items():
             draft.model.run(name, **inputs)
-            file.write(_log(draft, name, inputs).SerializeToString())
+            file.write(_log(draft, name, inputs))
 
 
 def requests(folded: FoldedGenerator, limits: Limits) -> dict[str, dict[str, Any]]:
@@ -70,11 +70,10 @@ def _tile(folded: FoldedGenerator, limits: Limits) -> dict[str, int]:
     return {}
 
 
-def _log(draft: Draft, name: str, inputs: dict[str, Any]) -> Any:
-    """A request as TensorFlow Serving keeps it."""
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name, request.model_spec.signature_name = draft.target.absolute().parent.name, name
+def _log(draft: Draft, name: str, inputs: dict[str, Any]) -> bytes:
+    """A request as a record of the warm-up file."""
+    tensors = {}
     for key, value in inputs.items():
         dtype = tf.as_dtype(draft.model.signatures[name].inputs[key].dtype)
-        request.inputs[key].CopyFrom(tf.make_tensor_proto(value, dtype))
-    return prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+        tensors[key] = tf.make_tensor_proto(value, dtype)
+    return prediction_log.predict_log(draft.target.absolute().parent.name, name, tensors)
