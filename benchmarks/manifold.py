@@ -37,6 +37,7 @@ from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
 from tf_psgan.rendering.texture_inversion import distance
 from tf_psgan.runs.run_folder import RunFolder, load_plane
+from tf_psgan.signal_processing import central_crop
 
 USAGE = "Judges every source, random textures and morphs of a run of many textures."
 SURE, UNIFORM = 0.8, 0.4
@@ -86,7 +87,7 @@ class Manifold:
     def __init__(self, run: Path, textures: int, side: int) -> None:
         entries = manifest.check(RunFolder(run).read_manifest(), side).usable
         self.names = [Path(entry.path).stem for entry in entries]
-        self.sources = [evaluator.middle(manifest.read(entry), evaluator.SOURCE_PIXELS) for entry in entries]
+        self.sources = [central_crop(manifest.read(entry), evaluator.SOURCE_PIXELS) for entry in entries]
         self._known = {str(i): texture_metrics.features([source]) for i, source in enumerate(self.sources)}
         self.told = RunFolder(run).read_config().training.conditioning == "class"
         self._plane, self._side = load_plane(run), side

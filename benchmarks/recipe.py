@@ -23,7 +23,7 @@ import numpy as np
 from absl import flags
 
 from tf_psgan.cli import flags as edge
-from tf_psgan.evaluation import spectrum
+from tf_psgan.signal_processing import luminance
 
 USAGE = "Trains with one setting changed at a time and tabulates what it does."
 ROOT = Path(__file__).parents[1]
@@ -145,7 +145,7 @@ def roughness(pictures: list[np.ndarray]) -> np.ndarray:
     """
     logs = []
     for picture in pictures:
-        light = spectrum.luminance(picture)
+        light = luminance(picture)
         around = light[:-2, 1:-1] + light[2:, 1:-1] + light[1:-1, :-2] + light[1:-1, 2:]
         high = light[1:-1, 1:-1] - around / 4
         down, across = (extent // 8 for extent in high.shape)

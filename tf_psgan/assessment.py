@@ -14,10 +14,11 @@ import tensorflow as tf
 
 from tf_psgan._version import __version__
 from tf_psgan.data import images, manifest
-from tf_psgan.evaluation.evaluator import LEAST_PIXELS, MOST_SOURCES, SOURCE_PIXELS, Evaluator, Sources, middle
+from tf_psgan.evaluation.evaluator import LEAST_PIXELS, MOST_SOURCES, SOURCE_PIXELS, Evaluator, Sources
 from tf_psgan.evaluation.results import result
 from tf_psgan.rendering import request
 from tf_psgan.runs.run_folder import RunFolder, load, plane_of
+from tf_psgan.signal_processing import central_crop
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +162,7 @@ def _of_run(case: Case, folder: RunFolder) -> Samples:
 def _of_pictures(case: Case, several: bool) -> Samples:
     """The middles of given pictures."""
     entries = _scan(case.images or (), "images").usable
-    pictures = [middle(manifest.read(entry), case.pixels or SOURCE_PIXELS) for entry in entries]
+    pictures = [central_crop(manifest.read(entry), case.pixels or SOURCE_PIXELS) for entry in entries]
     labels = [
         {"picture": entry.path, "sha256": entry.sha256, "pixels": list(picture.shape[:2])}
         for entry, picture in zip(entries, pictures, strict=True)

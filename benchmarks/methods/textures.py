@@ -10,6 +10,7 @@ from tf_psgan.data import images
 from tf_psgan.evaluation import evaluator
 from tf_psgan.evaluation.autocorrelation import lattice
 from tf_psgan.procedural import catalogue
+from tf_psgan.signal_processing import central_crop
 
 SOURCE_SEED = 1
 LATTICE_PIXELS = 1024
@@ -24,7 +25,7 @@ def load(spec: str, source_pixels: int) -> Source:
     if spec in catalogue.TEXTURES:
         whole = catalogue.make(spec, SOURCE_SEED)
         periods = np.array(catalogue.TEXTURES[spec].periods, float).reshape(-1, 2)
-        return Source(spec, evaluator.middle(whole, source_pixels), periods, made=spec)
+        return Source(spec, central_crop(whole, source_pixels), periods, made=spec)
     file = Path(spec).expanduser()
     if not file.is_file():
         names = ", ".join(catalogue.TEXTURES)
@@ -33,9 +34,9 @@ def load(spec: str, source_pixels: int) -> Source:
     side = min(*whole.shape[:2], source_pixels)
     if side < evaluator.LEAST_PIXELS:
         raise ValueError(f"{spec}: {whole.shape[0]}x{whole.shape[1]} pixels are too few; leave it out.")
-    periods = lattice([evaluator.middle(whole, LATTICE_PIXELS)])
-    source = evaluator.middle(whole, side)
-    floor = evaluator.floor_of([evaluator.middle(whole, LATTICE_PIXELS)], side)
+    periods = lattice([central_crop(whole, LATTICE_PIXELS)])
+    source = central_crop(whole, side)
+    floor = evaluator.floor_of([central_crop(whole, LATTICE_PIXELS)], side)
     # The whole picture's own order, where it is large enough to have any beyond the source's extent.
     floor |= {"period_score": period_score(whole, source, periods).score}
     return Source(file.name, source, periods, floor=evaluator.finite(floor))

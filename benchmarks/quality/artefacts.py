@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from tf_psgan.evaluation.spectrum import luminance
+from tf_psgan.signal_processing import luminance
 
 EDGE_DEVIATION = 1.5  # pixels
 PATCH, PATCHES = 16, 64  # of the halved picture

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from tf_psgan.evaluation import evaluator
 from tf_psgan.evaluation.autocorrelation import autocorrelation, lattice, period
 from tf_psgan.procedural import catalogue
+from tf_psgan.signal_processing import central_crop
 
 
 def hexagons(across=24.0, side=192, shift=(0, 0), grain=6.0, seed=0, tall=1.0):
@@ -92,7 +92,7 @@ def test_slow_light_is_left_out():
 
 
 def test_strands_with_tones_of_their_own_do_not_hide_the_lattice():
-    found = lattice([evaluator.middle(catalogue.make("weave", 1), 384)])  # by light alone (44, 0) and (0, 44)
+    found = lattice([central_crop(catalogue.make("weave", 1), 384)])  # by light alone (44, 0) and (0, 44)
     np.testing.assert_allclose(np.abs(found), [[22, 22], [22, 22]], atol=0.1)
 
 
@@ -114,7 +114,7 @@ def test_crossings_are_not_the_lattice_of_a_weave():
 
 @pytest.mark.parametrize("name", ["honeycomb", "brick", "weave", "scales", "tiles", "knit", "plate", "herringbone"])
 def test_a_lattice_is_given_by_its_two_shortest_vectors(name):
-    found = lattice([evaluator.middle(catalogue.make(name, 1), 256)])
+    found = lattice([central_crop(catalogue.make(name, 1), 256)])
     true = np.array(catalogue.TEXTURES[name].periods, float)
     times = found @ np.linalg.inv(true)
     np.testing.assert_allclose(times, np.rint(times), atol=0.01)

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tf_psgan.evaluation import texture_metrics
-from tf_psgan.evaluation.differentiable_metrics import DIRECTIONS, Likeness
+from tf_psgan.evaluation.differentiable_metrics import PROJECTIONS, Likeness
 
 SIDE = 192
 
@@ -26,7 +26,7 @@ def far_from(picture, *windows):
 
 def by_metrics(picture, window):
     a, b = (texture_metrics.features([image], patches=16384) for image in (picture, window))
-    patches = [np.mean(np.abs(x - y)[:DIRECTIONS]) for x, y in zip(a.patches, b.patches, strict=True)]
+    patches = [np.mean(np.abs(x - y)[:PROJECTIONS]) for x, y in zip(a.patches, b.patches, strict=True)]
     return texture_metrics.log_spectrum_distance(a, b), np.mean(patches), texture_metrics.colour_distance(a, b)
 
 

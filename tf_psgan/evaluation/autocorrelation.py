@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf_psgan.evaluation import spectrum
+from tf_psgan.evaluation.extrema import half_plane, local_maxima, vertex_offset
+from tf_psgan.signal_processing import luminance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +81,7 @@ def lattice(sources: Sequence[np.ndarray]) -> np.ndarray:
       float64 [2, 2], (row, col) pixels of each vector; [0, 2] for a source that does not repeat in two directions.
     """
     table, lags, places = _strong_places(sources)
-    vectors = [lags[place] + spectrum.vertex(table, *place) for place in places]
+    vectors = [lags[place] + vertex_offset(table, *place) for place in places]
     strong = [v for v, place in zip(vectors, places, strict=True) if table[place] >= 0.75 * table[places[0]]]
     strong.sort(key=lambda vector: float(np.linalg.norm(vector)))
     if not strong:
@@ -136,7 +137,7 @@ def autocorrelation(picture: np.ndarray, reach: int, shading: float) -> np.ndarr
     Returns:
       float64 [2 * reach + 1, 2 * reach + 1], lag (0, 0) in the middle; 0 everywhere else for a picture of one colour.
     """
-    return _repeats([spectrum.luminance(picture).astype(np.float64)], reach, shading)
+    return _repeats([luminance(picture).astype(np.float64)], reach, shading)
 
 
 def _repeats(planes: Sequence[np.ndarray], reach: int, shading: float) -> np.ndarray:
@@ -183,7 +184,7 @@ def _source_table(
 
     With `directions` half of it is that of the edges' directions, where these vary: those of stripes tell of noise.
     """
-    lights = [spectrum.luminance(picture).astype(np.float64) for picture in sources]
+    lights = [luminance(picture).astype(np.float64) for picture in sources]
     tables = [_repeats([light], reach, shading) for light in lights]
     for i, light in enumerate(lights if directions else []):
         planes = _directions(light)
@@ -200,9 +201,9 @@ def _peaks(table: np.ndarray, lags: np.ndarray, overlap: np.ndarray) -> list[tup
     reach = table.shape[0] // 2
     length = np.linalg.norm(lags, axis=-1)
     # The slight slope finds the nearest place on a level ridge, of a texture that repeats in one direction only.
-    found = spectrum.local_maxima(table - 1e-3 / reach * length) & (table >= 0.2)
+    found = local_maxima(table - 1e-3 / reach * length) & (table >= 0.2)
     found &= length < 0.8 * reach  # beyond, too few periods to tell from chance
-    found &= (lags[..., 0] > 0) | ((lags[..., 0] == 0) & (lags[..., 1] > 0))
+    found &= half_plane(lags)
     line = np.linspace(0, 1, 65)[:, np.newaxis]
     good = []
     for top in np.argwhere(found):
@@ -220,7 +221,7 @@ def _main_peaks(table: np.ndarray, lags: np.ndarray, overlap: np.ndarray) -> np.
     length = np.linalg.norm(lags, axis=-1)
     strong = [place for place in good if table[place] >= 0.8 * table[good[0]]]
     shell = [place for place in strong if length[place] <= 1.15 * min(length[other] for other in strong)]
-    return np.array([lags[place] + spectrum.vertex(table, *place) for place in shell]).reshape(-1, 2)
+    return np.array([lags[place] + vertex_offset(table, *place) for place in shell]).reshape(-1, 2)
 
 
 def _highest_near(table: np.ndarray, vector: np.ndarray, lags: np.ndarray) -> tuple[np.ndarray, float]:
@@ -231,4 +232,4 @@ def _highest_near(table: np.ndarray, vector: np.ndarray, lags: np.ndarray) -> tu
     row, col = (int(i) for i in np.unravel_index(np.argmax(pulled), table.shape))
     last = table.shape[0] - 1
     inside = 0 < row < last and 0 < col < last
-    return lags[row, col] + (spectrum.vertex(table, row, col) if inside else 0.0), float(table[row, col])
+    return lags[row, col] + (vertex_offset(table, row, col) if inside else 0.0), float(table[row, col])

@@ -8,6 +8,7 @@ import numpy as np
 
 from tf_psgan.data import images, manifest
 from tf_psgan.evaluation import texture_metrics
+from tf_psgan.signal_processing import central_crop, square_crops
 
 # Name, what it says, and what it is for other windows of the very same texture.
 MEASURES = {
@@ -49,7 +50,7 @@ class Sources:
     def read(cls, pictures: manifest.Manifest) -> "Sources":
         """Decodes the pictures."""
         entries = pictures.usable[:MOST_SOURCES]
-        read = tuple(middle(manifest.read(entry), SOURCE_PIXELS) for entry in entries)
+        read = tuple(central_crop(manifest.read(entry), SOURCE_PIXELS) for entry in entries)
         return cls(tuple(entry.path for entry in entries), read)
 
 
@@ -77,7 +78,9 @@ class Evaluator:
         rows, right = math.ceil(len(samples) / COLUMNS), images.sheet(samples, COLUMNS, SAMPLE_GAP)
         sources = self.sources.pictures[: COLUMNS * rows]
         pixels = right.shape[0] if len(sources) == 1 else max(max(sample.shape[:2]) for sample in samples)
-        left = images.sheet([middle(source, pixels) for source in sources], math.ceil(len(sources) / rows), SAMPLE_GAP)
+        left = images.sheet(
+            [central_crop(source, pixels) for source in sources], math.ceil(len(sources) / rows), SAMPLE_GAP
+        )
         return images.sheet([left, right], columns=2, gap=SOURCE_GAP)
 
 
@@ -114,12 +117,6 @@ def finite(figures: Mapping[str, float]) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
 
-def middle(picture: np.ndarray, pixels: int) -> np.ndarray:
-    """The middle of a picture, at most so many pixels a side."""
-    top, left = (max(extent - pixels, 0) // 2 for extent in picture.shape[:2])
-    return np.ascontiguousarray(picture[top : top + pixels, left : left + pixels])
-
-
 def _halves(picture: np.ndarray) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
     """Top and bottom, left and right of a picture, where these are large enough to be judged."""
     rows, cols = (extent // 2 for extent in picture.shape[:2])
@@ -131,10 +128,5 @@ def _halves(picture: np.ndarray) -> list[tuple[list[np.ndarray], list[np.ndarray
 def _windows(pictures: Sequence[np.ndarray], side: int) -> list[np.ndarray]:
     """Squares side by side in some pictures, at most MOST_WINDOWS, spread over all."""
     side = min(side, *(min(picture.shape[:2]) for picture in pictures))
-    squares = [
-        p[r : r + side, c : c + side]
-        for p in pictures
-        for r in range(0, p.shape[0] - side + 1, side)
-        for c in range(0, p.shape[1] - side + 1, side)
-    ]
+    squares = square_crops(pictures, side, side)
     return squares[:: math.ceil(len(squares) / MOST_WINDOWS)]

@@ -1,25 +1,38 @@
-"""How like its source a made texture is: period, spectrum, patches, colours and diversity.
+"""Similarity of textures: distances of period, spectrum, patches and colours, and diversity. NumPy only.
 
-NumPy only. Pictures are uint8 [h, w, 3]; sizes may differ, 64 pixels a side at least. Every distance is 0 for the same
-pictures and has a floor above 0 for other windows of the same texture: compare with that of the source's own crops.
+Pictures are uint8 [h, w, 3], sizes may differ, at least MIN_PIXELS a side. Every distance is 0 for equal pictures and
+has a floor above 0 for other windows of the same texture: compare with that of the source's own crops.
 """
 
 import dataclasses
+import functools
 import itertools
 import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tf_psgan.errors import PictureError
 from tf_psgan.evaluation import spectrum
 from tf_psgan.evaluation.autocorrelation import period
+from tf_psgan.signal_processing import DIRECTIONS, ROUNDING_VARIANCE, central_crop, sectors, square_crops
 
 Pictures = Sequence[np.ndarray]
 CHANCE = {"log_spectrum": 0.2, "sliced_wasserstein": 0.03, "colour": 0.02}
-"""What chance alone may make of the distances of two windows of one texture, of some 256 pixels a side."""
+"""Distances that chance alone causes between two windows of one texture, of about 256 pixels a side."""
 
-LEVELS = 4
+MIN_PIXELS = 64
+"""Least side of a picture."""
+
+SPECTRUM_SIDE, HALF_OCTAVES = 128, 9
+"""Side of the blocks whose spectrum is compared, and half octaves from 3 cycles a block up."""
+
+PYRAMID_LEVELS = 4
 PATCH = 7
+"""Side of a patch."""
+
+PROJECTIONS = 64
+"""Random directions onto which the patches are projected."""
 
 
 def compare(samples: Pictures, sources: Pictures, seed: int = 0) -> dict[str, float]:
@@ -44,11 +57,11 @@ def compare(samples: Pictures, sources: Pictures, seed: int = 0) -> dict[str, fl
 
 @dataclasses.dataclass(frozen=True)
 class Features:
-    """What is kept of a set of pictures for the distances below.
+    """The statistics of a set of pictures that the distances compare.
 
-    logs: [rings, directions] log power spectrum, of luminance in levels.
-    colours: [3, 256] share of the pixels at or under each level.
-    patches: per pyramid level, finest first, [directions, patches] sorted projections of normalised patches.
+    logs: float64 [half octaves, directions], log power spectrum of luminance in 8-bit values.
+    colours: float64 [3, 256], share of the pixels at or below each 8-bit value.
+    patches: per pyramid level, finest first, float32 [projections, patches], sorted projections of normalised patches.
     """
 
     logs: np.ndarray
@@ -61,23 +74,41 @@ def features(pictures: Pictures, seed: int = 0, patches: int = 2048) -> Features
 
     For each level of the Laplacian pyramid (Karras et al. 2018, arXiv:1710.10196) draws 7x7x3 patches, normalises
     each colour channel over them to mean 0 and deviation 1, and projects them onto 64 random directions.
+
+    Raises:
+      PictureError: a picture of another type or shape, or too small.
     """
     counts = sum(
         np.stack([np.bincount(_checked(picture)[..., channel].ravel(), minlength=256) for channel in range(3)])
         for picture in pictures
     )
     pyramids = [_pyramid(picture.astype(np.float32)) for picture in pictures]
-    rng = np.random.default_rng(seed)
     sorted_projections = []
-    for level in range(LEVELS):
-        directions = rng.normal(size=(PATCH * PATCH * 3, 64))
-        directions /= np.linalg.norm(directions, axis=0)
+    for level, directions in enumerate(projection_directions(seed)):
         drawn = _draw_patches([pyramid[level] for pyramid in pyramids], patches, seed + level)
         drawn = (drawn - drawn.mean((0, 1))) / (drawn.std((0, 1)) + 1e-3)
         projected = drawn.reshape(patches, -1) @ directions.astype(np.float32)
         sorted_projections.append(np.sort(projected.T, axis=1))
     logs = _log_power(pictures)
     return Features(logs, np.cumsum(counts, axis=1) / np.sum(counts, axis=1, keepdims=True), tuple(sorted_projections))
+
+
+def projection_directions(seed: int) -> list[np.ndarray]:
+    """Per pyramid level random unit vectors: float64 [PATCH * PATCH * 3, PROJECTIONS]."""
+    rng = np.random.default_rng(seed)
+    drawn = [rng.normal(size=(PATCH * PATCH * 3, PROJECTIONS)) for _ in range(PYRAMID_LEVELS)]
+    return [columns / np.linalg.norm(columns, axis=0) for columns in drawn]
+
+
+@functools.cache
+def spectrum_bins() -> np.ndarray:
+    """The bin, half octave * DIRECTIONS + direction, of each frequency of a block's spectrum; -1 for none.
+
+    Int [SPECTRUM_SIDE, SPECTRUM_SIDE] in the order of np.fft.fft2.
+    """
+    rows, cols = np.meshgrid(*[np.fft.fftfreq(SPECTRUM_SIDE)] * 2, indexing="ij")
+    ring, direction = sectors(rows, cols, SPECTRUM_SIDE)
+    return np.where((ring >= 0) & (ring < HALF_OCTAVES), ring * DIRECTIONS + direction, -1)
 
 
 def log_spectrum_distance(a: Features, b: Features) -> float:
@@ -108,30 +139,24 @@ def distances(a: Features, b: Features) -> dict[str, float]:
 
 
 def diversity(samples: Pictures, sources: Pictures) -> float:
-    """How much samples differ from each other, over how much disjoint blocks of the sources do.
+    """The mean difference of two samples, divided by that of two disjoint blocks of the sources.
 
-    The difference of two blocks is the root mean square, at half resolution, between the middle of one and the place
-    in the other that fits best, up to a quarter of a block away; so a lattice that is only shifted is no difference. 1
-    is as diverse as the source, 0 is one picture or one lattice again and again; nan for fewer than two samples. A
-    source that repeats exactly has no diversity to compare with: its difference counts as half a level at least.
-    A definition of this project's own, since mean pairwise distances (MS-SSIM in Odena et al. 2017) take a shifted
-    lattice for variety.
+    The difference of two pictures is the root mean square, at half resolution, between the centre of one and its best
+    match in the other, up to a quarter of a side away; so a shifted lattice is no difference. 1 is as diverse as the
+    source; 0 is the same picture or lattice every time; nan for fewer than two samples. The sources' difference counts
+    as at least half an 8-bit value, since an exactly periodic source has none. A definition of this project: mean
+    pairwise distances (MS-SSIM in Odena et al. 2017) count a shifted lattice as diversity.
     """
     if len(samples) < 2:
         return math.nan
     side = min(*(min(p.shape[:2]) for p in samples), *(min(p.shape[:2]) // 2 for p in sources))
-    blocks = [
-        p[r : r + side, c : c + side]
-        for p in sources
-        for r in range(0, p.shape[0] - side + 1, side)
-        for c in range(0, p.shape[1] - side + 1, side)
-    ]
+    blocks = square_crops(sources, side, side)
     real = _difference(blocks[:: math.ceil(len(blocks) / 8)])
-    return _difference([spectrum.middle(p, side, side) for p in samples]) / max(real, 0.5)
+    return _difference([central_crop(p, side) for p in samples]) / max(real, 0.5)
 
 
 def nearest(sample: np.ndarray, sources: Mapping[str, Features], seed: int = 0) -> tuple[str, dict[str, float]]:
-    """The source that a sample is most like, and its distance from each.
+    """The source nearest to a sample, and its distance from each.
 
     A source's distance is the sum of its colour, spectrum and patch distances, each over its mean over the sources.
     Make the sources' features with the same seed and the default number of patches.
@@ -144,78 +169,70 @@ def nearest(sample: np.ndarray, sources: Mapping[str, Features], seed: int = 0) 
 
 
 def uniformity(sample: np.ndarray, sources: Pictures, seed: int = 0) -> float:
-    """Whether a picture is one texture all over: 1 as much as the sources, towards 0 the more its quadrants differ.
+    """How uniform a picture is: 1 is as uniform as the sources; the more its quadrants differ, the nearer to 0.
 
-    The greatest distance between two quadrants of the sources' middle crops of the sample's extent (mean over the
-    sources) over that of the sample, in spectrum, patches and colour; the least of the three ratios. To both sides is
-    added what chance alone may make. Quadrants are 64 pixels a side at least.
+    The greatest distance between two quadrants of the sources' central crops of the sample's extent (mean over the
+    sources), divided by that of the sample, in spectrum, patches and colour; the least of the three ratios. CHANCE is
+    added to both sides. Quadrants are at least 64 pixels a side.
     """
     rows, cols = sample.shape[:2]
-    source = np.mean([_unrest(spectrum.middle(p, rows, cols), seed) for p in sources], axis=0)
+    source = np.mean([_quadrant_distances(central_crop(p, rows, cols), seed) for p in sources], axis=0)
     chance = np.array(list(CHANCE.values()))
-    return float(np.min((source + chance) / (_unrest(sample, seed) + chance)))
+    return float(np.min((source + chance) / (_quadrant_distances(sample, seed) + chance)))
 
 
-def _unrest(picture: np.ndarray, seed: int) -> np.ndarray:
+def _quadrant_distances(picture: np.ndarray, seed: int) -> np.ndarray:
+    """The greatest of each distance between two quadrants."""
     rows, cols = picture.shape[0] // 2, picture.shape[1] // 2
     parts = [features([picture[r : r + rows, c : c + cols]], seed) for r in (0, rows) for c in (0, cols)]
     return np.max([list(distances(a, b).values()) for a, b in itertools.combinations(parts, 2)], axis=0)
 
 
 def _checked(picture: np.ndarray) -> np.ndarray:
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or min(picture.shape[:2]) < 64:
-        raise ValueError(
-            f"a picture of {picture.dtype} {list(picture.shape)} cannot be judged; "
-            "give uint8 [h, w, 3] of at least 64x64 pixels."
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or min(picture.shape[:2]) < MIN_PIXELS:
+        raise PictureError(
+            "picture",
+            f"{picture.dtype} {list(picture.shape)} cannot be measured",
+            f"use uint8 [height, width, 3] of at least {MIN_PIXELS}x{MIN_PIXELS} pixels",
+            value=picture.shape,
         )
     return picture
 
 
 def _log_power(pictures: Pictures) -> np.ndarray:
-    """[9, 6] log of the mean power in half octaves from 3/128 cycles per pixel up and in 30 degrees, from Welch's
-    blocks of 128 pixels, half over each other; zeros make smaller blocks of smaller pictures up to 128."""
-    side = min(128, *(min(picture.shape[:2]) for picture in pictures))
-    steps = range(0, spectrum.LARGEST - side + 1, side // 2)
-    blocks = [
-        p[r : r + side, c : c + side]
-        for p in pictures
-        for r in steps
-        if r + side <= p.shape[0]
-        for c in steps
-        if c + side <= p.shape[1]
-    ]
-    density = spectrum.power(blocks, (128, 128))
-    row, col = np.meshgrid(*[np.fft.fftfreq(128)] * 2, indexing="ij")
-    ring = np.floor(2 * np.log2(np.maximum(np.hypot(row, col), 1e-9) * 128 / 3)).astype(int)
-    wedge = np.floor(np.mod(np.arctan2(row, col), np.pi) * 6 / np.pi + 1e-9).astype(int) % 6
-    used = (ring >= 0) & (ring < 9)
-    place = (ring * 6 + wedge)[used]
-    mean = np.bincount(place, density[used], 54) / np.maximum(np.bincount(place, minlength=54), 1)
-    return np.log(mean + 1 / 12).reshape(9, 6)  # 1/12: the power that rounding to levels adds
+    """Log of the mean power in each half octave and direction, [HALF_OCTAVES, DIRECTIONS], by Welch's method.
+
+    Blocks of SPECTRUM_SIDE pixels, half over each other; those of smaller pictures are smaller and padded with zeros.
+    """
+    side = min(SPECTRUM_SIDE, *(min(picture.shape[:2]) for picture in pictures))
+    largest = [picture[: spectrum.MAX_SIDE, : spectrum.MAX_SIDE] for picture in pictures]
+    density = spectrum.power(square_crops(largest, side, side // 2), (SPECTRUM_SIDE, SPECTRUM_SIDE))
+    bins, count = spectrum_bins(), HALF_OCTAVES * DIRECTIONS
+    used = bins >= 0
+    mean = np.bincount(bins[used], density[used], count) / np.maximum(np.bincount(bins[used], minlength=count), 1)
+    return np.log(mean + ROUNDING_VARIANCE).reshape(HALF_OCTAVES, DIRECTIONS)
 
 
-def _blur(image: np.ndarray) -> np.ndarray:
-    """Binomial filter (1 4 6 4 1) / 16 along both axes of [h, w, c], edges repeated."""
-    for axis in (0, 1):
-        pads = [(2, 2) if i == axis else (0, 0) for i in range(3)]
-        wide = np.moveaxis(np.pad(image, pads, mode="edge"), axis, 0)
-        mixed = 0.375 * wide[2:-2] + 0.25 * (wide[1:-3] + wide[3:-1]) + 0.0625 * (wide[:-4] + wide[4:])
-        image = np.moveaxis(mixed, 0, axis)
-    return image
+def binomial_filter(image: np.ndarray, axis: int) -> np.ndarray:
+    """Filters with (1 4 6 4 1) / 16 along an axis, edges repeated."""
+    pads = [(2, 2) if i == axis else (0, 0) for i in range(image.ndim)]
+    wide = np.moveaxis(np.pad(image, pads, mode="edge"), axis, 0)
+    mixed = 0.375 * wide[2:-2] + 0.25 * (wide[1:-3] + wide[3:-1]) + 0.0625 * (wide[:-4] + wide[4:])
+    return np.moveaxis(mixed, 0, axis)
 
 
 def _pyramid(picture: np.ndarray) -> list[np.ndarray]:
-    """LEVELS bands of a picture, each at half the resolution of the one before; the last is what is left over."""
+    """Bands of the Laplacian pyramid (Burt and Adelson 1983), finest first, each of half the resolution before it."""
     bands = []
-    for _ in range(LEVELS - 1):
-        low = _blur(picture)
+    for _ in range(PYRAMID_LEVELS - 1):
+        low = binomial_filter(binomial_filter(picture, 0), 1)
         bands.append(picture - low)
         picture = low[::2, ::2]
     return [*bands, picture]
 
 
 def _draw_patches(images: Sequence[np.ndarray], count: int, seed: int) -> np.ndarray:
-    """[count, PATCH * PATCH, 3] patches from random places, equally many of each image."""
+    """[count, PATCH * PATCH, 3] patches from random positions, equally many of each image."""
     rng = np.random.default_rng(seed)
     drawn = []
     for i, image in enumerate(images):
@@ -226,8 +243,10 @@ def _draw_patches(images: Sequence[np.ndarray], count: int, seed: int) -> np.nda
 
 
 def _difference(blocks: Pictures) -> float:
-    """Mean over all ordered pairs of blocks of the root mean square, in levels, between one's middle and its best fit
-    in the other."""
+    """Mean, over all ordered pairs of blocks, of the root mean square difference of one's centre and its best match.
+
+    In 8-bit values.
+    """
     small = []
     for block in blocks:
         even = block[: block.shape[0] // 2 * 2, : block.shape[1] // 2 * 2].astype(np.float64)
@@ -239,9 +258,9 @@ def _difference(blocks: Pictures) -> float:
     differences = []
     for i, image in enumerate(small):
         part = image[first : first + half, first : first + half]
-        turned = np.conj(np.fft.rfft2(part, (side, side), axes=(0, 1)))
+        conjugate = np.conj(np.fft.rfft2(part, (side, side), axes=(0, 1)))
         for j in (j for j in range(len(small)) if j != i):
-            match = np.fft.irfft2(np.sum(whole[j] * turned, axis=-1), (side, side))
+            match = np.fft.irfft2(np.sum(whole[j] * conjugate, axis=-1), (side, side))
             least = np.min(np.sum(part**2) + squares[j] - 2 * match[: side - half + 1, : side - half + 1])
             differences.append(math.sqrt(max(0.0, least) / part.size))
     return float(np.mean(differences))

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan import geometry
-from tf_psgan.evaluation import spectrum, texture_metrics
+from tf_psgan.evaluation import texture_metrics
 from tf_psgan.evaluation.differentiable_metrics import Likeness
 from tf_psgan.latents import noise, waves
 from tf_psgan.networks.generator import SpatialGenerator, latent_field, paint_strips
@@ -24,6 +24,7 @@ from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.runtime.progress import Progress
+from tf_psgan.signal_processing import central_crop
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ def search(
             f"like: {picture.shape[0]}x{picture.shape[1]} pixels are too few to know a texture by; "
             "give a picture of at least 64x64."
         )
-    given = np.ascontiguousarray(spectrum.middle(picture, LARGEST, LARGEST))
+    given = np.ascontiguousarray(central_crop(picture, LARGEST))
     trial = _Trial(generator, given)
     own = np.array(list(known), np.float32).reshape(-1, channels)
     random = noise.fold(seed, _SCAN, tf.range(RANDOM + -len(own) % STARTS, dtype=tf.int64))  # all batches are full

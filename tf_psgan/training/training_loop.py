@@ -19,13 +19,14 @@ from tf_psgan.config import Config
 from tf_psgan.data import manifest
 from tf_psgan.data.crops import ImageCache
 from tf_psgan.evaluation import autocorrelation
-from tf_psgan.evaluation.evaluator import SOURCE_PIXELS, Sources, middle
+from tf_psgan.evaluation.evaluator import SOURCE_PIXELS, Sources
 from tf_psgan.latents import noise
 from tf_psgan.runs import checkpoint
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
 from tf_psgan.runtime.progress import Progress
 from tf_psgan.runtime.signals import StopSignals
+from tf_psgan.signal_processing import central_crop
 from tf_psgan.training import conditioning, preflight, preview, report, wave_initialisation
 from tf_psgan.training.gan_step import GanStep
 from tf_psgan.training.schedule import Schedule, Speed
@@ -255,7 +256,7 @@ def _initial_wave_numbers(config: Config, pictures: manifest.Manifest) -> np.nda
     model, how = config.model, config.training.wave_init
     side = geometry.pixels_per_cell(len(model.filters) + 1)
     if config.training.conditioning == "class":
-        read = (middle(manifest.read(entry), SOURCE_PIXELS) for entry in pictures.usable)
+        read = (central_crop(manifest.read(entry), SOURCE_PIXELS) for entry in pictures.usable)
         return wave_initialisation.initial_wave_numbers_of_each(read, model, how, side)
     sources = Sources.read(pictures).pictures
     if model.waves and how == "source" and not any(autocorrelation.repeats([source]) for source in sources):

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from tf_psgan.config import ModelConfig
-from tf_psgan.evaluation import autocorrelation, spectrum
+from tf_psgan.evaluation import autocorrelation, spectral_peaks
 from tf_psgan.latents import waves
 
 
@@ -36,12 +36,12 @@ def initial_wave_numbers(
     if how == "paper":
         return waves.ladder(model.waves)
     if model.wave_angles == "axis":
-        return (pixels_per_cell * spectrum.peaks(pictures, model.waves, axis_only=True)).astype(np.float32)
+        return (pixels_per_cell * spectral_peaks.peaks(pictures, model.waves, axis_only=True)).astype(np.float32)
     textures = [[picture] for picture in pictures] if model.global_channels else [pictures]
     wanted = [wave for texture in textures for wave in reciprocal(autocorrelation.lattice(texture))]
     found = _distinct(wanted)
     if len(found) < model.waves:
-        found = _distinct([*wanted, *spectrum.peaks(pictures, model.waves + len(wanted))])
+        found = _distinct([*wanted, *spectral_peaks.peaks(pictures, model.waves + len(wanted))])
     return pixels_per_cell * np.array(found[: model.waves], np.float32).reshape(-1, 2)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-DIRECTIONS = 6
-ROUNDING = 1 / (12 * 127.5**2)
-"""Variance that rounding to levels adds; added to powers, it keeps logarithms finite."""
-# Luminance and two differences of colours.
-_COLOURS = np.array([[0.299, 0.587, 0.114], [0.5, -0.5, 0.0], [-0.25, -0.25, 0.5]], np.float32).T
+from tf_psgan.signal_processing import DIRECTIONS, LUMINANCE, ROUNDING_VARIANCE, hann, sectors
+
+ROUNDING = ROUNDING_VARIANCE / 127.5**2
+"""The same for pixels in [-1, 1]."""
+# Luminance and two colour differences.
+_COLOURS = np.array([LUMINANCE, [0.5, -0.5, 0.0], [-0.25, -0.25, 0.5]], np.float32).T
 
 
 def planes(pictures: tf.Tensor) -> list[tf.Tensor]:
@@ -36,7 +37,7 @@ def spectra(light: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tenso
     White noise of variance v has power v at every frequency. TensorFlow's own gradient of `rfft2d` costs more.
     """
     side = light.shape[1]
-    window = np.outer(*[0.5 - 0.5 * np.cos(2 * np.pi * np.arange(side) / side)] * 2)
+    window = np.outer(*[hann(side, offset=0.0)] * 2)
     window = (window / np.sqrt(np.sum(window**2))).astype(np.float32)
     waves = tf.signal.rfft2d(_without_mean(light) * window)
     # The inverse transform counts the columns between the first and the middle one twice.
@@ -58,8 +59,7 @@ def bins(side: int, first: float = 3.0) -> tuple[np.ndarray, np.ndarray]:
       out; and float32 [bins + 1], how many frequencies each bin has, 1 at least.
     """
     rows, cols = np.meshgrid(np.fft.fftfreq(side), np.fft.rfftfreq(side), indexing="ij")
-    ring = np.floor(2 * np.log2(np.maximum(np.hypot(rows, cols), 1e-9) * side / first)).astype(int)
-    direction = np.floor(np.mod(np.arctan2(rows, cols), np.pi) * DIRECTIONS / np.pi + 1e-9).astype(int) % DIRECTIONS
+    ring, direction = sectors(rows, cols, side, first)
     used, bin_of = np.unique(np.where(ring >= 0, ring * DIRECTIONS + direction, -1), return_inverse=True)
     bin_of = (bin_of.ravel() - 1) % len(used)  # place -1 comes first
     return bin_of.astype(np.int32), np.maximum(np.bincount(bin_of, minlength=len(used)), 1).astype(np.float32)
