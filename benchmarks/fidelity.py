@@ -31,6 +31,8 @@ sys.path.insert(0, str(ROOT))  # benchmarks/ is not installed
 
 from benchmarks.methods import period_score, results, schedule, sheet, table  # noqa: E402
 from tf_psgan.cli import flags as edge  # noqa: E402
+from tf_psgan.cli import program  # noqa: E402
+from tf_psgan.runtime.stderr import filtered_stderr  # noqa: E402
 
 USAGE = "Compares the pictures of several texture methods with their sources."
 NEEDS = {"gatys": ("torch", "vgg"), "portilla": ("plenoptic", "")}
@@ -86,7 +88,7 @@ def main(values: flags.FlagValues) -> str:
 
 def _sources(chosen: dict[str, Any], out: Path) -> dict[Path, tuple[str, bool]]:
     """Writes every texture's source; its folder, with the source's digest and whether it has a floor to make."""
-    with edge.filtered_stderr():
+    with filtered_stderr():
         from benchmarks.methods import textures
     specs = textures.read_list(Path(chosen["list"])) if chosen["list"] else []
     specs += textures.in_folder(Path(chosen["folder"]).expanduser()) if chosen["folder"] else []
@@ -170,4 +172,4 @@ def _report(
 
 
 if __name__ == "__main__":
-    sys.exit(edge.run(sys.argv, USAGE, define, main))
+    sys.exit(program.run(sys.argv, USAGE, define, main))

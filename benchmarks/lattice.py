@@ -15,6 +15,7 @@ from typing import Any
 from absl import flags
 
 from tf_psgan.cli import flags as edge
+from tf_psgan.cli import program
 from tf_psgan.runs.run_folder import RunFolder
 
 USAGE = "Trains the honeycomb with several seeds and tabulates when its lattice stood."
@@ -68,4 +69,4 @@ def _row(folder: RunFolder) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(edge.run(sys.argv, USAGE, define, main))
+    sys.exit(program.run(sys.argv, USAGE, define, main))

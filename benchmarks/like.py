@@ -17,9 +17,10 @@ import numpy as np
 from absl import flags
 
 from tf_psgan.cli import flags as edge
+from tf_psgan.cli import program
 from tf_psgan.data import images
 from tf_psgan.evaluation import texture_metrics
-from tf_psgan.rendering.texture_inversion import search
+from tf_psgan.rendering.texture_inversion import invert
 from tf_psgan.runs.run_folder import load, plane_of
 
 USAGE = "Searches for the textures of pictures made from known vectors."
@@ -51,7 +52,7 @@ def main(values: flags.FlagValues) -> str:
     for texture in textures:
         given = plane.window(side, side, seed=GIVEN + texture, texture=texture)
         began = time.perf_counter()
-        found = search(generator, given, known=plane.names.values())
+        found = invert(generator, given, known=plane.names.values())
         seconds = time.perf_counter() - began
         shown = plane.window(side, side, seed=SHOWN + texture, texture=found.vector)
         name, share = _against(shown, known, str(texture))
@@ -79,4 +80,4 @@ def _against(picture: np.ndarray, known: dict[str, texture_metrics.Features], tr
 
 
 if __name__ == "__main__":
-    sys.exit(edge.run(sys.argv, USAGE, define, main))
+    sys.exit(program.run(sys.argv, USAGE, define, main))

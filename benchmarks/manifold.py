@@ -31,6 +31,7 @@ import numpy as np
 from absl import flags
 
 from tf_psgan.cli import flags as edge
+from tf_psgan.cli import program
 from tf_psgan.data import images, manifest
 from tf_psgan.evaluation import evaluator, texture_metrics
 from tf_psgan.latents import texture_fields
@@ -195,4 +196,4 @@ def _steps(pictures: Sequence[np.ndarray]) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(edge.run(sys.argv, USAGE, define, main))
+    sys.exit(program.run(sys.argv, USAGE, define, main))

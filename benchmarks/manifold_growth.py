@@ -21,6 +21,7 @@ import manifold
 from absl import flags
 
 from tf_psgan.cli import flags as edge
+from tf_psgan.cli import program
 from tf_psgan.data import images
 from tf_psgan.runs.run_folder import RunFolder
 
@@ -93,4 +94,4 @@ def _order(file: Path) -> tuple[int, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(edge.run(sys.argv, USAGE, define, main))
+    sys.exit(program.run(sys.argv, USAGE, define, main))

@@ -22,6 +22,8 @@ from typing import Any
 from absl import flags
 
 from tf_psgan.cli import flags as edge
+from tf_psgan.cli import program
+from tf_psgan.runtime.stderr import filtered_stderr
 from tf_psgan.runtime.threads import cores
 
 USAGE = "Times very large pictures, or kills their writer and compares what becomes of them."
@@ -110,7 +112,7 @@ def _finished(process: subprocess.Popen) -> dict:
 
 def _picture(run: Path, out: Path, side: int, dtype: str) -> str:
     """Makes a picture, measures, and deletes it; JSON."""
-    with edge.filtered_stderr():
+    with filtered_stderr():
         from tf_psgan.rendering.raster import writer as raster_writer
         from tf_psgan.runs.run_folder import load_plane
     plane = load_plane(run, dtype)
@@ -145,4 +147,4 @@ def _digest(out: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(edge.run(sys.argv, USAGE, define, main))
+    sys.exit(program.run(sys.argv, USAGE, define, main))

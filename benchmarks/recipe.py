@@ -23,6 +23,7 @@ import numpy as np
 from absl import flags
 
 from tf_psgan.cli import flags as edge
+from tf_psgan.cli import program
 from tf_psgan.signal_processing import luminance
 
 USAGE = "Trains with one setting changed at a time and tabulates what it does."
@@ -208,4 +209,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         _train(Path(sys.argv[2]), *sys.argv[3:6], float(sys.argv[6]))
     else:
-        sys.exit(edge.run(sys.argv, USAGE, define, main))
+        sys.exit(program.run(sys.argv, USAGE, define, main))

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "serving")]  # also without an installation
 
 from tf_psgan.cli import flags as edge  # noqa: E402
+from tf_psgan.cli import program  # noqa: E402
 from tf_psgan_serving.client import Client, ServingError, Window  # noqa: E402
 
 USAGE = "Measures the embedded server."
@@ -225,4 +226,4 @@ print(f"median {{statistics.median(times[10:]):.1f}} ms, least {{min(times[10:])
 
 
 if __name__ == "__main__":
-    sys.exit(edge.run(sys.argv, USAGE, define, main))
+    sys.exit(program.run(sys.argv, USAGE, define, main))

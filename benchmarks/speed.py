@@ -26,6 +26,7 @@ import numpy as np
 from absl import flags
 
 from tf_psgan.cli import flags as edge
+from tf_psgan.cli import program
 
 USAGE = "Times pictures beside PyTorch, onnxruntime, OpenVINO and plain Keras; or under JAX."
 OTHERS = ("torch", "onnxruntime", "openvino")
@@ -193,4 +194,4 @@ def _order(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 if __name__ == "__main__":
-    sys.exit(edge.run(sys.argv, USAGE, define, main))
+    sys.exit(program.run(sys.argv, USAGE, define, main))

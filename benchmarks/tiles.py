@@ -20,6 +20,7 @@ from absl import flags
 
 from tf_psgan import geometry
 from tf_psgan.cli import flags as edge
+from tf_psgan.cli import program
 from tf_psgan.data import images
 from tf_psgan.networks import layers
 from tf_psgan.networks.generator import SpatialGenerator
@@ -178,4 +179,4 @@ def main(values: flags.FlagValues) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(edge.run(sys.argv, USAGE, define, main))
+    sys.exit(program.run(sys.argv, USAGE, define, main))

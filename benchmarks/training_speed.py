@@ -35,6 +35,7 @@ from steps.keras_step import KerasStep
 from steps.profile import breakdown
 
 from tf_psgan.cli import flags as edge
+from tf_psgan.cli import program
 from tf_psgan.config import Config
 from tf_psgan.data import crops
 from tf_psgan.runtime import device
@@ -152,4 +153,4 @@ def _profile_tables(profiles: dict[str, list[tuple[str, str, float]]]) -> list[s
 
 
 if __name__ == "__main__":
-    sys.exit(edge.run(sys.argv, USAGE, define, main))
+    sys.exit(program.run(sys.argv, USAGE, define, main))

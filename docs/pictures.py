@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
+from tf_psgan.rendering.request import Request
 
 from tf_psgan import Plane, load_plane
 from tf_psgan.data import images
 from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
 from tf_psgan.rendering.composition import compose, wang_tiles
-from tf_psgan.rendering.request import Request
 
 HERE = Path(__file__).parent
 TEXTURES = ("honeycomb", "knit", "pebbles", "scales", "brick", "plate")

@@ -1,4 +1,4 @@
-"""What is judged and by what: windows of a run's own plane or given pictures, a run's own sources or given ones."""
+"""What is evaluated and compared: windows of a run's plane or given pictures, a run's own sources or given ones."""
 
 import json
 
@@ -8,8 +8,9 @@ from PIL import Image
 
 from tests.support.small_run import changed, picture, save_generator
 from tf_psgan import assessment
-from tf_psgan.assessment import Case, assess
+from tf_psgan.assessment import evaluate
 from tf_psgan.data import images, manifest
+from tf_psgan.errors import InputError
 from tf_psgan.evaluation.evaluator import Evaluator, Sources
 from tf_psgan.runs.run_folder import RunFolder, load_plane
 
@@ -35,26 +36,29 @@ def run(tmp_path_factory, source):
 
 
 @pytest.fixture
-def figures(tmp_path):
-    """Judges a case; the figures of its JSON file and its table."""
+def evaluated(tmp_path):
+    """Evaluates; what the JSON file holds, and the table."""
 
-    def judged(**case):
-        file = tmp_path / "figures.json"
-        table = assess(Case(dtype="float32", json=str(file), **case))
-        return json.loads(file.read_text()), table
+    def run(**arguments):
+        file = tmp_path / "metrics.json"
+        found = evaluate(dtype="float32", json_file=file, **arguments)
+        written = json.loads(file.read_text())
+        assert written == json.loads(json.dumps(found.to_dict()))
+        return written, found.to_text()
 
-    return judged
-
-
-def refused(words, **case):
-    with pytest.raises(ValueError, match=words) as error:
-        assess(Case(dtype="float32", **case))
-    assert "\n" not in str(error.value)
+    return run
 
 
-def test_a_run_is_judged_by_windows_of_its_plane_and_its_own_sources(run, source, figures, tmp_path):
+def fails(words, *settings, **arguments):
+    """Checks the error, and the settings that it says to change."""
+    with pytest.raises(InputError, match=words) as error:
+        evaluate(dtype="float32", **arguments)
+    assert "\n" not in str(error.value) and error.value.settings == settings
+
+
+def test_a_run_is_evaluated_by_windows_of_its_plane_against_its_own_sources(run, source, evaluated, tmp_path):
     sheet = tmp_path / "sheet.png"
-    found, table = figures(run=run, sheet=str(sheet))
+    found, table = evaluated(run_folder=run, sheet_file=sheet)
     plane = load_plane(run, "float32")
     windows = [plane.window(64, 64, seed=i) for i in range(2)]
     evaluator = Evaluator(Sources((source,), (images.decode(tmp_path / source),)))
@@ -64,34 +68,34 @@ def test_a_run_is_judged_by_windows_of_its_plane_and_its_own_sources(run, source
     assert [(row["seed"], row["texture"], row["nearest"]) for row in found["samples"]] == [(0, 0, None), (1, 0, None)]
     assert found["versions"]["numpy"] == np.__version__
     np.testing.assert_array_equal(images.decode(sheet), evaluator.sheet(windows))
-    title = f"small at step 3, float32: 2 samples of 64x64 pixels\nagainst {source}\nfloor: "
+    title = f"small at step 3, float32: 2 samples of 64x64 pixels\ncompared with {source}\nfloor: "
     assert table.startswith(title) and f"colour {means['colour']:.3f}" in " ".join(table.split())
 
 
-def test_a_model_of_several_textures_shows_those_that_are_asked_for(tmp_path, source, figures):
+def test_the_textures_of_a_model_of_several_are_those_given(tmp_path, source, evaluated):
     run = made_run(tmp_path / "run", source, global_channels=4)
-    found, table = figures(run=run, pixels=70, seed=9)
+    found, table = evaluated(run_folder=run, pixels=70, seed=9)
     assert [(row["seed"], row["texture"]) for row in found["samples"]] == [(9, 0), (10, 1)]
     RunFolder(tmp_path / "run").write_texture("moss", [0.5, -1.0, 0.0, 1.0], {"step": 3})
-    found, table = figures(run=run, pixels=70, texture=["-7", "3", "moss"])
+    found, table = evaluated(run_folder=run, pixels=70, textures=[-7, 3, "moss"])
     assert [(row["seed"], row["texture"]) for row in found["samples"]] == [(0, -7), (1, 3), (2, "moss")]
     assert "3 samples of 70x70 pixels" in table
-    found, _ = figures(run=run, samples=3, texture=["5", "6"])
+    found, _ = evaluated(run_folder=run, samples=3, textures=[5, 6])
     assert [row["texture"] for row in found["samples"]] == [5, 6, 5]
-    refused("no such name", run=run, texture=["no such name"])
+    fails("no such name", "texture", run_folder=run, textures=["no such name"])
 
 
-def test_pictures_that_moved_away_are_named_with_the_remedy_and_others_serve(tmp_path, source, figures):
+def test_learned_pictures_that_are_gone_are_named_and_others_can_be_given(tmp_path, source, evaluated):
     moved = picture(tmp_path / "b.png", pixels=80)
     run = made_run(tmp_path / "run", moved)
     (tmp_path / "b.png").unlink()
-    refused(r"b\.png: gone since the scan .*; put it back or say --sources=PICTURE_OR_FOLDER\.", run=run)
+    fails(r"b\.png: .*; put it back, or give other sources\.", "sources", run_folder=run)
     picture(tmp_path / "b.png", pixels=81)
-    refused(r"b\.png: changed since the scan; put it back or say --sources=", run=run)
-    assert figures(run=run, sources=[source], samples=1)[0]["sources"] == [source]
+    fails(r"b\.png: changed since the scan; put it back, or give", "sources", run_folder=run)
+    assert evaluated(run_folder=run, sources=[source], samples=1)[0]["sources"] == [source]
 
 
-def test_the_same_picture_in_another_file_has_no_distance(tmp_path, source, figures):
+def test_the_same_picture_in_another_file_has_no_distance(tmp_path, source, evaluated):
     grey = images.decode(tmp_path / source)[..., 0]
     Image.fromarray(grey).convert("RGB").save(tmp_path / "eight.png")
     Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "sixteen.png")
@@ -99,75 +103,87 @@ def test_the_same_picture_in_another_file_has_no_distance(tmp_path, source, figu
     turned.getexif()[0x0112] = 6  # to be turned by 90 degrees clockwise
     turned.save(tmp_path / "turned.png", exif=turned.getexif())
     names = [str(tmp_path / name) for name in ("eight.png", "sixteen.png", "turned.png")]
-    found, table = figures(images=names, sources=names[:1])
-    assert table.startswith("3 pictures of 128x128 pixels\nagainst ")
+    found, table = evaluated(images=names, sources=names[:1])
+    assert table.startswith("3 pictures of 128x128 pixels\ncompared with ")
     for row, name in zip(found["samples"], names, strict=True):
         assert row["picture"] == name and row["autocorrelation_distance"] == row["colour"] == row["log_spectrum"] == 0
 
 
-def test_of_larger_pictures_the_middle_is_judged(source, figures, monkeypatch):
-    assert figures(images=[source], sources=[source], pixels=70)[0]["samples"][0]["pixels"] == [70, 70]
+def test_of_larger_pictures_the_centre_is_evaluated(source, evaluated, monkeypatch):
+    assert evaluated(images=[source], sources=[source], pixels=70)[0]["samples"][0]["pixels"] == [70, 70]
     monkeypatch.setattr(assessment, "SOURCE_PIXELS", 90)
-    assert figures(images=[source], sources=[source])[0]["samples"][0]["pixels"] == [90, 90]
+    assert evaluated(images=[source], sources=[source])[0]["samples"][0]["pixels"] == [90, 90]
 
 
-def test_pictures_go_to_the_nearest_of_several_sources(tmp_path, source, figures):
+def test_pictures_are_compared_with_the_nearest_of_several_sources(tmp_path, source, evaluated):
     other = picture(tmp_path / "fine.png", pixels=128, period=7)
-    found, table = figures(images=[other, source, other], sources=[source, other])
+    found, table = evaluated(images=[other, source, other], sources=[source, other])
     assert [row["nearest"] for row in found["samples"]] == [other, source]  # a picture named twice counts once
     assert found["means"]["covered"] == 2
-    assert "2 sources, each sample against the one that it is most like" in table and "2 of 2" in table
+    assert "2 sources, each sample with its nearest one" in table and "2 of 2" in table
 
 
-def test_what_cannot_be_used_is_skipped_aloud(tmp_path, source, figures, logged, monkeypatch):
+def test_pictures_that_cannot_be_used_are_skipped_and_logged(tmp_path, source, evaluated, logged, monkeypatch):
     picture(tmp_path / "small.png", pixels=63)
     (tmp_path / "broken.png").write_bytes(b"no picture")
     monkeypatch.setattr(assessment, "MOST_SHOWN", 1)
     monkeypatch.setattr(assessment, "MOST_SOURCES", 0)
     picture(tmp_path / "z.png")
-    figures(images=[str(tmp_path), source], sources=[source], sheet=str(tmp_path / "s.png"))
+    evaluated(images=[str(tmp_path), source], sources=[source], sheet_file=tmp_path / "s.png")
     lines = logged().splitlines()
-    assert lines[0] == "sources: the first 0 of 1 pictures are held against."
+    assert lines[0] == "sources: only the first 0 of 1 pictures are used."
     assert "broken.png: not a picture" in lines[1] and lines[1].startswith("skipped: ")
     assert lines[2].endswith("small.png: 63x63 pixels are too few to evaluate; give 64x64 or more.")
     assert lines[3].endswith("s.png: shows the first 1 of 2 samples.") and len(lines) == 4
 
 
 @pytest.mark.parametrize(
-    "case, words",
+    "arguments, words, settings",
     [
-        ({"images": ["a.png"]}, "sources: missing; say --sources="),
-        ({"images": ["a.png"], "sources": ["b.png"], "seed": 0}, "judged as they are; leave these flags out"),
-        ({"samples": 0}, "samples: 0 is nothing to evaluate"),
-        ({"pixels": 63}, "pixels: 63 are too few to evaluate; give 64 or more"),
-        ({"json": "a.txt"}, r"a\.txt: is to be JSON"),
-        ({"json": "no/a.json"}, "the folder no is missing; make it or correct --json"),
-        ({"sheet": "a.gif"}, "cannot write the suffix '.gif'"),
-        ({"sheet": "no/a.png"}, "the folder no is missing; make it or correct --sheet"),
-        ({}, r"no run here \(no config.json\)"),
+        ({"run_folder": None}, "run, images: both or neither are given; give one of them", ("run", "images")),
+        ({"images": ["a.png"]}, "run, images: both or neither are given", ("run", "images")),
+        ({"run_folder": None, "images": ["a.png"]}, "sources: missing; give pictures or folders", ("sources",)),
+        (
+            {"run_folder": None, "images": ["a.png"], "sources": ["b.png"], "seed": 0},
+            "given pictures are evaluated as they are; leave these out",
+            ("samples", "seed", "texture"),
+        ),
+        ({"samples": 0}, "samples: 0 is below 1; choose 1 or more", ("samples",)),
+        ({"pixels": 63}, "pixels: 63 is below 64; choose 64 or more", ("pixels",)),
+        ({"json_file": "a.txt"}, r"a\.txt: the metrics are JSON; let the name end in \.json", ("json",)),
+        ({"json_file": "no/a.json"}, "the folder no is missing; make it", ("json",)),
+        ({"sheet_file": "no/a.png"}, "the folder no is missing; make it", ("sheet",)),
     ],
 )
-def test_a_mistake_is_found_before_anything_is_read(tmp_path, case, words):
-    refused(words, **({} if "images" in case else {"run": str(tmp_path)}) | case)
+def test_a_wrong_argument_is_found_before_anything_is_read(tmp_path, arguments, words, settings):
+    fails(words, *settings, **{"run_folder": tmp_path} | arguments)
 
 
-def test_pictures_that_cannot_be_judged_are_refused_by_the_flag_that_named_them(tmp_path, run, source):
+def test_a_folder_without_a_run_and_a_sheet_of_another_kind_are_errors(tmp_path):
+    with pytest.raises(ValueError, match=r"no run here \(no config.json\)"):
+        evaluate(tmp_path)
+    with pytest.raises(ValueError, match="cannot write the suffix '.gif'"):
+        evaluate(tmp_path, sheet_file="a.gif")
+
+
+def test_pictures_that_cannot_be_evaluated_are_errors_of_the_argument_that_named_them(tmp_path, run, source):
     small = picture(tmp_path / "small.png", pixels=63)
-    refused(r"--sources: .*small\.png: 63x63 pixels are too few", images=[source], sources=[small])
-    refused("--images: .* None of the 1 others can", images=[small, picture(tmp_path / "b.png", 20)], sources=[source])
-    refused("no such file or folder; correct --sources", run=run, sources=["nowhere.png"])
+    fails(r"sources: .*small\.png: 63x63 pixels are too few", "sources", images=[source], sources=[small])
+    both = [small, picture(tmp_path / "b.png", 20)]
+    fails("images: .* none of the 1 others can", "images", images=both, sources=[source])
     (tmp_path / "empty").mkdir()
-    refused("--images: no pictures found", images=[str(tmp_path / "empty")], sources=[source])
+    fails("images: no pictures found", "images", images=[str(tmp_path / "empty")], sources=[source])
     (tmp_path / "f.json").mkdir()
-    refused(r"f\.json: is a folder; correct --json", run=run, json=str(tmp_path / "f.json"))
+    fails(r"f\.json: is a folder; give the name of a file", "json", run_folder=run, json_file=tmp_path / "f.json")
 
 
-def test_more_pixels_than_memory_are_refused(run):
-    refused("samples, pixels: 1000000 of 64x64 pixels are more than", run=run, samples=1_000_000)
-    refused("seed: 9223372036854775808 is outside", run=run, seed=2**63)
+def test_too_many_pixels_and_seeds_out_of_range_are_errors(run):
+    words = "samples, pixels: 1000000 of 64x64 pixels are more than"
+    fails(words, "samples", "pixels", run_folder=run, samples=1_000_000)
+    fails("seed: 9223372036854775808 is outside", "seed", run_folder=run, seed=2**63)
 
 
-def test_nothing_is_written_when_the_judging_fails(tmp_path, run, source):
-    outs = {"json": str(tmp_path / "a.json"), "sheet": str(tmp_path / "a.png")}
-    refused("no such file", run=run, sources=["nowhere.png"], **outs)
+def test_nothing_is_written_when_the_evaluation_fails(tmp_path, run):
+    with pytest.raises(ValueError, match="no such file"):
+        evaluate(run, sources=["nowhere.png"], json_file=tmp_path / "a.json", sheet_file=tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []

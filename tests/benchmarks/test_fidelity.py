@@ -10,14 +10,14 @@ from PIL import Image
 from benchmarks import fidelity
 from benchmarks.methods import presets, results, sheet, sources, table
 from tests.support.commands import call
-from tf_psgan.cli import flags as edge
+from tf_psgan.cli import program
 
 SMALL = ("--methods=quilting", "--seeds=1", "--source_pixels=96", "--pixels=160")
 
 
 def ask(capsys, *arguments, code=0):
     """What the benchmark says, in this process; the methods' processes are their own. The lines of both streams."""
-    assert edge.run(["fidelity.py", *arguments], fidelity.USAGE, fidelity.define, fidelity.main) == code
+    assert program.run(["fidelity.py", *arguments], fidelity.USAGE, fidelity.define, fidelity.main) == code
     said = capsys.readouterr()
     return said.out.splitlines(), said.err.splitlines()
 

@@ -8,6 +8,7 @@ from absl import flags
 
 from benchmarks import recipe, variants
 from tf_psgan.cli import flags as edge
+from tf_psgan.cli import program
 from tf_psgan.procedural import catalogue
 
 
@@ -37,7 +38,7 @@ def result(folder, arm, texture, seed, **figures):
 
 
 def ask(capsys, *arguments, code=0):
-    assert edge.run(["recipe.py", *arguments], recipe.USAGE, recipe.define, recipe.main) == code
+    assert program.run(["recipe.py", *arguments], recipe.USAGE, recipe.define, recipe.main) == code
     said = capsys.readouterr()
     return (said.err if code else said.out).splitlines()
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import speed
-from tf_psgan.cli import flags as edge
+from tf_psgan.cli import program
 from tf_psgan.config import Config, DataConfig, ModelConfig
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ def beside(monkeypatch):
 
 
 def ask(capsys, *arguments, code=0):
-    assert edge.run(["speed.py", *arguments], speed.USAGE, speed.define, speed.main) == code
+    assert program.run(["speed.py", *arguments], speed.USAGE, speed.define, speed.main) == code
     said = capsys.readouterr()
     return (said.err if code else said.out).splitlines()
 

@@ -113,8 +113,8 @@ def test_sigterm_saves_ends_well_and_the_same_command_goes_on(tmp_path):
 def test_a_mistake_is_one_line_before_tensorflow_loads():
     began = time.monotonic()
     assert "Did you mean: steps" in refused("train.py", "--step=3")
-    assert "run: missing; say --run=PATH" in refused("train.py", "--flagfile=flags/smoke.cfg", "--run=")
-    assert "--height=tall: give a whole number" in refused("generate.py", "--height=tall")
+    assert "run: missing; give --run=PATH" in refused("train.py", "--flagfile=flags/smoke.cfg", "--run=")
+    assert "--height=tall: give an integer" in refused("generate.py", "--height=tall")
     assert time.monotonic() - began < 5
 
 

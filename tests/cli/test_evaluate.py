@@ -37,7 +37,7 @@ def test_a_run_is_judged_and_the_table_is_all_that_is_said(run, tmp_path):
 def test_pictures_are_judged_without_a_run(run, tmp_path):
     picture(tmp_path / "small.png", pixels=20)
     out, err = call("evaluate.py", f"--images={run / 'a.png'},{tmp_path}", f"--sources={run / 'a.png'}")
-    assert "small.png: 20x20 pixels are too few to judge" in err and err.count("\n") == 1
+    assert "small.png: 20x20 pixels are too few to evaluate" in err and err.count("\n") == 1
     assert out.startswith("1 picture of 128x128 pixels\n") and "colour                    0.000" in out
 
 
@@ -45,7 +45,7 @@ def test_a_mistake_is_one_line_before_tensorflow_loads():
     began = time.monotonic()
     assert "run, images: give one of them" in refused("evaluate.py")
     assert "run, images: give one of them" in refused("evaluate.py", "--run=a", "--images=b", "--sources=c")
-    assert "--pixels=many: give a whole number" in refused("evaluate.py", "--run=a", "--pixels=many")
+    assert "--pixels=many: give an integer" in refused("evaluate.py", "--run=a", "--pixels=many")
     assert "--texture=" in call("evaluate.py", "--help")[0]
     assert time.monotonic() - began < 8
 

@@ -1,16 +1,14 @@
 """A run's export: its textures, its limits, and nothing half-made."""
 
 import builtins
-import importlib
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from absl import flags
 
 from tests.support.small_export import exported, run
-from tf_psgan.cli import flags as edge
+from tf_psgan.cli import export as export_command
 from tf_psgan.exporting import export as exporter
 from tf_psgan.exporting.session_model import SessionModel
 from tf_psgan.exporting.signatures import Limits
@@ -32,17 +30,10 @@ def test_the_files_that_go_along():
     assert [entry.name for entry in path.parent.iterdir()] == ["1"]
 
 
-@pytest.fixture
-def command(monkeypatch):
-    """export.py as a module."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
-    return importlib.import_module("export")
-
-
-def test_the_command_line_sets_limits_that_the_export_describes(tmp_path, command, capsys):
+def test_the_command_line_sets_limits_that_the_export_describes(tmp_path, capsys):
     folder, out = run(tmp_path / "run", global_channels=0), tmp_path / "m"
     asked = [f"--run={folder.path}", f"--out={out}", "--dtype=float32", "--most_side=600", "--most_pixels=300000"]
-    assert edge.run(["export.py", *asked], command.USAGE, command.define, command.main) == 0
+    assert export_command.main(["export.py", *asked]) == 0
     assert capsys.readouterr().out == f"{out / '1'}\n"
     with SessionModel(out / "1") as model:
         described = json.loads(model.run("describe"))
@@ -63,9 +54,9 @@ def test_limits_that_make_no_sense_are_refused(tmp_path, limits, words):
         exporter.export(tmp_path / "no run is looked for", tmp_path / "m", limits=limits)
 
 
-def test_the_command_line_has_the_limits_of_the_library(command):
+def test_the_command_line_has_the_limits_of_the_library():
     values = flags.FlagValues()
-    command.define(values)
+    export_command.define(values)
     assert Limits() == Limits(values["most_side"].default, values["most_pixels"].default)
 
 

@@ -1,4 +1,4 @@
-"""Moving pictures, decoded again: every frame for its time, near to what was given, and nothing left after an error."""
+"""Animations, decoded again: every frame, its duration, and no file left after an error."""
 
 import json
 import sys
@@ -61,7 +61,7 @@ def out(request, tmp_path):
     return tmp_path / f"clay{request.param}"
 
 
-def test_every_frame_is_there_and_near_to_what_was_given(out):
+def test_every_frame_is_decoded_close_to_the_original(out):
     frames, expected = read(write(out))[0], np.stack(list(pan()))
     assert frames.shape == expected.shape
     for found, frame in zip(frames, expected, strict=True):
@@ -70,33 +70,33 @@ def test_every_frame_is_there_and_near_to_what_was_given(out):
             assert min(decibels(found, other) for other in expected if other is not frame) < LEAST_DECIBELS[out.suffix]
 
 
-def test_frames_that_look_alike_are_all_kept(out):
+def test_equal_frames_are_all_kept(out):
     still = [next(pan())] * COUNT
     frames, seconds, _ = read(write(out, still))
     assert len(frames) == COUNT
     assert sum(seconds) == pytest.approx(COUNT / RATE, abs=0.005)
 
 
-def test_frames_last_as_long_as_the_rate_says(out):
+def test_frames_last_as_long_as_the_rate_requires(out):
     # At 30 a second a frame has 3 1/3 hundredths, 33 1/3 thousandths; the rest is spread and not lost.
     seconds = read(write(out))[1]
     assert sum(seconds) == pytest.approx(COUNT / RATE, abs={".webp": 0.0005, ".gif": 0.005, ".mp4": 1e-9}[out.suffix])
     assert np.ptp(seconds) < {".webp": 0.0011, ".gif": 0.011, ".mp4": 1e-4}[out.suffix]
 
 
-def test_durations_are_whole_and_their_total_is_right():
+def test_durations_are_integers_with_an_exact_sum():
     assert encoders.durations(7, 30, 100) == [3, 4, 3, 3, 4, 3, 3]
     assert encoders.durations(4, 50, 100) == [2, 2, 2, 2]
     assert sum(encoders.durations(1001, 24, 1000)) == round(1001 * 1000 / 24)
 
 
-def test_the_file_says_what_it_shows(out):
+def test_the_file_contains_its_identity(out):
     assert json.loads(read(write(out))[2]) == IDENTITY
 
 
 @pytest.mark.parametrize("height, width", [(1, 1), (3, 301), (17, 2)])
 @pytest.mark.parametrize("suffix", [".webp", ".gif"])
-def test_any_extent_is_shown(tmp_path, suffix, height, width):
+def test_any_extent_is_written(tmp_path, suffix, height, width):
     frames = read(write(tmp_path / f"a{suffix}", pan(height=height, width=width)))[0]
     assert frames.shape == (COUNT, height, width, 3)
 
@@ -116,19 +116,19 @@ def test_a_gif_has_one_palette_for_colours_of_all_frames(tmp_path):
         assert len(palettes) == 1
 
 
-def test_equal_frames_are_equal_again_so_that_a_loop_closes(tmp_path):
+def test_equal_frames_are_decoded_equal_so_that_a_loop_closes(tmp_path):
     frames = [*pan(), next(pan())]
     for suffix in (".webp", ".gif"):
         found = read(write(tmp_path / f"a{suffix}", frames, len(frames)))[0]
         np.testing.assert_array_equal(found[-1], found[0])
 
 
-def test_the_index_of_an_mp4_stands_in_front(tmp_path):
+def test_the_index_of_an_mp4_is_in_front(tmp_path):
     data = write(tmp_path / "a.mp4").read_bytes()
     assert 0 < data.index(b"moov") < data.index(b"mdat")
 
 
-def test_an_mp4_is_the_kind_that_players_show_and_says_what_its_colours_mean(tmp_path):
+def test_an_mp4_has_the_codec_that_players_support_and_names_its_colour_space(tmp_path):
     with av.open(str(write(tmp_path / "a.mp4"))) as container:
         context = container.streams.video[0].codec_context
         assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
@@ -136,7 +136,7 @@ def test_an_mp4_is_the_kind_that_players_show_and_says_what_its_colours_mean(tmp
         assert container.streams.video[0].average_rate == RATE
 
 
-def test_frames_are_taken_as_they_are_made_and_not_kept(out):
+def test_frames_are_taken_one_at_a_time_and_not_kept(out):
     alive, most, count = weakref.WeakSet(), 0, 60
 
     class Frame(np.ndarray):  # plain arrays have no hash
@@ -155,7 +155,7 @@ def test_frames_are_taken_as_they_are_made_and_not_kept(out):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-def test_after_an_error_midway_the_old_file_stands_and_nothing_else(out, error):
+def test_an_error_midway_leaves_the_old_file_and_nothing_else(out, error):
     out.write_bytes(b"old")
 
     def frames():
@@ -171,14 +171,14 @@ def test_after_an_error_midway_the_old_file_stands_and_nothing_else(out, error):
 @pytest.mark.parametrize(
     "frames, words",
     [
-        (lambda: [], "no frame came; give 7"),
-        (lambda: pan(COUNT - 1), "6 instead of the 7 announced"),
-        (lambda: pan(COUNT + 1), "more than the 7 announced"),
-        (lambda: [*pan(1), *pan(6, height=50)], r"number 2 is uint8 \(50, 64, 3\); give uint8 \(48, 64, 3\)"),
+        (lambda: [], "frames: none instead of 7"),
+        (lambda: pan(COUNT - 1), "frames: 6 instead of 7"),
+        (lambda: pan(COUNT + 1), "frames: more than 7"),
+        (lambda: [*pan(1), *pan(6, height=50)], r"number 2 is uint8 \(50, 64, 3\), not uint8 \(48, 64, 3\)"),
         (lambda: [frame / 255 for frame in pan()], "number 1 is float64"),
     ],
 )
-def test_frames_that_are_not_as_announced_are_refused(out, frames, words):
+def test_frames_of_another_number_or_kind_are_errors(out, frames, words):
     with pytest.raises(ValueError, match=words):
         write(out, frames())
     assert list(out.parent.iterdir()) == []
@@ -190,12 +190,12 @@ def test_frames_that_are_not_as_announced_are_refused(out, frames, words):
         ("a.png", {}, "suffix '.png'; use one of .webp, .gif, .mp4"),
         ("no/a.gif", {}, "folder .*no is missing; make it"),
         ("folder.gif", {}, "is a folder"),
-        ("a.gif", {"count": 1}, "frames: 1 do not move; give 2"),
+        ("a.gif", {"count": 1}, "frames: 1 are no animation; give 2"),
         ("a.gif", {"frames_per_second": 60.0}, r"frames_per_second: 60 is outside 0.1 .. 50.* or another suffix"),
         ("a.webp", {"frames_per_second": 91.0}, "91 is outside 0.1 .. 90"),
         ("a.mp4", {"frames_per_second": 0.0}, "0 is outside 0.1 .. 240"),
         ("a.mp4", {"frames_per_second": float("nan")}, "nan is outside"),
-        ("a.webp", {"width": 16384}, "480x16384 pixels, but the sides of a .webp have 1 to 16383"),
+        ("a.webp", {"width": 16384}, "480x16384 pixels, but the sides of .webp files have 1 to 16383"),
         ("a.gif", {"height": 65536}, "1 to 65535"),
         ("a.gif", {"height": 0}, "1 to 65535"),
         ("a.gif", {"height": 60000, "width": 60000}, "more than 400000000; make smaller frames"),
@@ -203,33 +203,33 @@ def test_frames_that_are_not_as_announced_are_refused(out, frames, words):
         ("a.mp4", {"height": 1}, "choose 2x640 or 2x640"),
     ],
 )
-def test_what_cannot_be_written_is_refused_with_its_remedy(tmp_path, name, changes, words):
+def test_what_cannot_be_written_is_an_error_before_any_work(tmp_path, name, changes, words):
     (tmp_path / "folder.gif").mkdir()
-    asked = {"count": 24, "height": 480, "width": 640, "frames_per_second": 24.0} | changes
+    given = {"count": 24, "height": 480, "width": 640, "frames_per_second": 24.0} | changes
     with pytest.raises(ValueError, match=words):
-        animation_writer.check(tmp_path / name, **asked)
+        animation_writer.check(tmp_path / name, **given)
 
 
 @pytest.mark.parametrize("suffix", animation_writer.SUFFIXES)
-def test_what_can_be_written_is_not_refused(tmp_path, suffix):
+def test_what_can_be_written_passes_the_check(tmp_path, suffix):
     animation_writer.check(tmp_path / f"A{suffix.upper()}", 2, 1080, 1920, 50.0)
 
 
-def test_mp4_without_its_extra_says_how_to_get_it(tmp_path, monkeypatch):
+def test_a_missing_package_for_mp4_is_an_error_that_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(ValueError, match=r"a.mp4: needs av .*pip install 'tf_psgan\[video\]', or choose .webp"):
+    with pytest.raises(ValueError, match=r"needs the package av .*pip install 'tf_psgan\[video\]', or choose .webp"):
         animation_writer.check(tmp_path / "a.mp4", 24, 480, 640, 24.0)
     animation_writer.check(tmp_path / "a.gif", 24, 480, 640, 24.0)
 
 
-def test_mp4_without_its_codec_is_refused(tmp_path, monkeypatch):
+def test_a_missing_codec_for_mp4_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(av, "codecs_available", frozenset({"mpeg4"}))
-    with pytest.raises(ValueError, match="the av here has no libx264; take the one of PyPI"):
+    with pytest.raises(ValueError, match="the installed package av has no libx264; install the one of PyPI"):
         animation_writer.check(tmp_path / "a.mp4", 24, 480, 640, 24.0)
 
 
-def test_a_webp_too_large_for_its_format_ends_in_words(tmp_path, monkeypatch):
+def test_a_webp_too_large_for_its_format_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(encoders, "WEBP_BYTES", 2000)
-    with pytest.raises(ValueError, match=r"of 7 fill WebP's 4 GiB; choose \.mp4"):
+    with pytest.raises(ValueError, match=r"of 7 fill the 4 GiB of a WebP file; choose \.mp4"):
         write(tmp_path / "a.webp")
     assert list(tmp_path.iterdir()) == []

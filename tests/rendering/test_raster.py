@@ -1,4 +1,4 @@
-"""Very large pictures: every format shows the view at every level; what cannot be is refused before any work."""
+"""Pictures of any extent: every format equals the view at every level; errors come before any work."""
 
 import errno
 import json
@@ -34,11 +34,11 @@ def out(request, tmp_path):
 
 
 def broken():
-    raise RuntimeError("cut off here")
+    raise RuntimeError("interrupted here")
 
 
 @pytest.mark.parametrize("height, width", EXTENTS)
-def test_every_page_of_a_tiff_shows_the_view(tmp_path, height, width):
+def test_every_page_of_a_tiff_equals_the_view(tmp_path, height, width):
     out = tmp_path / "a.tif"
     write(out, height, width)
     with tifffile.TiffFile(out) as file:
@@ -55,7 +55,7 @@ def test_every_page_of_a_tiff_shows_the_view(tmp_path, height, width):
 
 
 @pytest.mark.parametrize("height, width", EXTENTS)
-def test_every_array_of_a_zarr_shows_the_view(tmp_path, height, width):
+def test_every_array_of_a_zarr_equals_the_view(tmp_path, height, width):
     out = tmp_path / "a.zarr"
     write(out, height, width)
     group = zarr.open_group(out, mode="r")
@@ -71,7 +71,7 @@ def test_every_array_of_a_zarr_shows_the_view(tmp_path, height, width):
 
 
 @pytest.mark.parametrize("height, width", EXTENTS)
-def test_every_tile_of_deep_zoom_is_the_jpeg_of_its_part_of_the_view(tmp_path, height, width):
+def test_every_file_of_deep_zoom_is_the_jpeg_of_its_block_of_the_view(tmp_path, height, width):
     out = tmp_path / "a.dzi"
     write(out, height, width)
     root = ET.parse(out).getroot()
@@ -91,7 +91,7 @@ def test_every_tile_of_deep_zoom_is_the_jpeg_of_its_part_of_the_view(tmp_path, h
     assert json.loads((tmp_path / "a_files" / "about.json").read_text())["tf_psgan"] == IDENTITY
 
 
-def test_a_picture_smaller_than_a_tile_has_a_smaller_tile(tmp_path):
+def test_a_picture_smaller_than_a_block_has_a_smaller_block(tmp_path):
     raster_writer.write(tmp_path / "a.tif", view, 20, 33, IDENTITY)
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
         assert len(file.pages) == 1
@@ -99,7 +99,7 @@ def test_a_picture_smaller_than_a_tile_has_a_smaller_tile(tmp_path):
         np.testing.assert_array_equal(file.pages[0].asarray(), view(0, 0, 20, 33))
 
 
-def test_a_picture_of_several_usual_tiles(tmp_path):
+def test_a_picture_of_several_blocks_of_the_default_side(tmp_path):
     out = tmp_path / "a.tif"
     raster_writer.write(out, view, 1000, 1100, IDENTITY)
     np.testing.assert_array_equal(tifffile.imread(out, key=0), view(0, 0, 1000, 1100))
@@ -107,14 +107,20 @@ def test_a_picture_of_several_usual_tiles(tmp_path):
         assert file.pages[0].tilewidth == raster_writer.SIDE == 512
 
 
-def test_a_tile_written_in_parts_is_whole(tmp_path, monkeypatch):
+def test_a_block_written_in_parts_is_complete(tmp_path, monkeypatch):
     at_once = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda file, data, offset: at_once(file, data[:100], offset))
     write(tmp_path / "a.tif", 40, 40)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif", key=0), view(0, 0, 40, 40))
 
 
-def test_a_full_disk_is_named_and_the_same_call_goes_on(out, monkeypatch):
+def test_blocks_are_written_where_the_system_has_no_pwrite(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "pwrite")
+    write(tmp_path / "a.tif", 100, 150)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif", key=0), view(0, 0, 100, 150))
+
+
+def test_a_full_disk_is_an_error_with_the_path_and_the_same_call_continues(out, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -127,16 +133,16 @@ def test_a_full_disk_is_named_and_the_same_call_goes_on(out, monkeypatch):
     write(out, 100, 100)
 
 
-def test_too_little_space_is_refused_with_both_figures_before_anything_is_made(out, monkeypatch):
+def test_too_little_space_is_an_error_with_both_numbers_before_anything_is_written(out, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 0, 10_000_000))
-    words = r"takes up to [0-9.]+ GB and there are 10.0 MB free"
+    words = r"takes up to [0-9.]+ GB, and 10.0 MB are free"
     with pytest.raises(ValueError, match=words):
         write(out, 32768, 32768)
     assert list(out.parent.iterdir()) == []
     raster_writer.check(out, 1000, 1000)
 
 
-def test_a_picture_half_done_needs_half_the_space(tmp_path, monkeypatch):
+def test_a_half_finished_picture_needs_half_the_space(tmp_path, monkeypatch):
     out = tmp_path / "a.tif"
     with pytest.raises(KeyboardInterrupt):
         write(out, 640, 640, Watched(1200, lambda: os.kill(os.getpid(), signal.SIGTERM)))
@@ -151,16 +157,16 @@ def test_a_picture_half_done_needs_half_the_space(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "name, height, width, words",
     [
-        ("a.gif", 5, 5, "a.gif: cannot write the suffix '.gif' tile by tile; use one of .tif, .tiff, .zarr, .dzi"),
-        ("no/a.tif", 5, 5, "the folder .*no is missing; make it or correct --out"),
+        ("a.gif", 5, 5, "a.gif: cannot write the suffix '.gif' block by block; use one of .tif, .tiff, .zarr, .dzi"),
+        ("no/a.tif", 5, 5, "the folder .*no is missing; make it"),
         ("a.tif", 0, 5, "height: 0 is outside 1 .. 10000000"),
         ("a.tif", 5, 10**9, "width: 1000000000 is outside"),
-        ("there.tif", 5, 5, "there.tif: is there already; delete it or choose another --out"),
-        ("there.zarr", 5, 5, "there.zarr: is there already"),
-        ("there.dzi", 5, 5, "there_files: is there already"),
+        ("there.tif", 5, 5, "there.tif: exists already; delete it or choose another file"),
+        ("there.zarr", 5, 5, "there.zarr: exists already"),
+        ("there.dzi", 5, 5, "there_files: exists already"),
     ],
 )
-def test_what_cannot_be_written_is_refused_in_one_line(tmp_path, name, height, width, words):
+def test_what_cannot_be_written_is_an_error_before_any_work(tmp_path, name, height, width, words):
     for folder in ("there.tif", "there.zarr", "there_files"):
         (tmp_path / folder).mkdir()
     with pytest.raises(ValueError, match=words):
@@ -168,13 +174,13 @@ def test_what_cannot_be_written_is_refused_in_one_line(tmp_path, name, height, w
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.zarr"])
-def test_a_missing_package_is_named_with_the_extra(tmp_path, name, monkeypatch):
+def test_a_missing_package_is_an_error_that_names_the_extra(tmp_path, name, monkeypatch):
     monkeypatch.setattr(raster_writer.importlib.util, "find_spec", lambda package: None)
     with pytest.raises(ValueError, match=re.escape("pip install 'tf_psgan[large]'")):
         raster_writer.check(tmp_path / name, 5, 5)
 
 
-def test_a_file_of_that_name_stays_until_the_new_one_is_whole(tmp_path):
+def test_an_older_file_of_that_name_stays_until_the_new_one_is_complete(tmp_path):
     out = tmp_path / "a.tif"
     out.write_text("old")
     with pytest.raises(RuntimeError):
@@ -184,7 +190,7 @@ def test_a_file_of_that_name_stays_until_the_new_one_is_whole(tmp_path):
     np.testing.assert_array_equal(tifffile.imread(out, key=0), view(0, 0, 100, 100))
 
 
-def test_progress_counts_the_pixels_of_every_tile(tmp_path, monkeypatch, logged):
+def test_progress_counts_the_pixels_of_every_block(tmp_path, monkeypatch, logged):
     monkeypatch.setattr(progress, "LOG_SECONDS", 0.0)
     write(tmp_path / "a.tif", 100, 100)
     lines = logged().splitlines()

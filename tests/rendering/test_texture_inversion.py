@@ -1,3 +1,5 @@
+"""Texture inversion finds the vector of a picture that the generator made, and the same one every time."""
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,9 +17,9 @@ TEXTURE, CHANNELS = 5, 3
 
 @pytest.fixture(scope="module", autouse=True)
 def short():
-    """A search of seconds."""
+    """A search that takes seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"RANDOM": 32, "STARTS": 4, "STEPS": 24, "JUDGED": 2, "SIDES": (128, 128)}.items():
+        for name, value in {"RANDOM": 32, "STARTS": 4, "STEPS": 24, "COMPARED": 2, "SIDES": (128, 128)}.items():
             patch.setattr(texture_inversion, name, value)
         yield
 
@@ -34,7 +36,7 @@ def picture(network):
 
 @pytest.fixture(scope="module")
 def found(network, picture):
-    return texture_inversion.search(network, picture)
+    return texture_inversion.invert(network, picture)
 
 
 def test_the_texture_of_a_picture_is_found(network, picture, found):
@@ -49,66 +51,66 @@ def test_the_texture_of_a_picture_is_found(network, picture, found):
     assert far(found.vector) < 0.6 * np.median(others) and far(found.vector) < min(others)
 
 
-def test_a_known_vector_is_a_start_and_is_found_where_random_ones_lie_far(network, picture, monkeypatch, logged):
+def test_a_known_vector_is_tried_and_found_where_random_ones_are_far(network, picture, monkeypatch, logged):
     monkeypatch.setattr(texture_inversion, "RANDOM", 4)
     monkeypatch.setattr(texture_inversion, "STEPS", 4)
     true = TexturePlane(fold(network)).vector(TEXTURE)
     others = [np.full(CHANNELS, value, np.float32) for value in (-1.0, 1.0)]
-    result = texture_inversion.search(network, picture, known=[*others, true])
+    result = texture_inversion.invert(network, picture, known=[*others, true])
     assert logged().startswith("5 random and 3 known textures")
     assert result.distance < 1.3 * result.floor and np.abs(np.array(result.vector) - true).max() < 0.15
 
 
-def test_the_vector_is_one_that_the_plane_takes_and_keeps(network, found):
+def test_the_vector_is_stored_without_loss(network, found):
     vector = found.vector
     assert len(vector) == CHANNELS and all(type(value) is float and -1 <= value <= 1 for value in vector)
     stored = TexturePlane(fold(network)).vector(vector)
-    np.testing.assert_array_equal(stored, vector)  # float32 values: stored without loss
+    np.testing.assert_array_equal(stored, vector)
 
 
-def test_the_distance_is_one_figure_of_the_three(found):
+def test_the_distance_is_the_mean_of_three_over_their_chance(found):
     distances = found.distances
     assert list(distances) == ["log_spectrum", "sliced_wasserstein", "colour"]
-    shares = distances["log_spectrum"] / 0.2, distances["sliced_wasserstein"] / 0.03, distances["colour"] / 0.02
-    assert found.distance == pytest.approx(sum(shares) / 3)
+    ratios = distances["log_spectrum"] / 0.2, distances["sliced_wasserstein"] / 0.03, distances["colour"] / 0.02
+    assert found.distance == pytest.approx(sum(ratios) / 3)
     assert 0.5 < found.floor < 2
 
 
 def test_the_distances_are_logged(network, picture, logged, monkeypatch):
     monkeypatch.setattr(texture_inversion, "STEPS", 1)
-    texture_inversion.search(network, picture)
+    texture_inversion.invert(network, picture)
     first, second = logged().splitlines()
     assert first.startswith("32 random textures: ") and second.startswith("1 steps from the ")
 
 
-def test_the_same_question_has_the_same_answer_and_the_generator_stays_as_it_is(network, picture, found):
+def test_the_result_is_reproducible_and_the_generator_is_unchanged(network, picture, found):
     before = tiny.values_of(network)
-    assert texture_inversion.search(network, picture) == found
+    assert texture_inversion.invert(network, picture) == found
     after = tiny.values_of(network)
     assert all(np.array_equal(before[path], after[path]) for path in before)
 
 
 def test_a_picture_of_another_kind_is_far(network):
     board = np.kron(np.indices((10, 8)).sum(0) % 2, np.ones((16, 16)))[..., np.newaxis] * np.array([255, 255, 0])
-    result = texture_inversion.search(network, board.astype(np.uint8))
+    result = texture_inversion.invert(network, board.astype(np.uint8))
     assert result.distance > 4 * result.floor
 
 
-def test_a_trial_is_traced_once_and_its_slopes_are_the_gradient(network, picture):
+def test_a_trial_is_traced_once_and_its_gradients_are_right(network, picture):
     trial = texture_inversion._Trial(network, picture)
     at = noise.global_vector(tf.range(200, 204, dtype=tf.int64), CHANNELS).numpy() * np.float32(0.9)
     for key in (3, 4):
-        far, slopes = trial.slopes(at, noise.fold(key))
+        far, slopes = trial.gradients(at, noise.fold(key))
         np.testing.assert_allclose(far, trial.distances(at, noise.fold(key)), rtol=1e-4)
         for channel in range(CHANNELS):
             step = np.eye(CHANNELS, dtype=np.float32)[channel] * 1e-3
             rise = trial.distances(at + step, noise.fold(key)) - trial.distances(at - step, noise.fold(key))
             np.testing.assert_allclose(slopes[:, channel], rise / 2e-3, rtol=0.1, atol=0.15)
-    assert trial._slopes.experimental_get_tracing_count() == 1
+    assert trial._gradients.experimental_get_tracing_count() == 1
     assert trial._distances.experimental_get_tracing_count() == 1
 
 
-def test_a_trial_shows_what_the_plane_shows(network, picture):
+def test_the_windows_of_a_trial_are_those_of_the_plane(network, picture):
     trial = texture_inversion._Trial(network, picture)
     key = noise.fold(12)
     windows = trial._windows(noise.global_vector(tf.constant([7, 8], tf.int64), CHANNELS), key).numpy()
@@ -118,8 +120,8 @@ def test_a_trial_shows_what_the_plane_shows(network, picture):
         assert np.abs(windows[i] - expected).max() < 1
 
 
-def test_models_of_one_texture_and_small_pictures_are_refused(network, picture):
-    with pytest.raises(ValueError, match="one texture only; use a model with --global_channels"):
-        texture_inversion.search(tiny.generator(), picture)
+def test_models_of_one_texture_and_small_pictures_are_errors(network, picture):
+    with pytest.raises(ValueError, match="one texture only; use a model with global channels"):
+        texture_inversion.invert(tiny.generator(), picture)
     with pytest.raises(ValueError, match=r"200x63 pixels .*; give a picture of at least 64x64"):
-        texture_inversion.search(network, picture[:, :63])
+        texture_inversion.invert(network, picture[:, :63])

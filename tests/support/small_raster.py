@@ -1,4 +1,4 @@
-"""A view that costs nothing, and large pictures of it small enough for a test."""
+"""A view that is cheap to compute, and pictures of it in small blocks."""
 
 import hashlib
 import threading
@@ -14,22 +14,22 @@ NAMES = ("a.tif", "a.zarr", "a.dzi")
 
 
 def view(top, left, height, width):
-    """A colour that follows from the place alone."""
+    """A colour that depends on the position alone."""
     rows, cols = np.mgrid[top : top + height, left : left + width].astype(np.uint64)
     mixed = (rows * 2654435761 + cols * 40503) ^ (rows * cols)
     return np.stack([mixed % 251, (mixed >> 8) % 256, cols % 256], axis=-1).astype(np.uint8)
 
 
 class Watched:
-    """`view`, noting where it was asked; `at` a call of that number does something else first."""
+    """`view` that records the blocks it computed; the call with the number `at` calls `act` first."""
 
     def __init__(self, at=-1, act=lambda: None):
-        self.places, self.at, self.act, self.lock = [], at, act, threading.Lock()
+        self.blocks, self.at, self.act, self.lock = [], at, act, threading.Lock()
 
     def __call__(self, top, left, height, width):
         with self.lock:
-            self.places.append((top // SIDE, left // SIDE))
-            now = len(self.places) == self.at
+            self.blocks.append((top // SIDE, left // SIDE))
+            now = len(self.blocks) == self.at
         if now:
             self.act()
         return view(top, left, height, width)
@@ -40,7 +40,7 @@ def write(out, height, width, shown=view, identity=IDENTITY):
 
 
 def levels(height, width, smallest=SIDE):
-    """What every level is to show."""
+    """The expected pixels of every level."""
     found = [view(0, 0, height, width)]
     for _ in pyramid.extents(height, width, smallest)[1:]:
         found.append(pyramid.halved(found[-1]))
@@ -59,4 +59,5 @@ def digest(out):
 
 
 def left_behind(out):
+    """Names beside a picture that do not belong to it."""
     return [path.name for path in out.parent.iterdir() if path not in (out, out.with_name(f"{out.stem}_files"))]

@@ -1,1 +1,1 @@
-"""The command lines: flags, wording of errors, exit codes."""
+"""The command lines train, generate, export and evaluate: flags, and words for people."""

@@ -1,1 +1,1 @@
-"""From a request to files: pictures, rasters of any extent, animations, texture inversion."""
+"""From a specification to files: pictures, pictures of any extent, animations, texture inversion."""

@@ -1,24 +1,25 @@
-"""From a request to what a plane is to show: the scene, and the window of it."""
+"""From a specification to what a plane shows: the scene, and the window of it."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 
 from tf_psgan.data import images
+from tf_psgan.errors import PictureError, SettingError
 from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
 from tf_psgan.latents.texture_fields import Texture
 from tf_psgan.plane.plane import TexturePlane
-from tf_psgan.rendering import request
-from tf_psgan.rendering.request import Request
+from tf_psgan.rendering.spec import Morph, Painting, Quilt, RenderSpec
 
 DEFAULT_PIXELS = 512
+"""Height and width of a window that names none."""
+
 MAP_PIXELS = 2**26
-"""Pixels of a --paint map at most; stretched over a larger picture it serves as well."""
+"""Pixels of a painting's map at most; a map is stretched over the window, so larger ones add nothing."""
 
 WANG = (0, 0, 1, 1)
-"""Edge colours around a closed row of tiles in which each pair of two colours comes once (Wei 2004)."""
+"""Edge colours around a closed row of tiles in which each pair of two colours occurs once (Wei 2004)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,43 +33,48 @@ class Composition:
     width: int
 
 
-def compose(asked: Request, plane: TexturePlane, found: Texture | None = None) -> Composition:
+def compose(spec: RenderSpec, plane: TexturePlane) -> Composition:
     """What a picture shows.
 
-    Args:
-      found: the texture to show instead of the request's own.
-
     Raises:
-      ValueError: a setting that cannot be read, or does not go with the model or with another.
+      InputError: a setting that does not go with the model, or a map with a colour that the palette lacks.
       OSError: the map cannot be read.
     """
-    labels, palette = _labels(asked)
-    natural = labels.shape if asked.paint and labels is not None else (DEFAULT_PIXELS, DEFAULT_PIXELS)
-    height, width = asked.height or natural[0], asked.width or natural[1]
-    rows = plane.cells("height", height) if "y" in asked.tile else 0
-    cols = plane.cells("width", width) if "x" in asked.tile else 0
-    # A tile's picture starts at its first cell; --top and --left only say which of its pixels comes first.
-    extent = {"top": 0 if rows else asked.top, "left": 0 if cols else asked.left, "height": height, "width": width}
+    labels, palette = _labels(spec.content)
+    height, width = extent(spec, None if labels is None or spec.kind != "paint" else labels.shape)
+    axes = spec.tile.axes if spec.tile else ""
+    rows = plane.cells("height", height) if "y" in axes else 0
+    cols = plane.cells("width", width) if "x" in axes else 0
+    # A tile's picture starts at its first cell; top and left only choose which of its pixels comes first.
+    top, left = 0 if rows else spec.window.top, 0 if cols else spec.window.left
     field: texture_fields.Field
-    if labels is not None:
-        wrap = (bool(rows), bool(cols))
-        field = texture_fields.Painting(labels, palette, asked.border, wrap=wrap, **extent)
-    elif asked.morph:
-        field = texture_fields.Morph(request.knots(asked.morph), **extent)
-    else:
-        field = texture_fields.Uniform(request.texture(asked.texture) if found is None else found)
+    match spec.content:
+        case Quilt(border=border) | Painting(border=border):
+            assert labels is not None
+            wrap = (bool(rows), bool(cols))
+            field = texture_fields.Painting(labels, palette, border, top, left, height, width, wrap)
+        case Morph(knots):
+            field = texture_fields.Morph(knots, top, left, height, width)
+        case texture:
+            field = texture_fields.Uniform(texture)
     if len(set(field.textures)) > 1 and not plane.config.global_channels:
-        raise ValueError(f"{_of(asked)}: the model has one texture only; choose a run with --global_channels.")
-    edges = request.edges(asked.shared_edge) if asked.shared_edge not in ("", "all") else None
-    scene = Scene(asked.seed, field, rows, cols, edges)
+        raise SettingError(spec.kind, "the model has one texture only", "choose a run with global channels")
+    edges = spec.tile.edges if spec.tile and isinstance(spec.tile.edges, tuple) else None
+    scene = Scene(spec.seed, field, rows, cols, edges)
     plane.check_fit(scene)
-    return Composition(scene, asked.top, asked.left, height, width)
+    return Composition(scene, spec.window.top, spec.window.left, height, width)
+
+
+def extent(spec: RenderSpec, natural: tuple[int, ...] | None = None) -> tuple[int, int]:
+    """Height and width in pixels: the specification's, or the content's own, or the default."""
+    height, width = natural or (DEFAULT_PIXELS, DEFAULT_PIXELS)
+    return spec.window.height or height, spec.window.width or width
 
 
 def wang_tiles(composition: Composition) -> list[list[Composition]]:
-    """The 16 tiles of two colours an edge, so laid that neighbours fit: across, down, and around the whole.
+    """The 16 tiles of two colours an edge, arranged so that neighbours fit: across, down, and around the whole.
 
-    Each with a seed of its own, counted on from the composition's.
+    Each has its own seed, counted on from the composition's.
     """
     count, tiles = len(WANG), []
     for i in range(count):
@@ -81,29 +87,26 @@ def wang_tiles(composition: Composition) -> list[list[Composition]]:
     return tiles
 
 
-def _labels(asked: Request) -> tuple[np.ndarray | None, tuple[Texture, ...]]:
-    """The map of a painting or of a quilt, and its textures; None for a picture that is neither."""
-    if asked.quilt:
-        rows, cols = request.grid("quilt", asked.quilt)
-        if asked.textures:
-            return texture_fields.quilt([request.texture(item) for item in asked.textures], rows, cols)
-        first = request.texture(asked.texture)
-        if not isinstance(first, int):
-            raise ValueError(f"quilt: {first!r} is one texture; name the blocks' by --textures, or give a number.")
-        return texture_fields.quilt([first + i for i in range(rows * cols)], rows, cols)
-    if not asked.paint:
-        return None, ()
-    named = request.colours(asked.palette)
-    page = images.decode(Path(asked.paint).expanduser(), MAP_PIXELS).astype(np.int32)
-    seen, labels = np.unique(page @ np.array([1 << 16, 1 << 8, 1], np.int32), return_inverse=True)
-    if unknown := [colour for colour in seen.tolist() if colour not in named]:
+def _labels(content: object) -> tuple[np.ndarray | None, tuple[Texture, ...]]:
+    """The label map of a painting or a quilt, integers [rows, cols], and its textures; None for other content."""
+    if isinstance(content, Quilt):
+        textures = content.textures or tuple(content.first + i for i in range(content.rows * content.cols))
+        return texture_fields.quilt(textures, content.rows, content.cols)
+    if isinstance(content, Painting):
+        return _painted(content)
+    return None, ()
+
+
+def _painted(painting: Painting) -> tuple[np.ndarray, tuple[Texture, ...]]:
+    pixels = images.decode(painting.map.expanduser(), MAP_PIXELS).astype(np.int32)
+    seen, labels = np.unique(pixels @ np.array([1 << 16, 1 << 8, 1], np.int32), return_inverse=True)
+    if unknown := [colour for colour in seen.tolist() if colour not in painting.palette]:
         share = np.mean(np.isin(seen, unknown)[labels])
-        raise ValueError(
-            f"{asked.paint}: {len(unknown)} of its colours, as {unknown[0]:06x}, are not in --palette "
-            f"({100 * share:.2g} % of the map); add them, or save the map as a PNG without smoothed edges."
+        raise PictureError(
+            str(painting.map),
+            f"{len(unknown)} of its colours, as {unknown[0]:06x}, are not in the palette "
+            f"({100 * share:.2g} % of the map)",
+            "add them, or save the map as a PNG without smoothed edges",
+            settings=("palette",),
         )
-    return labels.reshape(page.shape[:2]), tuple(named[colour] for colour in seen.tolist())
-
-
-def _of(asked: Request) -> str:
-    return next(name for name in ("quilt", "morph", "paint") if getattr(asked, name))
+    return labels.reshape(pixels.shape[:2]), tuple(painting.palette[colour] for colour in seen.tolist())

@@ -1,202 +1,206 @@
-"""From a run and a request to files: a picture, a picture of any extent, a moving picture, a stored texture."""
+"""From a run and a specification to a file: a picture, a picture of any extent, or an animation."""
 
 import dataclasses
-import hashlib
 import logging
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from tf_psgan._version import __version__
 from tf_psgan.data import images
-from tf_psgan.latents import texture_fields, torus
+from tf_psgan.errors import SettingError
+from tf_psgan.latents import torus
+from tf_psgan.networks.generator import SpatialGenerator
 from tf_psgan.plane.plane import TexturePlane
-from tf_psgan.rendering import composition, request, texture_inversion
+from tf_psgan.rendering import composition, metadata, texture_inversion
 from tf_psgan.rendering.animation import paths
 from tf_psgan.rendering.animation import writer as animation_writer
 from tf_psgan.rendering.composition import Composition
 from tf_psgan.rendering.raster import writer as raster_writer
-from tf_psgan.rendering.request import Request
+from tf_psgan.rendering.spec import Animation, Change, Drift, Inversion, RenderSpec, Walk
+from tf_psgan.rendering.texture_inversion import FoundTexture
 from tf_psgan.runs.run_folder import RunFolder, load, plane_of
 
 logger = logging.getLogger(__name__)
 
-ALWAYS = ("seed", "texture", "top", "left", "height", "width")
-"""Settings that a file's metadata holds even at their defaults."""
+
+@dataclasses.dataclass(frozen=True)
+class Rendered:
+    """What `render` made: a file, a stored texture, or both."""
+
+    path: Path | None
+    texture: FoundTexture | None = None
+
+    def __str__(self) -> str:
+        """The path of the file, or else what was found."""
+        return str(self.texture if self.path is None else self.path)
 
 
-def render(run: Path, out: Path | None, dtype: str, asked: Request, *, progress: bool = False) -> str:
-    """Makes what is asked for.
+def render(
+    run_folder: str | Path, out: str | Path | None, spec: RenderSpec, *, dtype: str = "auto", progress: bool = False
+) -> Rendered:
+    """Makes a file from a run.
 
     Args:
-      run: a run's folder.
-      out: the file; its suffix says what kind. May be None where a texture is only to be found and stored.
+      run_folder: a run.
+      out: the file; its suffix selects the format. None where a texture is only to be found and stored.
+      spec: what the file shows.
       dtype: compute type, or "auto".
       progress: draws a progress bar if standard error is a terminal.
 
-    Returns:
-      What was made: the path of the file, or the texture that was found.
-
     Raises:
-      ValueError: no usable run, settings out of range, or a file that cannot be made there.
+      InputError: no usable run, a specification that does not go with its model, or a file that cannot be made there.
       OSError: a picture cannot be read or written.
     """
-    asked.check()
-    if out is not None:
-        _check_out(out, asked)
-    name = _name(asked) if asked.like else None
-    generator, found = load(run, dtype)
-    for reason in found.rejected:
+    folder = RunFolder(Path(run_folder))
+    if out is None:
+        if not spec.inversion:
+            raise SettingError("out", "missing", "give the name of a file", settings=("out",))
+    else:
+        out = Path(out)
+        _check_output(out, spec)
+    generator, restored = load(folder.path, dtype)
+    for reason in restored.rejected:
         logger.warning("checkpoint passed over: %s", reason)
-    plane, texture, said = plane_of(run, generator), None, ""
-    if name is not None:
-        given, known = images.decode(Path(asked.like).expanduser()), plane.names.values()
-        liked = texture_inversion.search(generator, given, asked.seed, known, progress=progress)
-        about = {"like": str(asked.like), "step": found.step, "distance": liked.distance, "floor": liked.floor}
-        about |= liked.distances
-        RunFolder(run).write_texture(name, liked.vector, about)
-        plane, texture = plane_of(run, generator), name
-        figures = ", ".join(f"{key} {value:.3f}" for key, value in liked.distances.items())
-        said = f"texture {name}: distance {liked.distance:.2f} ({figures}); "
-        said += f"two windows of the texture itself: {liked.floor:.2f}"
+    texture = None
+    if spec.inversion:
+        texture = _store_texture(folder, generator, restored.step, spec.inversion, spec.seed, progress)
+        if spec.kind == "texture":
+            spec = dataclasses.replace(spec, content=texture.name)
         if out is None:
-            return said
-        logger.info("%s", said)
+            return Rendered(None, texture)
+        logger.info("%s", texture)
     assert out is not None
-    picture = composition.compose(asked, plane, texture)
-    _tell(run, plane, picture, found.step)
-    identity = {
-        **_settings(asked, picture),
-        **({"texture": texture} if isinstance(texture, str) else {}),
-        "model": f"{run.resolve().name} at step {found.step}",
-        "dtype": generator.compute_dtype,
-        "pixels": _digest(plane, picture.scene.field),
-        "Software": f"tf_psgan {__version__}",
-    }
-    _write(out, plane, picture, asked, identity, progress)
-    return str(out)
+    plane = plane_of(folder.path, generator)
+    composed = composition.compose(spec, plane)
+    _log_old_textures(folder, plane, composed, restored.step)
+    _log_wave_lengths(plane, composed)
+    model = f"{folder.path.resolve().name} at step {restored.step}"
+    _write(out, plane, composed, spec, metadata.identity(spec, composed, plane, model), progress)
+    return Rendered(out, texture)
 
 
-def _check_out(out: Path, asked: Request) -> None:
-    """Raises ValueError for a file that cannot be made there, before any work."""
-    suffix = out.suffix.lower()
+def _check_output(out: Path, spec: RenderSpec) -> None:
+    """Raises SettingError for a file that cannot be made there, before any work."""
+    suffix, settings = out.suffix.lower(), ["out"]
     if not out.absolute().parent.is_dir():
-        raise ValueError(f"{out}: the folder {out.parent} is missing; make it or correct --out.")
-    if not asked.animate and suffix not in raster_writer.SUFFIXES:
-        if suffix in animation_writer.SUFFIXES and suffix != ".webp":
-            raise ValueError(f"{out}: holds moving pictures; add --animate, or choose .png, .jpg or .webp.")
-        if suffix not in images.WRITTEN:
-            kinds = f"{', '.join(images.WRITTEN)}; of any extent: {', '.join(raster_writer.SUFFIXES)}"
-            raise ValueError(
-                f"{out}: cannot write the suffix {suffix!r}; use one of {kinds}; moving: "
-                f"{', '.join(animation_writer.SUFFIXES)}."
-            )
-    if (asked.shared_edge == "all" or asked.repeat) and suffix not in images.WRITTEN:
-        raise ValueError(f"{out}: --repeat and --shared_edge=all make a picture; use {', '.join(images.WRITTEN)}.")
-    if asked.repeat:
-        request.grid("repeat", asked.repeat)
-    if not asked.animate and suffix in raster_writer.SUFFIXES:
-        raster_writer.check(out, *(extent or composition.DEFAULT_PIXELS for extent in (asked.height, asked.width)))
+        raise SettingError(str(out), f"the folder {out.parent} is missing", "make it", settings=("out",))
+    if spec.animation:
+        return  # checked by the animation's writer, which knows the extent
+    one_picture = bool(spec.tile and (spec.tile.repeat or spec.tile.edges == "all"))
+    if suffix in raster_writer.SUFFIXES and not one_picture:
+        raster_writer.check(out, *composition.extent(spec))
+    elif suffix not in images.WRITTEN:
+        kinds = ", ".join(images.WRITTEN)
+        if one_picture:
+            problem = f"a repeated tile or a set of Wang tiles cannot be written as {suffix!r}"
+        elif suffix in animation_writer.SUFFIXES:
+            problem, settings = f"{suffix!r} holds animations", ["out", "animate"]
+        else:
+            problem = f"cannot write the suffix {suffix!r}"
+            kinds += f"; of any extent: {', '.join(raster_writer.SUFFIXES)}"
+            kinds += f"; for animations: {', '.join(animation_writer.SUFFIXES)}"
+        raise SettingError(str(out), problem, f"use one of {kinds}", settings=tuple(settings))
+
+
+def _store_texture(
+    folder: RunFolder, generator: SpatialGenerator, step: int, inversion: Inversion, seed: int, progress: bool
+) -> FoundTexture:
+    """Finds the texture most like a picture and stores it in the run."""
+    picture = images.decode(inversion.picture.expanduser())
+    known = plane_of(folder.path, generator).names.values()
+    found = texture_inversion.invert(generator, picture, seed, known, progress=progress)
+    about = {"like": str(inversion.picture), "step": step, "distance": found.distance, "floor": found.floor}
+    folder.write_texture(inversion.name, found.vector, about | found.distances)
+    return dataclasses.replace(found, name=inversion.name)
 
 
 def _write(
-    out: Path, plane: TexturePlane, picture: Composition, asked: Request, identity: Mapping[str, str], progress: bool
+    out: Path,
+    plane: TexturePlane,
+    composed: Composition,
+    spec: RenderSpec,
+    identity: Mapping[str, str],
+    progress: bool,
 ) -> None:
-    scene, extent = picture.scene, (picture.height, picture.width)
-    if asked.animate:
-        animation_writer.check(out, asked.frames, *extent, asked.frames_per_second)
-        frames = _frames(plane, picture, asked)
-        animation_writer.write(out, frames, asked.frames, asked.frames_per_second, identity, progress=progress)
-        return
-    if out.suffix.lower() in raster_writer.SUFFIXES:
+    if spec.animation:
+        count, rate = spec.animation.frames, spec.animation.frames_per_second
+        animation_writer.check(out, count, composed.height, composed.width, rate)
+        frames = _frames(plane, composed, spec.animation)
+        animation_writer.write(out, frames, count, rate, identity, progress=progress)
+    elif out.suffix.lower() in raster_writer.SUFFIXES:
 
         def view(top: int, left: int, height: int, width: int) -> np.ndarray:
-            return plane.render(scene, height, width, top=picture.top + top, left=picture.left + left)
+            return plane.render(composed.scene, height, width, top=composed.top + top, left=composed.left + left)
 
-        raster_writer.write(out, view, *extent, identity, progress=progress)
-        return
-    tiles = composition.wang_tiles(picture) if asked.shared_edge == "all" else [[picture]]
-    rows, cols = request.grid("repeat", asked.repeat) if asked.repeat else (1, 1)
-    if extent[0] * extent[1] * max(len(tiles) ** 2, rows * cols) > images.LIMIT_PIXELS:
-        kinds = ", ".join(raster_writer.SUFFIXES)
-        raise ValueError(f"height, width: more than {images.LIMIT_PIXELS} pixels in one file; use {kinds}.")
-    shown = [[plane.render(tile.scene, *extent, top=tile.top, left=tile.left) for tile in row] for row in tiles]
-    whole = np.concatenate([np.concatenate(row, axis=1) for row in shown])
-    images.write(out, whole, identity)
-    if asked.repeat:
-        preview = out.with_name(f"{out.stem}-{rows}x{cols}{out.suffix}")
-        images.write(preview, np.tile(whole, (rows, cols, 1)), identity)
-        logger.info("repeated: %s", preview)
-
-
-def _frames(plane: TexturePlane, picture: Composition, asked: Request) -> Iterator[np.ndarray]:
-    if asked.animate == "drift":
-        side = plane.pixels_per_cell
-        drift = asked.drift or (picture.scene.rows * side, picture.scene.cols * side)
-        if len(drift) != 2 or not any(drift):
-            raise ValueError(
-                f"drift: {','.join(map(str, asked.drift)) or 'missing'}; give pixels down and right, "
-                "as in 0,512, or --tile."
-            )
-        if not (picture.scene.rows or picture.scene.cols):
-            logger.warning("drift: the plane is endless, so the last frame jumps back to the first; a tile closes it")
-        plan = paths.drift(picture.scene, asked.frames, *drift)
-    elif asked.animate == "walk":
-        if not plane.config.global_channels:
-            raise ValueError("animate: the model has one texture only, nowhere to walk; use drift or change.")
-        plan = paths.walk(picture.scene, asked.frames, tuple(request.texture(item) for item in asked.textures))
+        raster_writer.write(out, view, composed.height, composed.width, identity, progress=progress)
     else:
-        plan = paths.change(picture.scene, asked.frames, asked.amount)
-    for scene, top, left in plan:
-        yield plane.render(scene, picture.height, picture.width, top=picture.top + top, left=picture.left + left)
+        _write_picture(out, plane, composed, spec, identity)
 
 
-def _name(asked: Request) -> str:
-    """What the texture found is to be called."""
-    name = asked.name or re.sub(r"[^A-Za-z0-9_.-]+", "_", Path(asked.like).stem)[:64]
-    if not request.NAME.fullmatch(name):
-        raise ValueError(f"name: {name!r} is no name; start it with a letter, go on with letters, digits and _ . -.")
-    return name
+def _write_picture(
+    out: Path, plane: TexturePlane, composed: Composition, spec: RenderSpec, identity: Mapping[str, str]
+) -> None:
+    """Writes a picture, and a second one that repeats it where the specification has one."""
+    is_set = spec.tile is not None and spec.tile.edges == "all"
+    tiles = composition.wang_tiles(composed) if is_set else [[composed]]
+    rows, cols = spec.tile.repeat if spec.tile and spec.tile.repeat else (1, 1)
+    if composed.height * composed.width * max(len(tiles) ** 2, rows * cols) > images.LIMIT_PIXELS:
+        problem = f"more than {images.LIMIT_PIXELS} pixels in one file"
+        allowed = f"use {', '.join(raster_writer.SUFFIXES)}, or fewer pixels"
+        raise SettingError("height, width", problem, allowed, settings=("height", "width", "out"))
+    picture = np.concatenate([np.concatenate([_window(plane, tile) for tile in row], axis=1) for row in tiles])
+    images.write(out, picture, identity)
+    if spec.tile and spec.tile.repeat:
+        repeated = out.with_name(f"{out.stem}-{rows}x{cols}{out.suffix}")
+        images.write(repeated, np.tile(picture, (rows, cols, 1)), identity)
+        logger.info("repeated: %s", repeated)
 
 
-def _tell(run: Path, plane: TexturePlane, picture: Composition, step: int) -> None:
-    """Says what a user should know before the picture is there."""
-    stored = RunFolder(run).read_textures(plane.config.global_channels)
-    for texture in picture.scene.field.textures:
+def _window(plane: TexturePlane, composed: Composition) -> np.ndarray:
+    return plane.render(composed.scene, composed.height, composed.width, top=composed.top, left=composed.left)
+
+
+def _frames(plane: TexturePlane, composed: Composition, animation: Animation) -> Iterator[np.ndarray]:
+    """The frames, each made when it is taken: uint8 [height, width, 3]."""
+    scene = composed.scene
+    match animation.path:
+        case Drift(offset):
+            down, right = offset or (scene.rows * plane.pixels_per_cell, scene.cols * plane.pixels_per_cell)
+            if not (scene.rows or scene.cols):
+                logger.warning("drift: the plane is endless, so the animation jumps at its end; a tile closes it.")
+            frames = paths.drift(scene, animation.frames, down, right)
+        case Walk(textures):
+            if not plane.config.global_channels:
+                problem = "a walk needs several textures, and the model has one only"
+                raise SettingError("animate", problem, "use drift or change", settings=("animate",))
+            frames = paths.walk(scene, animation.frames, textures)
+        case Change(amount):
+            frames = paths.change(scene, animation.frames, amount)
+    for shown, top, left in frames:
+        position = {"top": composed.top + top, "left": composed.left + left}
+        yield plane.render(shown, composed.height, composed.width, **position)
+
+
+def _log_old_textures(folder: RunFolder, plane: TexturePlane, composed: Composition, step: int) -> None:
+    """Warns of stored textures that were found at another step of the model."""
+    stored = folder.read_textures(plane.config.global_channels)
+    for texture in composed.scene.field.textures:
         if isinstance(texture, str) and stored[texture].step not in (None, step):
             logger.warning(
-                "texture %s: found at step %d, the run is at step %d; it may look otherwise now.",
+                "texture %s: found at step %s, the run is at step %d; it may look different now.",
                 texture,
                 stored[texture].step,
                 step,
             )
-    if not (picture.scene.rows or picture.scene.cols):
+
+
+def _log_wave_lengths(plane: TexturePlane, composed: Composition) -> None:
+    """Logs how far the wave lengths of a tile were changed to close it."""
+    scene, side = composed.scene, plane.pixels_per_cell
+    if not (scene.rows or scene.cols):
         return
-    for texture in dict.fromkeys(picture.scene.field.textures):
-        found = torus.moves(plane.wave_numbers(texture), picture.scene.rows, picture.scene.cols)
-        side = plane.pixels_per_cell
-        each = ", ".join(f"{b * side:.2f} -> {a * side:.2f} px ({100 * m:.1f} %)" for b, a, m in found) or "none"
-        logger.info("wave lengths, moved to close the tile (texture %s): %s", texture, each)
-
-
-def _settings(asked: Request, picture: Composition) -> dict[str, str]:
-    """The request's settings that are not at their defaults, and the window as it came out."""
-    shown = {}
-    for field in dataclasses.fields(asked):
-        value: Any = getattr(picture, field.name, getattr(asked, field.name))
-        if value != field.default or field.name in ALWAYS:
-            shown[field.name] = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return shown
-
-
-def _digest(plane: TexturePlane, field: texture_fields.Field) -> str:
-    """Differs where the model, a stored texture or a painting's map differs; sixteen hexadecimal digits."""
-    digest = hashlib.sha256(plane.folded.fingerprint().encode())
-    for texture in dict.fromkeys(field.textures):
-        digest.update(plane.vector(texture).tobytes())
-    if isinstance(field, texture_fields.Painting):
-        digest.update(np.ascontiguousarray(field.labels).tobytes())
-    return digest.hexdigest()[:16]
+    for texture in dict.fromkeys(scene.field.textures):
+        changes = torus.moves(plane.wave_numbers(texture), scene.rows, scene.cols)
+        each = ", ".join(f"{b * side:.2f} -> {a * side:.2f} px ({100 * m:.1f} %)" for b, a, m in changes) or "none"
+        logger.info("wave lengths, changed to close the tile (texture %s): %s", texture, each)

@@ -1,1 +1,1 @@
-"""Looping animations: camera paths, encoders and the writer."""
+"""Animations that repeat: paths, encoders and the writer."""

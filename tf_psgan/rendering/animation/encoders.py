@@ -1,12 +1,12 @@
-"""Frames into animated WebP, GIF and MP4, one at a time.
+"""Encoders of animated WebP, GIF and MP4, one frame at a time.
 
-Pillow encodes the frames of WebP and GIF; the files around them are written here, because
-Pillow's own writers hold all frames in memory, and leave out those that look like the one
-before. The layouts: the WebP container specification (RFC 9649) and the GIF89a specification.
-Every frame stands by itself, and both loop for ever. An MP4 cannot say so; players repeat it.
+Pillow encodes single frames of WebP and GIF; the containers are written here, because Pillow's own writers hold all
+frames in memory and drop frames equal to the one before. Sources: the WebP container specification (RFC 9649) and the
+GIF89a specification. Every frame is coded independently, and WebP and GIF files repeat for ever. An MP4 cannot express
+that; its player decides.
 
-Each function takes a path that does not exist yet, frames uint8 [height, width, 3] of one
-extent, how many there are, how many a second, and a text to keep in the file.
+Each function takes a path that does not exist, frames uint8 [height, width, 3] of one extent, their number, frames per
+second, and a text to keep in the file.
 """
 
 import struct
@@ -21,8 +21,11 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from tf_psgan.errors import SettingError
+
 WEBP_QUALITY = {"quality": 95, "method": 2}
-"""36 to 40 dB, held down by WebP's half-size colours: 100 gives .8 dB more and a third more bytes, method 4 nothing."""
+"""36 to 40 dB, limited by WebP's half-resolution colours: quality 100 adds 0.8 dB for a third more bytes, method 4
+adds nothing."""
 
 WEBP_BYTES = 2**32 - 2
 PALETTE_PIXELS = 2**16
@@ -31,7 +34,7 @@ MP4_QUALITY = {"crf": "17", "preset": "medium"}
 
 
 def webp(path: Path, frames: Iterator[np.ndarray], count: int, rate: Fraction, text: str) -> None:
-    """Animated WebP, lossy; the text is JSON in the EXIF ImageDescription. ValueError beyond 4 GiB."""
+    """Animated WebP, lossy; the text is kept in the EXIF ImageDescription. SettingError beyond 4 GiB."""
     exif = Image.Exif()
     exif[0x010E] = text
     metadata = _chunk(b"EXIF", exif.tobytes().removeprefix(b"Exif\0\0"))
@@ -45,11 +48,13 @@ def webp(path: Path, frames: Iterator[np.ndarray], count: int, rate: Fraction, t
                 stream.write(_chunk(b"ANIM", struct.pack("<IH", 0, 0)))  # background; 0 for ever
             still = BytesIO()
             Image.fromarray(frame).save(still, "WEBP", **WEBP_QUALITY)
-            place, opaque = bytes(6), b"\2"
+            offset, opaque = bytes(6), b"\2"
             picture = still.getvalue()[12:]  # without "RIFF", size and "WEBP"
-            stream.write(_chunk(b"ANMF", place + extent + _uint24(duration) + opaque + picture))
+            stream.write(_chunk(b"ANMF", offset + extent + _uint24(duration) + opaque + picture))
             if stream.tell() + len(metadata) > WEBP_BYTES:
-                raise ValueError(f"frames: {i + 1} of {count} fill WebP's 4 GiB; choose .mp4, fewer or smaller frames.")
+                problem = f"{i + 1} of {count} fill the 4 GiB of a WebP file"
+                allowed = "choose .mp4, fewer or smaller frames"
+                raise SettingError("frames", problem, allowed, value=count, settings=("frames", "out"))
         stream.write(metadata)
         size = stream.tell() - 8
         stream.seek(4)
@@ -59,8 +64,8 @@ def webp(path: Path, frames: Iterator[np.ndarray], count: int, rate: Fraction, t
 def gif(path: Path, frames: Iterator[np.ndarray], count: int, rate: Fraction, text: str) -> None:
     """Animated GIF; the text is its comment.
 
-    One palette serves all frames, so that no colour flickers where nothing moves. It needs all frames
-    before the first is written: they wait in a file without a name beside `path`.
+    All frames share one palette, so that colours do not flicker where nothing moves. The palette depends on all frames;
+    they are kept in an unnamed temporary file in the folder of `path` until it is known.
     """
     random = np.random.default_rng(0)
     sample = []
@@ -75,7 +80,7 @@ def gif(path: Path, frames: Iterator[np.ndarray], count: int, rate: Fraction, te
         spool.seek(0)
         for i, duration in enumerate(durations(count, rate, 100)):
             frame = np.frombuffer(spool.read(height * width * 3), np.uint8).reshape(height, width, 3)
-            # Diffused, the mean error over 8 x 8 pixels, what the eye sees, is a third of the nearest colours'.
+            # Error diffusion cuts the error of the mean of 8 x 8 pixels, which is what one sees, to a third.
             picture = Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
             encoded = BytesIO()
             picture.save(encoded, "GIF", optimize=False, interlace=0)
@@ -91,17 +96,18 @@ def gif(path: Path, frames: Iterator[np.ndarray], count: int, rate: Fraction, te
 
 
 def mp4(path: Path, frames: Iterator[np.ndarray], count: int, rate: Fraction, text: str) -> None:
-    """H.264 with colours at half size, which every player shows; the text is the file's comment. Needs PyAV."""
+    """H.264 with half-resolution colours, which every player supports; the text is the file's comment. Needs PyAV."""
     import av
     from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
-    # The index in front, so that a page can play before all is loaded; a clock in which the film's length is whole.
+    # faststart: the index is in front, so that playing can start before the file is loaded. The time scale makes the
+    # duration an integer.
     options = {"movflags": "+faststart", "movie_timescale": str(1000 * rate.numerator)}
     with av.open(str(path), "w", format="mp4", options=options) as container:
         container.metadata["comment"] = text
         stream = container.add_stream(MP4_CODEC, rate=rate, options=MP4_QUALITY)
         stream.pix_fmt = "yuv420p"
-        # Unless told, a player guesses from the extent what the colours mean.
+        # Without these, a player guesses the colour space from the extent.
         stream.codec_context.colorspace = Colorspace.ITU709
         stream.codec_context.color_range = ColorRange.MPEG
         stream.codec_context.color_primaries = ColorPrimaries.BT709
@@ -115,7 +121,7 @@ def mp4(path: Path, frames: Iterator[np.ndarray], count: int, rate: Fraction, te
 
 
 def durations(count: int, rate: Fraction, unit: int) -> list[int]:
-    """How long each frame stands, in 1 / `unit` seconds: whole numbers, their total right to half a unit."""
+    """How long each frame is shown, in 1 / `unit` seconds: integers whose sum is exact to half a unit."""
     return [after - before for before, after in pairwise(round(i * unit / rate) for i in range(count + 1))]
 
 
@@ -125,7 +131,7 @@ def _chunk(name: bytes, body: bytes) -> bytes:
 
 
 def _sub_blocks(data: bytes) -> bytes:
-    """Data as a GIF holds it: parts of at most 255 bytes, each behind its length, and a 0."""
+    """Data as GIF sub-blocks: parts of at most 255 bytes, each preceded by its length, then a 0."""
     parts = [data[i : i + 255] for i in range(0, len(data), 255)]
     return b"".join(bytes([len(part)]) + part for part in parts) + b"\0"
 

@@ -1,89 +1,94 @@
-"""Moving pictures, frame by frame: which scene each shows, and where its window stands.
+"""Animation paths: the scene of each frame, and the position of its window.
 
-A move is a closed path: the frame after the last would be the first again, so that the picture
-can run for ever. Only a drift may stay open, over a plane that does not close on itself.
+Paths are closed: the frame after the last would equal the first, so that the animation can repeat. The exception is a
+drift over an endless plane.
 """
 
 import dataclasses
 from collections.abc import Sequence
 from fractions import Fraction
 
+from tf_psgan.errors import SettingError
 from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
 
 Frame = tuple[Scene, int, int]
-"""What a frame shows, and how many pixels down and right its window stands from where it began."""
+"""The scene of a frame, and the offset of its window from that of the first frame: pixels down and right."""
 
 
 def drift(scene: Scene, frames: int, rows: int, cols: int) -> list[Frame]:
     """The window moves over the plane, evenly and by whole pixels.
 
     Args:
-      frames: how many, at least 2.
-      rows, cols: pixels that it moves in all, from the first frame to the one after the last. The loop closes where
-        these are whole turns of the scene's torus.
+      frames: number of frames, at least 2.
+      rows, cols: offset in pixels of the frame after the last from the first. The path is closed where these are
+        multiples of the extents of the scene's torus.
 
     Raises:
-      ValueError: too few frames, or no movement.
+      SettingError: too few frames, or no movement.
     """
     _check(frames)
     if not rows and not cols:
-        raise ValueError("drift: 0,0 stays where it is; give pixels down and right, as in 0,512.")
+        allowed = "give pixels down and right, as in 0,512"
+        raise SettingError("drift", "0,0 does not move", allowed, settings=("drift",))
     return [(scene, _rounded(i * rows, frames), _rounded(i * cols, frames)) for i in range(frames)]
 
 
 def walk(scene: Scene, frames: int, textures: Sequence[texture_fields.Texture]) -> list[Frame]:
-    """The picture goes through textures in turn and back to the first, each time by way of their mixtures.
+    """The picture goes through textures in turn and back to the first, each time through their mixtures.
 
-    It eases out of a texture and into the next: at an even pace it would turn sharply at each, and be gone from it at
-    once. Where the number of frames is a multiple of the number of textures, each is shown pure.
+    The weight of the next texture rises by a smoothstep: a linear weight would change direction abruptly at each
+    texture. Where the number of frames is a multiple of the number of textures, each texture has a frame of its own.
 
     Args:
-      scene: its field gives way to the textures.
-      frames: how many, at least 2 and as many as textures.
+      scene: seed and torus; its field is replaced.
+      frames: number of frames, at least 2 and at least the number of textures.
       textures: at least 2.
 
     Raises:
-      ValueError: too few frames or textures.
+      SettingError: too few frames or textures.
     """
     _check(frames)
     if len(textures) < 2:
-        raise ValueError(f"textures: {len(textures)} is no way to walk; give 2 at least, as in 1,7,9.")
+        problem = f"{len(textures)} are too few for a walk"
+        raise SettingError("textures", problem, "give two or more, as in 1,7,9", settings=("textures",))
     if frames < len(textures):
-        raise ValueError(f"frames: {frames} cannot show {len(textures)} textures; give {len(textures)} at least.")
+        problem = f"{frames} are too few for {len(textures)} textures"
+        raise SettingError("frames", problem, f"give {len(textures)} or more", value=frames, settings=("frames",))
     return [(dataclasses.replace(scene, field=_between(textures, Fraction(i, frames))), 0, 0) for i in range(frames)]
 
 
 def change(scene: Scene, frames: int, amount: float) -> list[Frame]:
-    """The local noise goes around its loop, and the picture's grain with it; what is regular stays.
+    """The local noise goes once around a loop (`noise.changed`); the waves do not change.
 
     Args:
-      frames: how many, at least 2.
-      amount: how far the noise goes meanwhile, in (0, 1].
+      frames: number of frames, at least 2.
+      amount: how far the noise changes, in (0, 1]; 1 is once through all values.
 
     Raises:
-      ValueError: too few frames, or an amount out of range.
+      SettingError: too few frames, or an amount out of range.
     """
     _check(frames)
     if not 0 < amount <= 1:
-        raise ValueError(f"amount: {amount:g} is outside 0 .. 1, or leaves all frames alike; choose a value between.")
+        problem = f"{amount:g} is outside 0 .. 1, or 0, which makes all frames equal"
+        raise SettingError("amount", problem, "choose a value between", value=amount, settings=("amount",))
     return [(dataclasses.replace(scene, time=i / frames, amount=amount), 0, 0) for i in range(frames)]
 
 
 def _check(frames: int) -> None:
     if frames < 2:
-        raise ValueError(f"frames: {frames} do not move; give 2 at least.")
+        raise SettingError("frames", f"{frames} are no animation", "give 2 or more", value=frames, settings=("frames",))
 
 
 def _rounded(number: int, by: int) -> int:
-    """number / by to the nearest whole number; halves go up, for to the even one they would make uneven steps."""
+    """number / by to the nearest integer. Halves are rounded up: rounded to even they would make uneven steps."""
     return (2 * number + by) // (2 * by)
 
 
 def _between(textures: Sequence[texture_fields.Texture], share: Fraction) -> texture_fields.Mix:
-    """The mixture that stands at a share of the way around, in [0, 1)."""
+    """The mixture at a fraction in [0, 1) of the way around."""
     whole, part = divmod(share * len(textures), 1)
     here, there = textures[whole], textures[(whole + 1) % len(textures)]
     weight = float(part * part * (3 - 2 * part))
-    # In floats too 1 - weight and weight sum to exactly 1.
+    # In floating point too, 1 - weight and weight sum to exactly 1.
     return texture_fields.Mix(((here, 1.0 - weight), (there, weight))) if weight else texture_fields.Uniform(here)

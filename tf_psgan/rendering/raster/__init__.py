@@ -1,1 +1,1 @@
-"""Pictures of any extent in constant memory, resumable."""
+"""Pictures of any extent, written block by block in constant memory; an interrupted job continues."""

@@ -1,15 +1,16 @@
-"""Three formats for pictures of any size, each filled tile by tile in any order, with smaller versions of itself.
+"""Three formats for pictures of any extent with overviews, each filled block by block in any order.
 
-.tif   BigTIFF (tifffile), tiled, not compressed; the smaller versions are further pages marked as reduced
-       images. The whole layout is written first, as a sparse file; a tile is one write at its offset.
-.zarr  zarr 3 with the multiscales of OME-Zarr 0.5; channel, row, column; one chunk a tile.
-.dzi   Deep Zoom: name.dzi and JPEG tiles in name_files/<level>/<column>_<row>.jpg, for web viewers.
+.tif   BigTIFF (tifffile), tiled, not compressed; overviews are further pages marked as reduced images. The layout is
+       written first, as a sparse file; a block is one write at its offset.
+.zarr  zarr 3 with the multiscales of OME-Zarr 0.5; axes channel, row, column; one chunk a block.
+.dzi   Deep Zoom: name.dzi and JPEG files name_files/<level>/<column>_<row>.jpg, for web viewers.
 """
 
 import collections
 import io
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,10 +31,10 @@ class Tiff:
     """A BigTIFF.
 
     Args:
-      path: the unfinished file; laid out where it is missing.
-      extents: height and width of each level.
-      side: of a tile, a multiple of 16.
-      identity: kept as JSON in the ImageDescription.
+      path: the unfinished file; made where it is missing.
+      extents: height and width of each level, in pixels.
+      side: of a block in pixels, a multiple of 16.
+      identity: stored as JSON in the ImageDescription.
     """
 
     package: ClassVar[str] = "tifffile"
@@ -53,60 +54,68 @@ class Tiff:
                 for page, extent in zip(pages, extents, strict=True)
             ]
         self._side = side
-        self._file = os.open(path, os.O_RDWR)
+        self._file = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))  # O_BINARY: Windows
+        self._lock = threading.Lock()
 
     @staticmethod
     def target(out: Path) -> Path:
-        """What the unfinished file becomes."""
+        """The final name of the unfinished file."""
         return out
 
     def put(self, level: int, row: int, col: int, pixels: np.ndarray) -> None:
-        """Writes a tile, uint8 [height, width, 3], cut at the picture's edge; from any thread."""
+        """Writes a block, uint8 [height, width, 3], cut at the picture's edge; from any thread."""
         whole = pixels
         if pixels.shape[:2] != (self._side, self._side):
-            whole = np.zeros((self._side, self._side, 3), np.uint8)  # a tile is stored whole
+            whole = np.zeros((self._side, self._side, 3), np.uint8)  # blocks are stored at full size
             whole[: pixels.shape[0], : pixels.shape[1]] = pixels
         rest, offset = memoryview(whole.tobytes()), int(self._offsets[level][row, col])
         while rest:
-            written = os.pwrite(self._file, rest, offset)
+            written = self._write_at(rest, offset)
             rest, offset = rest[written:], offset + written
 
+    def _write_at(self, data: memoryview, offset: int) -> int:
+        if hasattr(os, "pwrite"):
+            return os.pwrite(self._file, data, offset)
+        with self._lock:  # Windows has no pwrite
+            os.lseek(self._file, offset, os.SEEK_SET)
+            return os.write(self._file, data)
+
     def sync(self) -> None:
-        """Returns when all that was put is on the disk."""
+        """Returns when every block written so far is on the disk."""
         files.sync_data(self._file)
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         os.close(self._file)
 
     @staticmethod
     def publish(path: Path, out: Path) -> None:
-        """Gives the whole file its final name; nothing where that was done before."""
+        """Moves the finished file to its final name, unless that is done."""
         if path.exists():
             files.move(path, out)
 
 
 class _Folder:
-    """What formats of many files have in common: nothing is on the disk before the files and their folders are."""
+    """A format of many files, which are on the disk only when the files and their folders are synced."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._written: collections.deque[Path] = collections.deque()
 
     def sync(self) -> None:
-        """Returns when all that was put is on the disk."""
+        """Returns when every block written so far is on the disk."""
         _sync_files([self._written.popleft() for _ in range(len(self._written))], self._path)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing: no file is open."""
 
 
 class Zarr(_Folder):
-    """A zarr 3 group with one array [3, height, width] a level; arguments as for `Tiff`."""
+    """A zarr 3 group with an array [3, height, width] for each level; arguments as for `Tiff`."""
 
     package: ClassVar[str] = "zarr"
     to_one_pixel: ClassVar[bool] = False
-    bytes_per_pixel: ClassVar[float] = 3.0  # compression may gain nothing
+    bytes_per_pixel: ClassVar[float] = 3.0  # at worst: compression may not help
 
     def __init__(self, path: Path, extents: Extents, side: int, identity: Mapping[str, str]) -> None:
         super().__init__(path)
@@ -124,37 +133,37 @@ class Zarr(_Folder):
                         dtype="uint8",
                         dimension_names=["c", "y", "x"],
                     )
-        for cut_off in path.rglob("*.partial"):
-            cut_off.unlink()  # where zarr was killed within a chunk
+        for incomplete in path.rglob("*.partial"):
+            incomplete.unlink()  # left by zarr when it was killed while it wrote a chunk
         arrays: list[Any] = [zarr.open_array(path / str(level), mode="r+") for level in range(len(extents))]
-        # Black tiles are files too; zarr 3.1 forgets this setting when it is given to open_array.
+        # Black blocks are written too. zarr 3.1 ignores this setting where it is given to open_array.
         self._arrays = [array.with_config({"write_empty_chunks": True}) for array in arrays]
         self._side = side
 
     @staticmethod
     def target(out: Path) -> Path:
-        """What the unfinished folder becomes."""
+        """The final name of the unfinished folder."""
         return out
 
     def put(self, level: int, row: int, col: int, pixels: np.ndarray) -> None:
-        """Writes a tile, uint8 [height, width, 3], cut at the picture's edge; from any thread."""
+        """Writes a block, uint8 [height, width, 3], cut at the picture's edge; from any thread."""
         top, left, side = row * self._side, col * self._side, self._side
         self._arrays[level][:, top : top + side, left : left + side] = pixels.transpose(2, 0, 1)
         self._written.append(self._path / str(level) / "c" / "0" / str(row) / str(col))
 
     @staticmethod
     def publish(path: Path, out: Path) -> None:
-        """Gives the whole folder its final name; nothing where that was done before."""
+        """Moves the finished folder to its final name, unless that is done."""
         if path.exists():
             files.move(path, out)
 
 
 class DeepZoom(_Folder):
-    """Deep Zoom's folder of JPEG tiles without overlap, level 0 being one pixel; arguments as for `Tiff`."""
+    """The folder of JPEG files of Deep Zoom, without overlap, its level 0 one pixel; arguments as for `Tiff`."""
 
     package: ClassVar[str] = ""
     to_one_pixel: ClassVar[bool] = True
-    bytes_per_pixel: ClassVar[float] = 1.5  # photographs and made textures take 0.4 to 1.1
+    bytes_per_pixel: ClassVar[float] = 1.5  # photographs and procedural textures take 0.4 to 1.1
 
     def __init__(self, path: Path, extents: Extents, side: int, identity: Mapping[str, str]) -> None:
         super().__init__(path)
@@ -168,22 +177,22 @@ class DeepZoom(_Folder):
 
     @staticmethod
     def target(out: Path) -> Path:
-        """What the unfinished folder becomes."""
+        """The final name of the unfinished folder."""
         return out.with_name(f"{out.stem}_files")
 
     def put(self, level: int, row: int, col: int, pixels: np.ndarray) -> None:
-        """Writes a tile, uint8 [height, width, 3], cut at the picture's edge; from any thread."""
+        """Writes a block, uint8 [height, width, 3], cut at the picture's edge; from any thread."""
         file = self._path / str(self._last - level) / f"{col}_{row}.jpg"
         Image.fromarray(pixels).save(file, **JPEG)
         self._written.append(file)
 
     @staticmethod
     def publish(path: Path, out: Path) -> None:
-        """Gives the tiles their final name, then writes the .dzi; goes on where that was cut off."""
-        tiles = DeepZoom.target(out)
+        """Moves the folder to its final name, then writes the .dzi; continues where that was interrupted."""
+        folder = DeepZoom.target(out)
         if path.exists():
-            files.move(path, tiles)
-        about = json.loads((tiles / "about.json").read_text(encoding="utf-8"))
+            files.move(path, folder)
+        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         text = (
             '<?xml version="1.0" encoding="UTF-8"?>\n'
             '<Image xmlns="http://schemas.microsoft.com/deepzoom/2008" Format="jpg" Overlap="0" '
@@ -209,12 +218,12 @@ def _sync_files(paths: Sequence[Path], root: Path) -> None:
 
 
 class _Sparse(io.FileIO):
-    """A file in which one certain block of zeros, `hole`, is skipped instead of written."""
+    """A file in which one given object, the zeros `hole`, is skipped instead of written."""
 
     hole = b""
 
     def write(self, data: Any) -> int:
-        """Writes, or goes on by as much; the number of bytes."""
+        """Writes, or moves on by as much; returns the number of bytes."""
         if data is not self.hole:
             return super().write(data)
         self.seek(len(data), os.SEEK_CUR)
@@ -222,7 +231,7 @@ class _Sparse(io.FileIO):
 
 
 def _lay_out(path: Path, extents: Extents, side: int, description: str) -> None:
-    """A BigTIFF with room for every tile of every level, which takes next to no space on the disk."""
+    """Writes a BigTIFF with room for every block of every level, which takes nearly no space on the disk."""
     import tifffile
 
     hole = bytes(3 * side * side)
@@ -231,10 +240,10 @@ def _lay_out(path: Path, extents: Extents, side: int, description: str) -> None:
         with tifffile.TiffWriter(stream, bigtiff=True) as writer:
             for level, extent in enumerate(extents):
                 rows, cols = pyramid.grid(extent, side)
-                tiles: Iterator[bytes] = (hole for _ in range(rows * cols))
+                blocks: Iterator[bytes] = (hole for _ in range(rows * cols))
                 first: dict[str, Any] = {"description": description, "software": SOFTWARE}
                 writer.write(
-                    tiles,
+                    blocks,
                     shape=(*extent, 3),
                     dtype=np.uint8,
                     tile=(side, side),
@@ -247,7 +256,7 @@ def _lay_out(path: Path, extents: Extents, side: int, description: str) -> None:
 
 
 def _multiscales(name: str, levels: int) -> dict[str, Any]:
-    """OME-Zarr 0.5: pixels as the unit, each level's pixel in the middle of those that it is the mean of."""
+    """Metadata of OME-Zarr 0.5: the unit is a pixel; a pixel of a level is at the centre of those it is the mean of."""
     axes = [{"name": "c", "type": "channel"}, {"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
     datasets = [
         {

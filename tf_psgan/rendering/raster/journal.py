@@ -1,7 +1,7 @@
 """The folder of an unfinished picture: `name.partial` with the picture so far, its journal, and a lock.
 
-The journal says how many tiles are safely in the picture, which job it is, and holds what goes on
-into the overviews; it is written whole or not at all.
+The journal records the job, how many blocks are on the disk, and the reduced blocks that the levels above still need.
+It is replaced atomically.
 """
 
 import contextlib
@@ -13,21 +13,28 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_psgan.errors import InputError
-from tf_psgan.rendering.raster.pyramid import Place
+from tf_psgan.errors import InputError, PictureError
+from tf_psgan.rendering.raster.pyramid import Index
 from tf_psgan.runtime import files, locks
+
+REMEDY = "delete that folder or choose another file"
 
 
 @dataclasses.dataclass(frozen=True)
 class Journal:
-    """How far a picture is."""
+    """The state of an unfinished picture.
 
-    done: int  # tiles of level 0, in order, that are on the disk with all that follows from them
-    waiting: dict[Place, np.ndarray]  # of `pyramid.Overviews` at that moment
+    Args:
+      done: number of blocks of level 0, in order, that are on the disk with all blocks above that they complete.
+      waiting: `pyramid.Overviews.waiting` at that moment.
+    """
+
+    done: int
+    waiting: dict[Index, np.ndarray]
 
 
 class Partial:
-    """The folder beside the picture that is to be."""
+    """The folder of an unfinished picture, beside the file that it becomes."""
 
     def __init__(self, out: Path) -> None:
         self.path = out.with_name(f"{out.name}.partial")
@@ -37,7 +44,11 @@ class Partial:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Makes the folder and keeps other processes out; InputError where one is in it."""
+        """Makes the folder and excludes other processes.
+
+        Raises:
+          InputError: another process works in it.
+        """
         self.path.mkdir(exist_ok=True)
         files.sync(self.path.absolute().parent)
         busy = InputError(
@@ -52,38 +63,38 @@ class Partial:
             self._remove_folder()
 
     def read(self, job: Mapping[str, str]) -> Journal:
-        """What was written last.
+        """The newest state; the empty one where there is none.
 
         Raises:
-          ValueError: it is another job's, or damaged, or the picture that it tells of is missing.
+          PictureError: it belongs to another job, or is damaged.
         """
         if not self._journal.exists():
             return Journal(0, {})
         with self._reading() as archive:
             begun, done = _header(archive)
-            waiting = {_place(name): archive[name] for name in archive.files if name != "header"}
+            waiting = {_index(name): archive[name] for name in archive.files if name != "header"}
         for name in (*job, *begun):
             if job.get(name) != begun.get(name):
-                there = f"{name} {begun.get(name)} there, {job.get(name)} here"
-                raise ValueError(f"{self.path}: begun as another picture ({there}); {self._remedy}.")
+                problem = f"begun as another picture ({name} {begun.get(name)} there, {job.get(name)} here)"
+                raise PictureError(str(self.path), problem, REMEDY, settings=("out",))
         return Journal(done, waiting)
 
     def done(self) -> int | None:
-        """The number of tiles that are done, whatever the job; None before there is a journal."""
+        """The number of finished blocks, whatever the job; None where there is no journal."""
         if not self._journal.exists():
             return None
         with self._reading() as archive:
             return _header(archive)[1]
 
     def write(self, job: Mapping[str, str], journal: Journal) -> None:
-        """Writes the journal; what it says is to be on the disk before."""
+        """Writes the journal. What it records must be on the disk before."""
         header = np.frombuffer(json.dumps({"job": dict(job), "done": journal.done}).encode(), np.uint8)
-        tiles = {"-".join(map(str, place)): half for place, half in journal.waiting.items()}
+        blocks = {"-".join(map(str, index)): half for index, half in journal.waiting.items()}
         with files.replacing(self._journal) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, header=header, **tiles)  # type: ignore[arg-type]
+            np.savez(stream, header=header, **blocks)  # type: ignore[arg-type]
 
     def remove(self) -> None:
-        """Takes the folder away once the picture has left it."""
+        """Removes the folder once the picture has been moved out of it."""
         files.remove_temporaries(self.path)
         self._journal.unlink(missing_ok=True)
         self._removed = True
@@ -95,17 +106,14 @@ class Partial:
             (self.path / "lock").unlink()
             self.path.rmdir()
 
-    @property
-    def _remedy(self) -> str:
-        return "delete that folder or choose another --out"
-
     @contextlib.contextmanager
     def _reading(self) -> Iterator[np.lib.npyio.NpzFile]:
         try:
             with np.load(self._journal, allow_pickle=False) as archive:
                 yield archive
         except (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{self._journal}: cannot be used ({error}); {self._remedy}.") from None
+            problem = f"cannot be used ({error})"
+            raise PictureError(str(self._journal), problem, REMEDY, settings=("out",)) from None
 
 
 def _header(archive: np.lib.npyio.NpzFile) -> tuple[dict[str, str], int]:
@@ -113,6 +121,6 @@ def _header(archive: np.lib.npyio.NpzFile) -> tuple[dict[str, str], int]:
     return dict(header["job"]), int(header["done"])
 
 
-def _place(name: str) -> Place:
+def _index(name: str) -> Index:
     level, row, col = map(int, name.split("-"))
     return level, row, col

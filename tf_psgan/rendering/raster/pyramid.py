@@ -1,20 +1,20 @@
-"""A picture as a pyramid of square tiles: its levels, the order of the tiles, how a level becomes the next.
+"""An image pyramid of square blocks: its levels, the order of the blocks, and the reduction from level to level.
 
-Level 0 is the picture; every further level shows it at half the extent. Tiles are taken depth-first:
-four neighbours, then the tile above them, so that whatever is made of them is made while they are at
-hand. What has to be kept meanwhile grows with the number of levels, not with the picture.
+Level 0 is the picture; every further level has half the extent. Blocks are visited depth-first: four neighbours, then
+the block above them, so that each block of an upper level is computed while those below it are in memory. The memory
+grows with the number of levels, not with the picture.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
-Place = tuple[int, int, int]
-"""Level, row and column of a tile."""
+Index = tuple[int, int, int]
+"""Level, row and column of a block."""
 
 
 def extents(height: int, width: int, smallest: int) -> list[tuple[int, int]]:
-    """Height and width of each level in pixels, down to the first that is nowhere longer than `smallest`."""
+    """Height and width of each level in pixels, down to the first whose sides are at most `smallest`."""
     found = [(height, width)]
     while max(found[-1]) > smallest:
         found.append((-(-found[-1][0] // 2), -(-found[-1][1] // 2)))
@@ -22,12 +22,12 @@ def extents(height: int, width: int, smallest: int) -> list[tuple[int, int]]:
 
 
 def grid(extent: tuple[int, int], side: int) -> tuple[int, int]:
-    """Rows and columns of tiles of an extent in pixels; the last ones may be cut by its edge."""
+    """Rows and columns of blocks that cover an extent in pixels; the last ones may be cut by its edge."""
     return -(-extent[0] // side), -(-extent[1] // side)
 
 
 def order(rows: int, cols: int) -> Iterator[tuple[int, int]]:
-    """Row and column of each tile of level 0, depth-first."""
+    """Row and column of each block of level 0, depth-first."""
 
     def below(level: int, row: int, col: int) -> Iterator[tuple[int, int]]:
         if row << level >= rows or col << level >= cols:
@@ -42,7 +42,7 @@ def order(rows: int, cols: int) -> Iterator[tuple[int, int]]:
 
 
 def halved(pixels: np.ndarray) -> np.ndarray:
-    """The mean of each 2 x 2 pixels, or of those that there are at an odd edge, a half rounded up.
+    """The mean of each 2 x 2 pixels, at an odd edge of the one or two that exist; a half is rounded up.
 
     Args:
       pixels: uint8 [height, width, channels].
@@ -59,20 +59,20 @@ def halved(pixels: np.ndarray) -> np.ndarray:
 
 
 class Overviews:
-    """Makes the tiles of all levels above 0 as soon as the tiles below them are there.
+    """Computes the blocks of all levels above 0 as soon as the blocks below them are complete.
 
     Args:
-      levels: as `extents` gives them.
-      side: of a tile, in pixels; even.
-      waiting: `waiting` of an earlier one, to go on from there.
+      levels: from `extents`.
+      side: of a block, in pixels; even.
+      waiting: `waiting` of an earlier object, to continue from there.
     """
 
-    def __init__(self, levels: list[tuple[int, int]], side: int, waiting: dict[Place, np.ndarray]) -> None:
+    def __init__(self, levels: list[tuple[int, int]], side: int, waiting: dict[Index, np.ndarray]) -> None:
         self._grids = [grid(extent, side) for extent in levels]
-        self.waiting = waiting  # tiles at half size whose neighbours are yet to come; never changed in place
+        self.waiting = waiting  # reduced blocks whose neighbours are missing; the arrays are never changed in place
 
-    def add(self, row: int, col: int, half: np.ndarray) -> Iterator[tuple[Place, np.ndarray]]:
-        """Takes the next tile of level 0 in `order`, halved; the tiles above that it completes, lowest first."""
+    def add(self, row: int, col: int, half: np.ndarray) -> Iterator[tuple[Index, np.ndarray]]:
+        """Takes the next block of level 0 in `order`, halved; yields the blocks that it completes, lowest first."""
         for level in range(1, len(self._grids)):
             self.waiting[level - 1, row, col] = half
             rows, cols = self._grids[level - 1]

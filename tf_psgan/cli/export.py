@@ -1,0 +1,46 @@
+"""`psgan export`: writes a trained run's generator as a SavedModel."""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from tf_psgan.cli import program
+from tf_psgan.cli.flags import define_run, path
+from tf_psgan.runtime.stderr import filtered_stderr
+
+USAGE = """Writes the next version of a model for TensorFlow Serving and other programs.
+
+  psgan export --run=runs/NAME --out=models/NAME --source_licence='CC0, by ...'"""
+_NUMBERS = {
+    "version": (0, "The version to write; 0 for the one after the newest."),
+    "most_side": (8192, "Largest height and largest width of a picture in one request, in pixels."),
+    "most_pixels": (4096**2, "Most pixels of a picture in one request; memory grows with it."),
+}
+
+
+def define(values: flags.FlagValues) -> None:
+    """The run, the model's folder, and what accompanies the model."""
+    define_run(values)
+    flags.DEFINE_string("out", None, "The model's folder; versions are its folders 1, 2, ...", flag_values=values)
+    for name, (default, text) in _NUMBERS.items():
+        flags.DEFINE_integer(name, default, text, lower_bound=0, flag_values=values)
+    flags.DEFINE_string(
+        "source_licence", "", "Licence of the learned pictures, for the model card.", flag_values=values
+    )
+    flags.DEFINE_bool("onnx", False, "Also writes the bare network as ONNX.", flag_values=values)
+
+
+def run(values: flags.FlagValues) -> str:
+    """Exports; the version's folder."""
+    folder, out, given = path(values, "run"), path(values, "out"), values.flag_values_dict()
+    with filtered_stderr():
+        from tf_psgan.exporting import export as exporter
+
+    limits = exporter.Limits(given["most_side"], given["most_pixels"])
+    names = ("dtype", "version", "source_licence", "onnx")
+    return str(exporter.export(folder, out, limits=limits, **{name: given[name] for name in names}))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command line, the program's name first; the exit code."""
+    return program.run(argv, USAGE, define, run)

@@ -1,0 +1,93 @@
+"""A program's frame: parse the flags, do the work, print the result as the last line, word errors, exit codes.
+
+A user's mistake prints one line that names the thing, its value and the remedy, and exits with 2; `--help` prints all
+flags and exits with 0. With TF_PSGAN_DEBUG=1 in the environment an error shows its traceback instead.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from absl import flags
+
+from tf_psgan.cli.flags import describe, parse
+from tf_psgan.errors import InputError
+from tf_psgan.runtime import threads
+from tf_psgan.runtime.stderr import logged_to_stderr
+
+LONGEST_MESSAGE = 600
+"""Characters of an error line at most."""
+
+_FLAGS = {"run_folder": "run", "path": "run", "out_folder": "out"}
+"""The flags of arguments of the library that have another name."""
+
+
+def run(argv: Sequence[str], usage: str, define: Callable[[flags.FlagValues], None], main: Callable[[Any], str]) -> int:
+    """Parses a command line, calls `main` with the flags and prints its result.
+
+    Args:
+      argv: the program's name and its arguments.
+      usage: the first lines of `--help`.
+      define: adds the program's flags.
+      main: does the work and returns what to print.
+
+    Returns:
+      The exit code: 0; 2 for a user's mistake; 1 for a failure of the machine or of the training; 130 for Ctrl-C.
+    """
+    values = flags.FlagValues()
+    define(values)
+    threads.set_defaults()
+    flags.DEFINE_bool("help", False, "Shows this text.", short_name="h", flag_values=values)
+    try:
+        rest = parse(values, argv)
+        if values.help:
+            print(describe(usage, values))
+            return 0
+        if rest:
+            raise ValueError(f"{rest[0]!r}: not a flag; write --name=value (in a flag file too).")
+        with logged_to_stderr():
+            result = main(values)
+        print(result, flush=True)
+        return 0
+    except KeyboardInterrupt as error:
+        return _fail(str(error) or "stopped by the keyboard.", 130)
+    except Exception as error:
+        if os.environ.get("TF_PSGAN_DEBUG"):
+            raise
+        return _fail(*_worded(error, values))
+
+
+def with_remedy(error: InputError, names: Sequence[str]) -> str:
+    """The error's message with the flags to change, among those of these names, unless it names them itself."""
+    changeable = [_FLAGS.get(name, name) for name in error.settings]
+    remedies = [f"--{name}" for name in dict.fromkeys(changeable) if name in names and name != error.subject]
+    message = str(error)
+    if not remedies or all(remedy in message for remedy in remedies):
+        return message
+    change = f"change {' or '.join(remedies)}"
+    return f"{message.removesuffix('.')} ({change})." if error.allowed else f"{message.removesuffix('.')}; {change}."
+
+
+def _worded(error: Exception, values: flags.FlagValues) -> tuple[str, int]:
+    """The line and the exit code of an error."""
+    if isinstance(error, InputError):
+        return with_remedy(error, list(values)), 2
+    if isinstance(error, flags.Error | ValueError):
+        return str(error), 2
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}.", 1
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
+        reason = str(error).partition("\n")[0][:200]
+        return f"not enough memory ({reason}); make less at a time.", 1
+    if isinstance(error, OSError | ArithmeticError):
+        return str(error), 1
+    return f"{type(error).__name__}: {error} (TF_PSGAN_DEBUG=1 shows where)", 1
+
+
+def _fail(message: str, code: int) -> int:
+    line = " ".join(message.removeprefix("ERROR::").split())
+    if len(line) > LONGEST_MESSAGE:
+        line = line[:LONGEST_MESSAGE] + " ..."
+    print(f"error: {line}", file=sys.stderr, flush=True)
+    return code
