@@ -162,7 +162,7 @@ def test_a_wrong_argument_is_found_before_anything_is_read(tmp_path, arguments, 
 def test_a_folder_without_a_run_and_a_sheet_of_another_kind_are_errors(tmp_path):
     with pytest.raises(ValueError, match=r"no run here \(no config.json\)"):
         evaluate(tmp_path)
-    with pytest.raises(ValueError, match="cannot write the suffix '.gif'"):
+    with pytest.raises(ValueError, match=r"cannot write the suffix '\.gif'"):
         evaluate(tmp_path, sheet_file="a.gif")
 
 
