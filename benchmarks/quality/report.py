@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.methods import quilting
 from benchmarks.quality import artefacts, neighbours
+from benchmarks.quality.methods import quilting
 from benchmarks.quality.vgg_features import VggFeatures
 from tf_psgan.data import images
 from tf_psgan.evaluation import autocorrelation
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality.report", description=__doc__.partition("\n")[0])
     parser.add_argument("pictures", nargs="*", type=Path, help="generated pictures")
     parser.add_argument("--source", type=Path, required=True, help="the photograph")
-    parser.add_argument("--vgg", type=Path, help="VGG-19 weights, see benchmarks/methods/vgg.py")
+    parser.add_argument("--vgg", type=Path, help="VGG-19 weights, see benchmarks/quality/methods/vgg.py")
     parser.add_argument(
         "--cell", type=int, default=0, help="pixels per cell of the generator; 0 leaves its pattern out"
     )

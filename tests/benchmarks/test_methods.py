@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.methods import quilting
-from benchmarks.methods.period_score import multiples, period_score
+from benchmarks.quality.methods import quilting
+from benchmarks.quality.methods.period_score import multiples, period_score
 
 ROOT = Path(__file__).resolve().parents[2]
 PERIODS = np.array([[12.0, 6.0], [0.0, 16.0]])
@@ -126,7 +126,7 @@ def in_torch(script, *arguments):
 def test_the_gram_matrix_and_its_gradient_are_the_formula_s():
     in_torch("""
 import torch
-from benchmarks.methods.vgg import Gram
+from benchmarks.quality.methods.vgg import Gram
 x = torch.randn(1, 3, 4, 5, dtype=torch.float64, requires_grad=True)
 weights = torch.randn(3, 3)
 flat = x.flatten(2)
@@ -158,7 +158,7 @@ def test_keras_weights_are_read_and_anything_else_is_refused(tmp_path):
 import sys
 from pathlib import Path
 import torch
-from benchmarks.methods.vgg import Vgg
+from benchmarks.quality.methods.vgg import Vgg
 folder = Path(sys.argv[1])
 found = Vgg(folder / "vgg.h5").features(torch.zeros(1, 3, 32, 32))
 print({name: tuple(x.shape[1:]) for name, x in found.items()})

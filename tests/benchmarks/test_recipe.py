@@ -1,4 +1,4 @@
-"""`benchmarks/recipe.py`: every arm can be trained by what it names, and the table says what it should."""
+"""`benchmarks/quality/recipe.py`: every arm can be trained by what it names, and the table says what it should."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from absl import flags
 
-from benchmarks import recipe, variants
+from benchmarks.quality import recipe, variants
 from tf_psgan.cli import flags as edge
 from tf_psgan.cli import program
 from tf_psgan.procedural import catalogue
@@ -33,11 +33,11 @@ def result(folder, arm, texture, seed, **figures):
     blank = {"step": 300, "periodic": 1, "peak_offset_pixels": 0.5, "peak_height": 1.0}
     folder.mkdir(exist_ok=True)
     (folder / f"{arm}-{texture}-{seed}.json").write_text(
-        json.dumps(blank | dict.fromkeys(recipe.FIGURES, 0.1) | figures), encoding="utf-8"
+        json.dumps(blank | dict.fromkeys(recipe.METRICS, 0.1) | figures), encoding="utf-8"
     )
 
 
-def ask(capsys, *arguments, code=0):
+def run(capsys, *arguments, code=0):
     assert program.run(["recipe.py", *arguments], recipe.USAGE, recipe.define, recipe.main) == code
     said = capsys.readouterr()
     return (said.err if code else said.out).splitlines()
@@ -47,21 +47,21 @@ def test_the_table_compares_with_the_defaults_of_the_same_texture_and_seed(tmp_p
     for seed, colour in (("1", 0.05), ("2", 0.1), ("3", 0.4)):
         result(tmp_path, "defaults", "brick", seed, colour=2 * colour)
         result(tmp_path, "hinge", "brick", seed, colour=colour, peak_height=0.5)
-    lines = ask(capsys, f"--out={tmp_path}", "--arms=hinge", "--textures=brick")
+    lines = run(capsys, f"--out={tmp_path}", "--arms=hinge", "--textures=brick")
     assert lines[2].endswith("| 1.00 (1.00 to 1.00) | 3 of 3 |")
     same = "1.00 (1.00 to 1.00)"
     assert lines[3] == f"| hinge | 300 | {same} | {same} | {same} | 0.50 (0.50 to 0.50) | {same} | 0 of 3 |"
 
 
 def test_an_unknown_arm_is_one_line(tmp_path, capsys):
-    lines = ask(capsys, f"--out={tmp_path}", "--arms=magic", code=2)
+    lines = run(capsys, f"--out={tmp_path}", "--arms=magic", code=2)
     assert len(lines) == 1 and "'magic'" in lines[0] and "hinge" in lines[0]
 
 
 def test_pictures_of_the_users_own_are_named_by_their_file(tmp_path, capsys):
     for seed in "123":
         result(tmp_path, "defaults", "wall", seed)
-    assert len(ask(capsys, f"--out={tmp_path}", "--arms=defaults", "--textures=my/photos/wall.jpg")) == 3
+    assert len(run(capsys, f"--out={tmp_path}", "--arms=defaults", "--textures=my/photos/wall.jpg")) == 3
 
 
 def test_even_grain_is_told_from_the_same_grain_in_few_places():
@@ -75,5 +75,5 @@ def test_even_grain_is_told_from_the_same_grain_in_few_places():
 
 @pytest.mark.parametrize(("textures", "told"), [("nowhere.jpg", "nowhere.jpg"), ("brick,my/brick.png", "named twice")])
 def test_a_picture_that_cannot_be_taken_is_one_line(tmp_path, capsys, textures, told):
-    lines = ask(capsys, f"--out={tmp_path}", "--arms=defaults", f"--textures={textures}", code=2)
+    lines = run(capsys, f"--out={tmp_path}", "--arms=defaults", f"--textures={textures}", code=2)
     assert len(lines) == 1 and told in lines[0]

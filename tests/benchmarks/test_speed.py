@@ -1,4 +1,4 @@
-"""`benchmarks/speed.py` and `training_speed.py`: what they count, that engines are given one network, and mistakes."""
+"""The speed benchmarks `pictures.py` and `training_step.py`: counts, equal networks, mistakes."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import speed
+from benchmarks.speed import pictures
 from tf_psgan.cli import program
 from tf_psgan.config import Config, DataConfig, ModelConfig
 
@@ -21,11 +21,11 @@ SMALL = ModelConfig(filters=(16, 8), discriminator_filters=(8, 16))
 @pytest.fixture(autouse=True)
 def beside(monkeypatch):
     """The scripts are run from their own folder."""
-    monkeypatch.syspath_prepend(str(Path(speed.__file__).parent))
+    monkeypatch.syspath_prepend(str(Path(pictures.__file__).parent))
 
 
-def ask(capsys, *arguments, code=0):
-    assert program.run(["speed.py", *arguments], speed.USAGE, speed.define, speed.main) == code
+def run(capsys, *arguments, code=0):
+    assert program.run(["pictures.py", *arguments], pictures.USAGE, pictures.define, pictures.main) == code
     said = capsys.readouterr()
     return (said.err if code else said.out).splitlines()
 
@@ -35,7 +35,7 @@ def test_a_picture_costs_two_operations_for_each_weight_that_reaches_an_output()
 
     by_hand = 2 * 9 * (34 * 128 * 4 * 32**2 + 128 * 64 * 4 * 64**2 + 64 * 32 * 4 * 128**2 + 32 * 3 * 4 * 256**2)
     assert work.draw(ModelConfig()).operations(512) == pytest.approx(by_hand)
-    fewer = work.draw(dataclasses.replace(ModelConfig(), kernel=5)).operations(512)
+    fewer = work.draw(dataclasses.replace(ModelConfig(), kernel_size=5)).operations(512)
     assert fewer == pytest.approx(by_hand * 25 / 36)
 
 
@@ -62,8 +62,8 @@ def test_weights_drawn_are_those_that_the_project_paints_with():
 
 
 def test_all_that_is_timed_is_written(tmp_path):
-    settings = ("--filters=16,8", "--sizes=64", "--rounds=3", "--threads=1", "--frozen_up_to=0")
-    command = [sys.executable, speed.__file__, *settings, f"--json={tmp_path / 'a.json'}"]  # threads: a new process
+    settings = ("--filters=16,8", "--sizes=64", "--rounds=3", "--threads=1", "--compiled_up_to=0")
+    command = [sys.executable, pictures.__file__, *settings, f"--json={tmp_path / 'a.json'}"]  # threads: a new process
     here = os.environ | {"PYTHONPATH": str(ROOT)}
     lines = subprocess.run(command, env=here, capture_output=True, text=True, check=True).stdout.splitlines()
     found = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
@@ -76,19 +76,19 @@ def test_all_that_is_timed_is_written(tmp_path):
 
 @pytest.mark.parametrize("sizes, says", [("100", "multiple of the cell"), ("big", "whole numbers"), ("-16", "whole")])
 def test_a_wrong_size_is_one_line(capsys, sizes, says):
-    lines = ask(capsys, f"--sizes={sizes}", code=2)
+    lines = run(capsys, f"--sizes={sizes}", code=2)
     assert len(lines) == 1 and says in lines[0]
 
 
 @pytest.mark.parametrize("setting", ["--parts=pictures", "--types=float16", "--types="])
 def test_an_unknown_part_or_type_is_one_line(capsys, setting):
-    (line,) = ask(capsys, setting, "--sizes=64", code=2)
+    (line,) = run(capsys, setting, "--sizes=64", code=2)
     assert setting[2:].split("=")[0] in line and "choose from" in line
 
 
 def test_parts_and_types_leave_the_rest_out(tmp_path):
     settings = ("--filters=16,8", "--sizes=64", "--rounds=3", "--threads=1", "--parts=picture", "--types=float32")
-    command = [sys.executable, speed.__file__, *settings, "--frozen_up_to=0", f"--json={tmp_path / 'a.json'}"]
+    command = [sys.executable, pictures.__file__, *settings, "--compiled_up_to=0", f"--json={tmp_path / 'a.json'}"]
     subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, check=True)
     rows = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["rows"]
     assert rows and {(row["part"], row["dtype"]) for row in rows} == {("picture", "float32")}

@@ -2,7 +2,7 @@
 
 All ways make the same 2048 x 2048 pixels (4096 x 4096 with --side) of the same network, interleaved in one run.
 
-  python benchmarks/tiles.py [--flagfile=flags/honeycomb.cfg] [--rounds=7] [--side=2048]
+  python benchmarks/speed/convolution_forms.py [--flagfile=flags/honeycomb.cfg] [--rounds=7] [--side=2048]
 """
 
 import concurrent.futures

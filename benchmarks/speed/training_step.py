@@ -1,8 +1,8 @@
 """One training step of both networks: here, in PyTorch and in plain Keras, interleaved in one run.
 
-  python benchmarks/training_speed.py [--flagfile=flags/honeycomb.cfg] [--rounds=15] [--json=training_speed.json]
-  python benchmarks/training_speed.py --filters=256,128,64 --discriminator_filters=64,128,256,512
-  python benchmarks/training_speed.py --profile
+  python benchmarks/speed/training_step.py [--flagfile=flags/honeycomb.cfg] [--rounds=15] [--json=training_speed.json]
+  python benchmarks/speed/training_step.py --filters=256,128,64 --discriminator_filters=64,128,256,512
+  python benchmarks/speed/training_step.py --profile
 
 A step is the same numeric work in `GanStep` and in every form of PyTorch: crops cut from a picture in memory, noise and
 phases drawn, plane waves, one forward pass of the generator, the discriminator on real and fake, cross-entropy from

@@ -1,6 +1,6 @@
 """Measures all pictures of one texture: a process of its own, after they are made.
 
-  python -m benchmarks.methods.measure FOLDER [VGG]
+  python -m benchmarks.quality.methods.measure FOLDER [VGG]
 
 Writes figures.json: per picture the metrics of `tf_psgan.metrics.compare` against the source, the period score, and,
 where VGG-19 weights are given, the distance of its Gram matrices. A picture that was measured before, with or without
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.methods import period_score, results, sources
+from benchmarks.quality.methods import period_score, results, sources
 from tf_psgan.evaluation import texture_metrics
 
 Figures = dict[str, float | None]
@@ -71,7 +71,7 @@ def diversity(folder: Path, source: sources.Source, method: str, seeds: Sequence
 
 
 def _gram(source: sources.Source, weights: Path) -> Callable[[np.ndarray], float]:
-    from benchmarks.methods import vgg
+    from benchmarks.quality.methods import vgg
 
     network = vgg.Vgg(weights)
     return lambda picture: vgg.gram_distance(network, picture, source.picture)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.methods.period_score import period_score
-from benchmarks.methods.sources import Source
+from benchmarks.quality.methods.period_score import period_score
+from benchmarks.quality.methods.sources import Source
 from tf_psgan.data import images
 from tf_psgan.evaluation import evaluator
 from tf_psgan.evaluation.autocorrelation import lattice

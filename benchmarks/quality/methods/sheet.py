@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.methods import results, sources, table
+from benchmarks.quality.methods import results, sources, table
 
 GAP, TITLE, COLUMNS = 8, 26, 4
 

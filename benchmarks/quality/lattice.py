@@ -1,6 +1,6 @@
 """How soon the honeycomb's lattice stands: honeycomb.cfg over several seeds, and sgan.cfg beside it.
 
-  python benchmarks/lattice.py --out=runs/lattice [--seeds=1,2,3,4,5] [--minutes=4] [--threads=0]
+  python benchmarks/quality/lattice.py --out=runs/lattice [--seeds=1,2,3,4,5] [--minutes=4] [--threads=0]
 
 A run that is already there is only read. The lattice stands when the mean of the samples has its autocorrelation
 peaks within 1.5 pixels of the source's and at 0.9 of their height or more, and an autocorrelation distance of 0.10
@@ -19,7 +19,7 @@ from tf_psgan.cli import program
 from tf_psgan.runs.run_folder import RunFolder
 
 USAGE = "Trains the honeycomb with several seeds and tabulates when its lattice stood."
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def define(values: flags.FlagValues) -> None:

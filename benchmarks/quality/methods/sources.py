@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.methods import results
+from benchmarks.quality.methods import results
 from tf_psgan.procedural import catalogue
 
 FLOOR_SEED = 1000

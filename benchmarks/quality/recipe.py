@@ -1,6 +1,6 @@
 """What makes it learn faster and look better: one thing changed at a time, on several textures and seeds.
 
-  python benchmarks/recipe.py --out=runs/recipe [--arms=defaults,no_power] [--seconds=60] [--workers=2]
+  python benchmarks/quality/recipe.py --out=runs/recipe [--arms=defaults,no_spectral_loss] [--seconds=60] [--workers=2]
                               [--textures=honeycomb,brick,my/photo.jpg]
 
 Every run has one thread and the same budget of processor seconds for its training steps, so that a dearer step has
@@ -27,17 +27,17 @@ from tf_psgan.cli import program
 from tf_psgan.signal_processing import luminance
 
 USAGE = "Trains with one setting changed at a time and tabulates what it does."
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BASE = "defaults"
 # What is changed: settings, and the name of a context in variants.py.
 ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     BASE: ((), "plain"),
-    "no_power": (("--spectral_loss_weight=0",), "plain"),
+    "no_spectral_loss": (("--spectral_loss_weight=0",), "plain"),
     "spectra_only": ((), "spectra_only"),
     "one_block": ((), "one_block"),
-    "power_half": (("--spectral_loss_weight=0.5",), "plain"),
-    "power_2": (("--spectral_loss_weight=2",), "plain"),
-    "power_8": (("--spectral_loss_weight=8",), "plain"),
+    "spectral_half": (("--spectral_loss_weight=0.5",), "plain"),
+    "spectral_2": (("--spectral_loss_weight=2",), "plain"),
+    "spectral_8": (("--spectral_loss_weight=8",), "plain"),
     "hinge": ((), "hinge"),
     "no_r1": (("--r1=0",), "plain"),
     "r1_10": (("--r1=10",), "plain"),
@@ -45,8 +45,8 @@ ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     "two_rates": ((), "two_rates"),
     "rate_doubled": (("--learning_rate=4e-4",), "plain"),
     "alternating": (("--updates=alternating",), "plain"),
-    "no_average": (("--ema_decay=0",), "plain"),
-    "average_97": (("--ema_decay=0.97",), "plain"),
+    "no_ema": (("--ema_decay=0",), "plain"),
+    "ema_97": (("--ema_decay=0.97",), "plain"),
     "ladder_waves": (("--wave_init=paper", "--wave_lr_multiplier=1"), "plain"),
     "no_waves": (("--waves=0",), "plain"),
     "padded": ((), "padded"),
@@ -58,8 +58,8 @@ ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     "batch_8": (("--batch_size=8",), "plain"),
     "batch_16": (("--batch_size=16",), "plain"),
     "cells_32": (("--filters=256,128,64,32", "--crop_cells=5"), "plain"),
-    "critic_wider": (("--discriminator_filters=32,64,128,256",), "plain"),
-    "critic_narrower": (("--discriminator_filters=8,16,32,64",), "plain"),
+    "discriminator_wider": (("--discriminator_filters=32,64,128,256",), "plain"),
+    "discriminator_narrower": (("--discriminator_filters=8,16,32,64",), "plain"),
     "wider": (("--filters=256,128,64", "--discriminator_filters=32,64,128,256"), "plain"),
     "narrower": (("--filters=64,32,16",), "plain"),
     "local_40": (("--local_channels=40",), "plain"),
@@ -67,7 +67,7 @@ ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     "field_253": (("--discriminator_filters=16,32,64,128,128", "--crop_cells=12"), "plain"),
 }
 TEXTURES = ("honeycomb", "brick", "knit", "scales", "pebbles", "water")
-FIGURES = ("autocorrelation_distance", "log_spectrum", "sliced_wasserstein", "colour", "grain")
+METRICS = ("autocorrelation_distance", "log_spectrum", "sliced_wasserstein", "colour", "grain")
 PICTURES, PIXELS = 6, 256
 
 
@@ -122,12 +122,12 @@ def _child(out: Path, arm: str, texture: str, seed: str, seconds: float) -> None
 
 
 def _table(found: dict[tuple[str, str, str], dict[str, Any]], arms: list[str]) -> str:
-    lines = ["| arm | steps | " + " | ".join(name.replace("_", " ") for name in FIGURES) + " | lattices |"]
-    lines.append("|---|---|" + "---|" * (len(FIGURES) + 1))
+    lines = ["| arm | steps | " + " | ".join(name.replace("_", " ") for name in METRICS) + " | lattices |"]
+    lines.append("|---|---|" + "---|" * (len(METRICS) + 1))
     for arm in arms:
         own = {run[1:]: figures for run, figures in found.items() if run[0] == arm}
         cells = []
-        for name in FIGURES:
+        for name in METRICS:
             ratios = [figures[name] / found[(BASE, *run)][name] for run, figures in own.items()]
             low, middle, high = np.percentile(ratios, (25, 50, 75))
             cells.append(f"{middle:.2f} ({low:.2f} to {high:.2f})")
@@ -160,7 +160,7 @@ def _train(path: Path, arm: str, picture: str, seed: str, seconds: float) -> Non
     import tensorflow as tf
 
     sys.path.insert(0, str(ROOT))  # benchmarks/ is not installed
-    from benchmarks import variants
+    from benchmarks.quality import variants
     from tf_psgan import geometry
     from tf_psgan.data import crops, images
     from tf_psgan.evaluation import texture_metrics

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.methods import presets
+from benchmarks.quality.methods import presets
 
 METHODS = {
     "psgan": "PSGAN (this project)",
@@ -66,7 +66,7 @@ class Job:
 
     def command(self) -> list[str]:
         """The child process that does it."""
-        return [sys.executable, "-m", "benchmarks.methods.one", json.dumps(dataclasses.asdict(self))]
+        return [sys.executable, "-m", "benchmarks.quality.methods.one", json.dumps(dataclasses.asdict(self))]
 
 
 def settings_of(method: str, flags: dict[str, Any]) -> dict[str, Any]:

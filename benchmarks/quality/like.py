@@ -1,6 +1,6 @@
 """Whether the search finds the texture of pictures that were made from known vectors.
 
-  python benchmarks/like.py --run=runs/manifold [--pictures=16] [--first=1001] [--pixels=256] [--sheet=sheet.png]
+  python benchmarks/quality/like.py --run=runs/manifold [--pictures=16] [--first=1001] [--sheet=sheet.png]
 
 Each picture is a window of another texture (numbers from --first on; from 0 where the model is told its pictures
 apart). The search is given the picture alone, and what the run has stored; a window of what it found is then held, by

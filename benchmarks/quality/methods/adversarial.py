@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.methods import presets, sources
+from benchmarks.quality.methods import presets, sources
 from tf_psgan.runs.run_folder import RunFolder, load_plane
 from tf_psgan.training import training_loop
 

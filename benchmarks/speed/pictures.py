@@ -1,8 +1,8 @@
 """Pictures a second, beside the same network in other engines, interleaved in one run.
 
-  python benchmarks/speed.py [--flagfile=flags/paper.cfg] [--sizes=512] [--rounds=15] [--json=speed.json]
-  python benchmarks/speed.py --sizes=4096 --parts=picture --types=bfloat16     # all at once fill 23 GB
-  python benchmarks/speed.py --backend=jax [--sizes=512,1024,2048,4096] [--batches=1,4,16,64]
+  python benchmarks/speed/pictures.py [--flagfile=flags/paper.cfg] [--sizes=512] [--rounds=15] [--json=speed.json]
+  python benchmarks/speed/pictures.py --sizes=4096 --parts=picture --types=bfloat16     # all at once fill 23 GB
+  python benchmarks/speed/pictures.py --backend=jax [--sizes=512,1024,2048,4096] [--batches=1,4,16,64]
 
 All engines have the same weights, drawn at random, and as many threads as there are cores. "network": latents in
 memory to a float picture, with the plane's halo; "zero-padded" ways have no halo and so a little less work. "picture":
@@ -44,7 +44,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("rounds", 15, "Timings of each way; fewer above 512 pixels, 3 at least.", 3, **where)
     flags.DEFINE_integer("within", 0, "Threads of one operation; 0 for half of the cores, as everywhere.", 0, **where)
     flags.DEFINE_enum("backend", "tensorflow", ["tensorflow", "jax"], "What runs the Keras model.", **where)
-    flags.DEFINE_integer("frozen_up_to", 1024, "Largest side at which PyTorch is folded and compiled.", 0, **where)
+    flags.DEFINE_integer("compiled_up_to", 1024, "Largest side at which PyTorch is folded and compiled.", 0, **where)
     flags.DEFINE_float("gigabytes", 64.0, "Memory of the device, with --backend=jax.", 0.1, **where)
     flags.DEFINE_string("json", None, "Where to write all figures.", **where)
     flags.DEFINE_string("run", None, "Not used; here so that presets can be read.", **where)
@@ -103,7 +103,7 @@ def _compare(work: Any, sizes: list[int], _: list[int], values: flags.FlagValues
     exports, rows, best = with_tensorflow.Exports(work), [], {"float32": 0.0, "bfloat16": 0.0}
     (pixels,) = sizes
     ways = with_tensorflow.ways(work, exports, pixels) + list(
-        _others(work, pixels, list(packages), threads, pixels <= values["frozen_up_to"].value)
+        _others(work, pixels, list(packages), threads, pixels <= values["compiled_up_to"].value)
     )
     reference = next(way for way in ways if way.name == "here, network" and way.dtype == "float32")
     ways = [way for way in ways if way.part in values["parts"].value and way.dtype in values["types"].value]

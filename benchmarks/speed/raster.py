@@ -1,7 +1,7 @@
 """Speed and memory of very large pictures by their side; or a picture killed on its way, beside an unbroken one.
 
-  python benchmarks/raster.py --run=runs/NAME [--sides=1024,4096,16384,32768] [--suffix=.tif] [--out_folder=FOLDER]
-  python benchmarks/raster.py --run=runs/NAME --kills=10 [--side=8192] [--suffix=.tif] [--out_folder=FOLDER]
+  python benchmarks/speed/raster.py --run=runs/NAME [--sides=1024,4096,16384,32768] [--suffix=.tif]
+  python benchmarks/speed/raster.py --run=runs/NAME --kills=10 [--side=8192] [--suffix=.tif] [--out_folder=FOLDER]
 
 Each picture is made in a process of its own, deleted afterwards, and timed without the loading of the model. Peak
 memory is the most that the whole process had resident.

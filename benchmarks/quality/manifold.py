@@ -1,6 +1,6 @@
 """What a model of many textures has learned: every source, random textures, and the ways between two textures.
 
-  python benchmarks/manifold.py --run=runs/many [--textures=64] [--pixels=256] [--pairs=8] [--steps=8]
+  python benchmarks/quality/manifold.py --run=runs/many [--textures=64] [--pixels=256] [--pairs=8] [--steps=8]
                                 [--sheet=samples.png] [--morphs=morphs.png] [--json=figures.json]
 
 Sources: a window of each one's own texture is held against it. Distance is the mean of the distances of `metrics.py`,

@@ -1,6 +1,6 @@
 """The embedded server under load: latency, throughput, large pictures, memory, overload.
 
-  python benchmarks/server_load.py --run=runs/honeycomb [--parts=latency,large,memory,overload] [--seconds=10]
+  python benchmarks/speed/server_load.py --run=runs/honeycomb [--parts=latency,large,memory,overload] [--seconds=10]
 
 Exports the run, starts `psgan-server` on this machine, and requests pictures with `tf_psgan_serving.client`.
 "latency" also times the exported model in a session of a process without a server.
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "serving")]  # also without an installation
 
 from tf_psgan.cli import flags as edge  # noqa: E402
