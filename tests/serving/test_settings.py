@@ -1,4 +1,4 @@
-"""The settings for TensorFlow Serving: each valid by its own format's schema, and all of one mind."""
+"""The settings for TensorFlow Serving are valid by the schemas of their formats, and agree with each other."""
 
 import copy
 import http.server
@@ -29,17 +29,17 @@ from tests.support.serving_settings import (
 )
 
 OLDEST = "1.30"
-"""The first Kubernetes that knows preStop's sleep without a switch."""
+"""The first Kubernetes in which preStop's sleep needs no feature gate."""
 
 
 @pytest.fixture(scope="module")
 def model():
-    """The one model of models.config."""
+    """The only model of models.config."""
     (only,) = file_of("models.config", "ModelServerConfig").model_config_list.config
     return only
 
 
-def test_the_model_lies_where_every_server_mounts_it(model):
+def test_the_model_is_where_every_server_mounts_it(model):
     assert (model.model_platform, model.model_version_policy.latest.num_versions) == ("tensorflow", 1)
     targets = {each["target"]: each for each in compose()["volumes"]}
     mounts = {each["mountPath"]: each for each in container()["volumeMounts"]}
@@ -52,7 +52,7 @@ def test_the_model_lies_where_every_server_mounts_it(model):
 
 
 @pytest.mark.parametrize("block", blocks("proto"))
-def test_the_readmes_model_configs_are_valid_and_label_what_they_serve(block, model):
+def test_the_readmes_model_configs_are_valid_and_label_loaded_versions(block, model):
     (only,) = parsed(block, "ModelServerConfig").model_config_list.config
     assert (only.name, only.base_path, only.model_platform) == (model.name, model.base_path, model.model_platform)
     assert set(only.version_labels.values()) <= set(only.model_version_policy.specific.versions)
@@ -94,7 +94,7 @@ def test_the_readmes_command_writes_tls_settings(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["ModelServerConfig", "MonitoringConfig", "SSLConfig", "BatchingParameters"])
-def test_an_unknown_setting_is_seen(kind):
+def test_an_unknown_setting_is_an_error(kind):
     with pytest.raises(text_format.ParseError, match="no_such_setting"):
         parsed("no_such_setting: 1", kind)
 
@@ -106,9 +106,9 @@ def test_the_compose_file_is_valid(tmp_path):
     assert check_compose(wrong).returncode != 0
 
 
-def test_docker_takes_the_compose_file():
+def test_docker_accepts_the_compose_file():
     if not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
-        pytest.skip("no Docker Compose here")
+        pytest.skip("Docker Compose is not installed")
     done = subprocess.run(["docker", "compose", "--file", SERVING / "compose.yaml", "config", "--quiet"])
     assert done.returncode == 0
 
@@ -119,14 +119,14 @@ def test_the_manifests_are_valid(release):
         kubernetes_validate.validate(manifest, release, strict=True)
 
 
-def test_a_wrong_manifest_is_seen():
+def test_a_wrong_manifest_is_an_error():
     wrong = copy.deepcopy(manifests()["Deployment/tf-psgan"])
     wrong["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
     with pytest.raises(kubernetes_validate.ValidationError, match="readynessProbe"):
         kubernetes_validate.validate(wrong, OLDEST, strict=True)
 
 
-def test_the_kustomization_takes_all_but_the_loader():
+def test_the_kustomization_has_all_manifests_but_the_loader():
     (kustomization,) = documents("kubernetes/kustomization.yaml")
     there = {path.name for path in (SERVING / "kubernetes").glob("*.yaml")}
     assert set(kustomization["resources"]) == there - {"kustomization.yaml", "loader.yaml"}
@@ -138,24 +138,24 @@ def test_the_kustomization_takes_all_but_the_loader():
 
 
 def test_the_inference_service_is_valid():
-    """KServe's own fields by hand; all others must be fields of a pod and a container, which the schema knows."""
+    """KServe's own fields by hand; the schema checks all others, which are fields of a pod and a container."""
     (service,) = documents("kserve/inferenceservice.yaml")
     assert (service["apiVersion"], service["kind"]) == ("serving.kserve.io/v1beta1", "InferenceService")
     assert set(service) == {"apiVersion", "kind", "metadata", "spec"} and set(service["spec"]) == {"predictor"}
     predictor = copy.deepcopy(service["spec"]["predictor"])
-    served = predictor.pop("model")
+    model = predictor.pop("model")
     assert 1 <= predictor.pop("minReplicas") <= predictor.pop("maxReplicas")
     assert (predictor.pop("scaleMetric"), predictor.pop("scaleTarget")) == ("cpu", 70)
     assert isinstance(predictor.pop("timeout"), int)
-    assert served.pop("modelFormat") == {"name": "tensorflow"}
-    assert (served.pop("protocolVersion"), served.pop("runtimeVersion")) == ("v1", image()[1])
-    assert served.pop("storageUri").startswith("pvc://")
+    assert model.pop("modelFormat") == {"name": "tensorflow"}
+    assert (model.pop("protocolVersion"), model.pop("runtimeVersion")) == ("v1", image()[1])
+    assert model.pop("storageUri").startswith("pvc://")
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": service["metadata"]}
-    pod["spec"] = {**predictor, "containers": [{"name": "kserve-container", **served}]}
+    pod["spec"] = {**predictor, "containers": [{"name": "kserve-container", **model}]}
     kubernetes_validate.validate(pod, OLDEST, strict=True)
 
 
-def test_all_start_the_server_alike():
+def test_all_start_the_server_with_the_same_flags():
     expected = flags(compose()["command"])
     assert flags(container()["args"]) == expected
     assert compose()["entrypoint"] == container()["command"] == ["/usr/bin/tensorflow_model_server"]
@@ -168,7 +168,7 @@ def test_all_start_the_server_alike():
         assert "enable_serialization_as_tensor_content" in given
 
 
-def test_all_run_the_image_of_the_apis_version():
+def test_all_use_the_image_of_the_apis_version():
     name, release = image()
     assert (name, container()["image"]) == ("tensorflow/serving", f"{name}:{release}")
     assert tensorflow_serving.apis and release.split(".")[:2] == version("tensorflow-serving-api").split(".")[:2]
@@ -188,7 +188,7 @@ def test_the_ports_agree():
     assert [(each.get("tcpSocket") or each["httpGet"])["port"] for each in probes] == ["grpc", "http", "grpc"]
 
 
-def test_prometheus_is_sent_where_the_metrics_are():
+def test_prometheus_scrapes_the_path_of_the_metrics():
     metrics = file_of("monitoring.config", "MonitoringConfig").prometheus_config
     notes = manifests()["Deployment/tf-psgan"]["spec"]["template"]["metadata"]["annotations"]
     assert metrics.enable and notes["prometheus.io/scrape"] == "true"
@@ -198,22 +198,22 @@ def test_prometheus_is_sent_where_the_metrics_are():
     assert scrape["metrics_path"] == metrics.path and scrape["static_configs"][0]["targets"] == ["localhost:8501"]
 
 
-def test_the_threads_are_those_of_the_processors():
+def test_the_threads_follow_from_the_cpu_limit():
     limits = compose()["deploy"]["resources"]["limits"], container()["resources"]["limits"]
     given = flags(compose()["command"])
     for limit in (each.get("cpu") or each["cpus"] for each in limits):
         assert given["tensorflow_inter_op_parallelism"] == limit
-        assert int(given["tensorflow_intra_op_parallelism"]) == int(limit) // 2  # a tile is two chains of operations
+        assert int(given["tensorflow_intra_op_parallelism"]) == int(limit) // 2  # the graph of a chunk has two chains
         assert int(given["grpc_max_threads"]) == int(given["rest_api_num_threads"]) == 4 * int(limit)
     assert container()["resources"]["requests"]["cpu"] == container()["resources"]["limits"]["cpu"]
 
 
-def test_the_config_map_holds_the_files():
+def test_the_config_map_contains_the_files():
     data = manifests()["ConfigMap/tf-psgan"]["data"]
     assert data == {name: (SERVING / name).read_text() for name in ("models.config", "monitoring.config")}
 
 
-def test_the_manifests_name_one_another():
+def test_the_manifests_refer_to_each_other():
     all_of = manifests()
     pods = all_of["Deployment/tf-psgan"]["spec"]["template"]
     label = pods["metadata"]["labels"]
@@ -245,12 +245,12 @@ def test_nothing_runs_as_root_or_writes_to_its_image():
 
 
 @pytest.mark.parametrize("code, healthy", [(200, True), (404, False), (503, False)])
-def test_a_container_is_healthy_while_a_version_can_answer(code, healthy, model):
-    asked = []
+def test_a_container_is_healthy_while_a_version_is_loaded(code, healthy, model):
+    paths = []
 
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            asked.append(self.path)
+            paths.append(self.path)
             self.send_response(code)
             self.end_headers()
 
@@ -264,10 +264,10 @@ def test_a_container_is_healthy_while_a_version_can_answer(code, healthy, model)
         done = subprocess.run(command, timeout=20)
         server.shutdown()
     assert kind == "CMD" and (done.returncode == 0) == healthy
-    assert asked == [container()["readinessProbe"]["httpGet"]["path"]] == [f"/v1/models/{model.name}/metadata"]
+    assert paths == [container()["readinessProbe"]["httpGet"]["path"]] == [f"/v1/models/{model.name}/metadata"]
 
 
-def test_a_leaving_pod_has_time_for_what_it_has_begun():
+def test_a_terminating_pod_has_time_to_finish_its_requests():
     pod = manifests()["Deployment/tf-psgan"]["spec"]["template"]["spec"]
     assert pod["terminationGracePeriodSeconds"] > container()["lifecycle"]["preStop"]["sleep"]["seconds"] >= 30
     assert compose()["stop_grace_period"] == f"{pod['terminationGracePeriodSeconds']}s"
@@ -279,6 +279,6 @@ def image():
 
 
 def check_compose(path):
-    """check-jsonschema with the Compose specification's schema, which it brings along."""
+    """Runs check-jsonschema with its copy of the Compose specification's schema."""
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", path]
     return subprocess.run(command, capture_output=True)

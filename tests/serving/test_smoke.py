@@ -1,4 +1,4 @@
-"""serving/smoke.sh: clean by bash and shellcheck, and a picture from a REST server that stands in for Docker's."""
+"""serving/smoke.sh: static checks, and a run with a REST server that stands in for TensorFlow Serving in Docker."""
 
 import base64
 import http.server
@@ -25,7 +25,7 @@ from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 
 SMOKE = SERVING / "smoke.sh"
-needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="no curl here")
+needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 DOCKER = """#!/bin/sh
 echo "$@" >> "$DOCKER_LOG"
 case $1 in
@@ -38,7 +38,7 @@ esac
 
 
 class Rest:
-    """REST as TensorFlow Serving's guide and json_tensor.cc have it, over a SavedModel in the session loader."""
+    """TensorFlow Serving's REST API, as in its guide and in json_tensor.cc, over a SavedModel in a session."""
 
     def __init__(self, path: Path) -> None:
         self.session = tf.compat.v1.Session(graph=tf.Graph())
@@ -57,14 +57,14 @@ class Rest:
         return 404, json.dumps({"error": f"Malformed request: GET {path}"})
 
     def post(self, path: str, body: str) -> tuple[int, str]:
-        asked = json.loads(body)
-        signature = self.meta.signature_def[asked.get("signature_name", "serving_default")]
-        if path != "/v1/models/tiny:predict" or not signature.inputs or set(asked["inputs"]) != set(signature.inputs):
+        request = json.loads(body)
+        signature = self.meta.signature_def[request.get("signature_name", "serving_default")]
+        if path != "/v1/models/tiny:predict" or not signature.inputs or set(request["inputs"]) != set(signature.inputs):
             return 400, json.dumps({"error": "Missing named input"})
         feed = {}
         for name, tensor in signature.inputs.items():
             dtype, rank = tf.dtypes.as_dtype(tensor.dtype), len(tensor.tensor_shape.dim)
-            value = np.array(asked["inputs"][name])
+            value = np.array(request["inputs"][name])
             if value.ndim != rank or value.dtype.kind != np.dtype(dtype.as_numpy_dtype).kind:
                 return 400, json.dumps({"error": f"{name}: not of expected type {dtype.name} and rank {rank}"})
             feed[tensor.name] = value.astype(dtype.as_numpy_dtype)
@@ -84,16 +84,16 @@ def network():
 
 @pytest.fixture(scope="module")
 def rest(network, tmp_path_factory):
-    """The model's folder and the port of a server that stands in for the container's."""
+    """The model's folder, and the port of the server that stands in for the container."""
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    served = Rest(saved_model.write(fold(network), folder, {}, {}))
+    api = Rest(saved_model.write(fold(network), folder, {}, {}))
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.answer(*served.get(self.path))
+            self.answer(*api.get(self.path))
 
         def do_POST(self):
-            self.answer(*served.post(self.path, self.rfile.read(int(self.headers["Content-Length"])).decode()))
+            self.answer(*api.post(self.path, self.rfile.read(int(self.headers["Content-Length"])).decode()))
 
         def answer(self, code, text):
             self.send_response(code)
@@ -110,7 +110,7 @@ def rest(network, tmp_path_factory):
 
 
 def smoke(tmp_path, *arguments, port=1, exited=""):
-    """Runs the script with a `docker` that only writes down what it was asked."""
+    """Runs the script with a `docker` that logs its arguments."""
     docker = tmp_path / "bin" / "docker"
     docker.parent.mkdir(exist_ok=True)
     docker.write_text(DOCKER)
@@ -121,7 +121,7 @@ def smoke(tmp_path, *arguments, port=1, exited=""):
     return subprocess.run(command, cwd=tmp_path, env=os.environ | changed, capture_output=True, text=True, timeout=100)
 
 
-def test_the_script_is_clean():
+def test_the_script_passes_bash_and_shellcheck():
     subprocess.run(["bash", "-n", SMOKE], check=True)
     tool = Path(sys.executable).with_name("shellcheck")
     done = subprocess.run([tool, SMOKE], capture_output=True, text=True)
@@ -129,12 +129,12 @@ def test_the_script_is_clean():
 
 
 @needs_curl
-def test_the_script_gets_the_planes_picture_and_takes_the_server_down(tmp_path, rest, network):
+def test_the_script_gets_the_planes_picture_and_removes_the_container(tmp_path, rest, network):
     folder, port = rest
     done = smoke(tmp_path, folder, port=port)
     assert done.returncode == 0, done.stderr
     assert "versions: 1 AVAILABLE" in done.stdout and "window_png" in done.stdout
-    assert re.search(r"a height of 0 is refused: .*height: 0 is outside 1 \.\. ", done.stdout)
+    assert re.search(r"a height of 0 is rejected: .*height: 0 is outside 1 \.\. ", done.stdout)
     with Image.open(tmp_path / "smoke.png") as picture:
         found = np.asarray(picture)
     expected = TexturePlane(network).window(512, 384, top=-100, left=10**9, seed=1, texture=0)
@@ -147,13 +147,15 @@ def test_the_script_gets_the_planes_picture_and_takes_the_server_down(tmp_path, 
 @needs_curl
 def test_a_container_that_ends_is_reported_with_its_last_lines(tmp_path, rest):
     done = smoke(tmp_path, rest[0], exited="yes")
-    assert done.returncode == 1 and "tiny: not served after 1 seconds" in done.stderr
+    assert done.returncode == 1 and "tiny: not loaded after 1 seconds" in done.stderr
     assert "the server's last words" in done.stderr
     assert (tmp_path / "docker.log").read_text().splitlines()[-1] == "rm --force 0123abcd"
 
 
 @needs_curl
-@pytest.mark.parametrize("arguments, message", [([], "0 arguments; give"), (["nowhere"], "nowhere: no folder; give")])
+@pytest.mark.parametrize(
+    "arguments, message", [([], "0 arguments; give"), (["nowhere"], "nowhere: not a folder; give")]
+)
 def test_wrong_arguments_are_named(tmp_path, arguments, message):
     done = smoke(tmp_path, *arguments)
     assert done.returncode == 2 and message in done.stderr

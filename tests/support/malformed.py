@@ -1,4 +1,4 @@
-"""Requests that are wrong in every way there is, from a seed."""
+"""Malformed Predict requests of many kinds, derived from a seed."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ LATENTS = np.zeros((1, 8, 9, 10), np.float32)
 
 
 def malformed(seed, count):
-    """Pairs (kind, serialized request); those of kind "flipped" and "cut" may by chance still be in order."""
+    """Pairs (kind, serialized request). Those of kind "flipped" and "cut" may be valid by chance."""
     random = np.random.default_rng(seed)
     for i in range(count):
         kind = list(KINDS)[i % len(KINDS)]
@@ -19,7 +19,7 @@ def malformed(seed, count):
 
 
 def _window(random):
-    """A good request for a window, or one of its kin, of any name and any value within the limits."""
+    """A valid request for a window, encoded or not, with random values within the limits."""
     kind = random.choice(["window", "window_png", "window_jpeg"])
     values = {name: int(random.integers(-(2**30), 2**30)) for name in ("seed", "texture", "top", "left")}
     return request(kind, **values, height=int(random.integers(1, 65)), width=int(random.integers(1, 65)))
@@ -50,8 +50,8 @@ def _unknown_rank(random):
     return made
 
 
-def _splat(random):
-    """One value that says it is a tensor of many: up to 2**62 elements in a few bytes."""
+def _repeated(random):
+    """One value declared as a tensor of up to 2**60 elements."""
     made = request("serving_default", latents=np.zeros((1, 1, 1, 10), np.float32))
     proto = made.inputs["latents"]
     proto.Clear()
@@ -90,7 +90,7 @@ def _extent(random):
     return request(str(random.choice(["window", "window_png"])), **WINDOW | both)
 
 
-def _place(random):
+def _position(random):
     return request(**WINDOW | {str(random.choice(["top", "left"])): int(random.choice([-1, 1])) * 2**41})
 
 

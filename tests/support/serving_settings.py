@@ -1,4 +1,4 @@
-"""The files of serving/ as Python values, and the messages of TensorFlow Serving that its wheel leaves out."""
+"""The settings in serving/ as Python values, and the messages of TensorFlow Serving that its Python package omits."""
 
 import re
 from pathlib import Path
@@ -10,8 +10,8 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 SERVING = Path(__file__).resolve().parents[2] / "serving"
 README = (SERVING / "README.md").read_text(encoding="utf-8")
 
-# Fields and numbers as in TensorFlow Serving's config/monitoring_config.proto, config/ssl_config.proto and
-# servables/tensorflow/session_bundle_config.proto: tensorflow-serving-api 2.21 has only model_server_config of them.
+# Fields and numbers of TensorFlow Serving's config/monitoring_config.proto, config/ssl_config.proto and
+# servables/tensorflow/session_bundle_config.proto. tensorflow-serving-api 2.21 contains model_server_config only.
 _MESSAGES = {
     "PrometheusConfig": [("enable", 1, "bool"), ("path", 2, "string")],
     "MonitoringConfig": [("prometheus_config", 1, "PrometheusConfig")],
@@ -36,12 +36,12 @@ _MESSAGES = {
 
 
 def parsed(text, kind):
-    """A text proto; text_format.ParseError where a field is unknown or has a wrong value."""
+    """A message in text format; text_format.ParseError if a field is unknown or has a wrong value."""
     return text_format.Parse(text, ModelServerConfig() if kind == "ModelServerConfig" else _message(kind))
 
 
 def file_of(name, kind):
-    """A text proto of serving/."""
+    """A file of serving/ in protobuf text format."""
     return parsed((SERVING / name).read_text(encoding="utf-8"), kind)
 
 
@@ -60,12 +60,12 @@ def manifests():
 
 
 def compose():
-    """The one service of the compose file."""
+    """The only service of the compose file."""
     return documents("compose.yaml")[0]["services"]["serving"]
 
 
 def container():
-    """The Deployment's one container."""
+    """The only container of the Deployment."""
     (only,) = manifests()["Deployment/tf-psgan"]["spec"]["template"]["spec"]["containers"]
     return only
 
