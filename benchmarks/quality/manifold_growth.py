@@ -1,12 +1,12 @@
 """How quality falls as textures are added to one model, at equal training.
 
-  python -m tf_psgan.made_many --out=runs/many-pictures
+  python -m tf_psgan.procedural --variations=56 --out=runs/many-pictures
   python benchmarks/quality/manifold_growth.py --out=runs/growth --images=runs/many-pictures [--counts=1,2,4,8,16,32,56]
                                        [--steps=1500] [--conditioning=class,none] [--threads=0] [--json=growth.json]
 
 Trains `flags/many.cfg` once on the first 1, 2, 4, ... pictures of a folder, each for the same number of steps of the
 same batch, so that each costs the same time whatever else the machine does; and judges each run as
-`benchmarks/quality/manifold.py` does. Pictures of `made_many` come in its own order, kind by
+`benchmarks/quality/manifold.py` does. Procedural variations come in their own order, kind by
 kind; others by name. A run that is already there is only read; one that was interrupted goes on.
 """
 

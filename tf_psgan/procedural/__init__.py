@@ -1,1 +1,1 @@
-"""Textures made by formulas: the pictures that come with the project."""
+"""Procedural textures: the pictures that come with the project, drawn by formulas. NumPy and Pillow only."""

@@ -1,7 +1,7 @@
-"""Made textures without a lattice: pebbles, mud, wood, water; and a landscape, which is no texture.
+"""Procedural textures without a lattice: pebbles, mud, wood, water; and a landscape, which is not a texture.
 
-Each function draws one picture from a seed. The landscape stands for a large
-photograph from which crops are cut: what a crop shows depends on where it is cut.
+Each function draws one picture, uint8 [height, width, 3], from a seed. The landscape stands for a large photograph:
+what a crop of it shows depends on its position.
 """
 
 import numpy as np

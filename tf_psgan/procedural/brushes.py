@@ -1,10 +1,9 @@
-"""The brushes of the made textures: random tables, gradient noise, cells, light and film.
+"""What the procedural textures are drawn with: random tables, gradient noise, cells, light and film grain.
 
-Everything is a function of pixel coordinates, drawn on a canvas a little larger
-than the picture, so that blurs and shadows have no edges. Random numbers come
-from one Philox stream per picture, in tables whose extent does not depend on the
-picture: a larger texture of the same seed continues the smaller one, apart from
-its film grain. Gradient noise is Perlin's (1985), cells are Worley's (1996).
+Everything is a function of pixel coordinates, on a canvas a little larger than the picture, so that blurs and shadows
+have no edges. Random numbers come from one Philox stream per picture, in tables whose extent does not depend on the
+picture: a larger texture of the same seed continues the smaller one, except for its film grain. Gradient noise is
+Perlin's (1985), cells are Worley's (1996).
 """
 
 from typing import NamedTuple
@@ -58,7 +57,7 @@ def pick(table: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
 
 def gradient_noise(rng: np.random.Generator, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
     """Perlin's noise on a unit lattice, scaled to a standard deviation of about 0.35; rows and cols may broadcast."""
-    # Slopes from a square, not a circle: five times faster, and no eye sees it.
+    # Gradients are drawn from a square, not from a circle: five times faster, without a visible difference.
     slopes = 2.4 * rng.random((TABLE * TABLE, 2)).view(np.complex128)[:, 0] - (1.2 + 1.2j)
     row, col = np.floor(rows), np.floor(cols)
     down, right = rows - row, cols - col
@@ -130,25 +129,25 @@ def paint(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 
 def ramp(low: float | np.ndarray, high: float | np.ndarray, value: np.ndarray) -> np.ndarray:
-    """A smooth step from 0 at low to 1 at high; also downwards, where low > high."""
+    """A smooth step from 0 at `low` to 1 at `high`; it falls where low > high."""
     t = np.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def rgb(code: str) -> np.ndarray:
-    """Linear light [3] from a colour as it looks on a screen, 'rrggbb'."""
+    """Linear light [3] of a display colour 'rrggbb' (gamma 2.2)."""
     return (np.frombuffer(bytes.fromhex(code), np.uint8) / 255.0) ** 2.2
 
 
 def palette(codes: str, t: np.ndarray) -> np.ndarray:
-    """Colours along a list of codes separated by blanks, t in [0, 1]: [..., 3]."""
+    """Colours interpolated along a list of codes separated by blanks, t in [0, 1]: [..., 3]."""
     stops = np.array([rgb(code) for code in codes.split()])
     at = np.clip(t, 0, 1) * (len(stops) - 1)
     return np.stack([np.interp(at, np.arange(len(stops)), stops[:, k]) for k in range(3)], axis=-1)
 
 
 def blur(picture: np.ndarray, sigma: float) -> np.ndarray:
-    """A Gaussian blur along the first two axes; wraps around, which the margin hides."""
+    """A Gaussian blur along the first two axes; it wraps around, which the margin hides."""
     reach = int(np.ceil(3 * sigma))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     weights /= weights.sum()
@@ -158,7 +157,7 @@ def blur(picture: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def light(height: np.ndarray, ambient: float = 0.35, crevice: float = 0.12, shadow: int = 8) -> np.ndarray:
-    """Light that a surface of that height (pixels) gets; 1 where it is flat.
+    """Light on a surface of that height (pixels); 1 where it is flat.
 
     Args:
       ambient: share of the light that comes from the sky.
@@ -175,16 +174,16 @@ def light(height: np.ndarray, ambient: float = 0.35, crevice: float = 0.12, shad
 
 
 def glint(height: np.ndarray, sharpness: float) -> np.ndarray:
-    """Mirror light in [0, 1] (Blinn 1977) of a surface of that height, seen from above."""
+    """Specular light in [0, 1] (Blinn 1977) of a surface of that height, seen from above."""
     half = SUN / np.linalg.norm(SUN) + [0, 0, 1]
     return np.maximum(_normals(height) @ (half / np.linalg.norm(half)), 0) ** sharpness
 
 
 def develop(canvas: Canvas, colour: np.ndarray, grain: float = 1.6, uneven: float = 0.05) -> np.ndarray:
-    """Linear light to a photograph: uneven light, a soft lens, film grain (levels); cuts the margin off."""
+    """Linear light to a photograph: uneven light, a soft lens, film grain (in 8-bit values); the margin is cut off."""
     colour = colour * (1 + uneven * canvas.noise(110))[..., np.newaxis]
     screen = 255 * np.clip(blur(np.maximum(colour, 0), 0.5), 0, None) ** (1 / 2.2)
-    # A soft shoulder: highlights bend towards white instead of being cut.
+    # A soft shoulder: highlights approach white instead of being clipped.
     screen = np.where(screen > 215, 215 + 40 * np.tanh((screen - 215) / 40), screen)
     screen = screen[MARGIN:-MARGIN, MARGIN:-MARGIN]
     screen = screen + grain * canvas.rng.standard_normal(screen.shape[:2])[..., np.newaxis]

@@ -1,39 +1,34 @@
-"""The pictures that the package makes itself, to learn from and to test with.
+"""The pictures that come with the project, by name. Each follows from its name, a seed and its extent.
 
-Each picture follows from a name, a seed and its extent. Lattices are exact, so
-that a synthesis can be measured against a known period. `main` writes them:
-python -m tf_psgan.made_textures --out=textures
+Lattices are exact, so that a synthesis can be measured against a known period.
 """
 
-import argparse
 import dataclasses
-import os
-import sys
-from collections.abc import Callable, Sequence
-from typing import NoReturn
+from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
 
+from tf_psgan.errors import SettingError
 from tf_psgan.procedural import aperiodic, periodic
 
-SMALLEST = 16
+MIN_PIXELS = 16
+"""Least side of a picture."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Texture:
-    """How one picture is made and what is known about it.
+    """How a picture is drawn, and what is known about it.
 
     Attributes:
-      make: (seed, height, width) to uint8 [height, width, 3].
-      periods: the two lattice vectors, (row, col) in pixels, exact; () where there is no lattice.
-      says: what the picture shows, for a person.
-      height, width: pixels of the picture that the package ships.
+      draw: (seed, height, width) to uint8 [height, width, 3].
+      periods: the two lattice vectors, (row, col) in pixels, exact; () without a lattice.
+      description: what the picture shows.
+      height, width: of the picture that comes with the project, in pixels.
     """
 
-    make: Callable[[int, int, int], np.ndarray]
+    draw: Callable[[int, int, int], np.ndarray]
     periods: tuple[tuple[float, float], ...]
-    says: str
+    description: str
     height: int = 384
     width: int = 384
 
@@ -51,55 +46,24 @@ TEXTURES: dict[str, Texture] = {
     "mud": Texture(aperiodic.mud, (), "dried mud, cracked into plates"),
     "wood": Texture(aperiodic.wood, (), "walnut with its grain along the rows"),
     "water": Texture(aperiodic.water, (), "sunlight on the floor of a shallow sea"),
-    "landscape": Texture(aperiodic.landscape, (), "farmland from the air: one picture, no texture", 768, 1024),
+    "landscape": Texture(aperiodic.landscape, (), "farmland from the air: one picture, not a texture", 768, 1024),
 }
 
 
 def make(name: str, seed: int = 1, height: int | None = None, width: int | None = None) -> np.ndarray:
-    """One picture, uint8 [height, width, 3]; the extent that the package ships where none is given.
+    """One picture, uint8 [height, width, 3]; by default of the extent that comes with the project.
 
     Raises:
-      ValueError: an unknown name, a negative seed, or fewer than 16 pixels on a side.
+      SettingError: an unknown name, a negative seed, or a side under 16 pixels.
     """
     if name not in TEXTURES:
-        raise ValueError(f"{name!r} is no made texture; choose from {', '.join(TEXTURES)}.")
+        raise SettingError("names", f"no texture {name!r}", f"choose from {', '.join(TEXTURES)}", settings=("names",))
     texture = TEXTURES[name]
     height = texture.height if height is None else height
     width = texture.width if width is None else width
-    if min(height, width) < SMALLEST:
-        raise ValueError(f"{height}x{width} pixels is too small; give --height and --width of at least {SMALLEST}.")
+    if min(height, width) < MIN_PIXELS:
+        problem, sides = f"{height}x{width} pixels are too few", ("height", "width")
+        raise SettingError("height, width", problem, f"use at least {MIN_PIXELS}", settings=sides)
     if seed < 0:
-        raise ValueError(f"seed {seed} is negative; give --seed of at least 0.")
-    return texture.make(seed, height, width)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Writes pictures as PNG into a folder and prints the folder; 2 and one line on stderr where that fails."""
-    parser = _Parser(prog="made_textures", description="Writes the pictures that the package makes itself.")
-    parser.add_argument("--out", required=True, help="folder to write into; made where missing")
-    parser.add_argument("--names", default=",".join(TEXTURES), help="which pictures, separated by commas; all")
-    parser.add_argument("--seed", type=int, default=1, help="every random number of a picture follows from it; 1")
-    parser.add_argument("--height", type=int, help="pixels; the shipped picture's")
-    parser.add_argument("--width", type=int, help="pixels; the shipped picture's")
-    try:
-        args = parser.parse_args(argv)
-        for name in args.names.split(","):
-            picture = make(name, args.seed, args.height, args.width)
-            os.makedirs(args.out, exist_ok=True)
-            Image.fromarray(picture).save(os.path.join(args.out, f"{name}.png"), optimize=True)
-    except (ValueError, OSError) as error:
-        print(f"made_textures: {error}", file=sys.stderr)
-        return 2
-    print(args.out)
-    return 0
-
-
-class _Parser(argparse.ArgumentParser):
-    """Raises what it would have printed over several lines."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ValueError(f"{message}; see --help.")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        raise SettingError("seed", f"{seed} is negative", "use 0 or more", value=seed, settings=("seed",))
+    return texture.draw(seed, height, width)

@@ -1,7 +1,7 @@
-"""Made textures on a lattice: honeycomb, brick, weave, scales, tiles, knit, plate, herringbone.
+"""Procedural textures on a lattice: honeycomb, brick, weave, scales, tiles, knit, plate, herringbone.
 
-Each function draws one picture from a seed; its lattice is exact and stands in
-`made_textures.TEXTURES`, while every element differs in shape, colour and light.
+Each function draws one picture, uint8 [height, width, 3], from a seed. The lattice is exact (`catalogue.TEXTURES` lists
+the periods); every element differs in shape, colour and light.
 """
 
 import numpy as np
