@@ -100,8 +100,8 @@ def memory(models: Path, run: Path, seconds: float) -> list[str]:
                 seen.append((i + 1, _resident(process.pid)))
     first = dict(seen)[200]
     most = max(value for _, value in seen) - first
-    shown = ", ".join(f"{count}: {value:.0f}" for count, value in seen)
-    return [f"Resident memory in MB after so many requests: {shown}. At most {most:.0f} MB over that after 200."]
+    listed = ", ".join(f"{count}: {value:.0f}" for count, value in seen)
+    return [f"Resident memory in MB after so many requests: {listed}. At most {most:.0f} MB over that after 200."]
 
 
 def overload(models: Path, run: Path, seconds: float) -> list[str]:

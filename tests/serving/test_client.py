@@ -33,7 +33,7 @@ def short_delays(monkeypatch):
 
 
 @pytest.fixture(params=["sync", "asyncio"])
-def ask(request):
+def call(request):
     """Calls one method of a client of either kind; `view` holds its keyword arguments."""
 
     def sync(target, method, *args, view=None, **settings):
@@ -48,17 +48,17 @@ def ask(request):
 
 
 @pytest.mark.parametrize("as_numbers", [False, True])
-def test_each_kind_of_picture_is_requested_by_its_signature(server, ask, as_numbers):
+def test_each_kind_of_picture_is_requested_by_its_signature(server, call, as_numbers):
     server.as_numbers = as_numbers
     position = {"top": -5, "left": 10**9}
-    found = ask(server.target, "window", 7, 9, view={"seed": 1, "texture": 2} | position)
+    found = call(server.target, "window", 7, 9, view={"seed": 1, "texture": 2} | position)
     np.testing.assert_array_equal(found, paint(2, 2, -5, 10**9, 7, 9))
     assert found.flags.writeable
     np.testing.assert_array_equal(
-        ask(server.target, "tile", 8, 16, view={"seed": 1, "texture": 2}), paint(2, 2, 0, 0, 8, 16)
+        call(server.target, "tile", 8, 16, view={"seed": 1, "texture": 2}), paint(2, 2, 0, 0, 8, 16)
     )
     np.testing.assert_array_equal(
-        ask(server.target, "morph", 7, 9, view={"seed": 1, "textures": [1, 0, 0, 5]}), paint(2, 21, 0, 0, 7, 9)
+        call(server.target, "morph", 7, 9, view={"seed": 1, "textures": [1, 0, 0, 5]}), paint(2, 21, 0, 0, 7, 9)
     )
     assert server.seen == [
         ("window", {"seed": 1, "texture": 2, "top": -5, "left": 10**9, "height": 7, "width": 9}, 0),
@@ -69,15 +69,15 @@ def test_each_kind_of_picture_is_requested_by_its_signature(server, ask, as_numb
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg"])
-def test_encoded_pictures_are_encoded_by_the_server(server, ask, kind):
-    data = ask(server.target, "encoded", Window(height=30, width=20, top=3, left=4, seed=1, texture=2), kind)
+def test_encoded_pictures_are_encoded_by_the_server(server, call, kind):
+    data = call(server.target, "encoded", Window(height=30, width=20, top=3, left=4, seed=1, texture=2), kind)
     with Image.open(BytesIO(data)) as image:
         assert (image.format, image.size) == (kind.upper(), (20, 30))
     assert server.seen[0][0] == f"window_{kind}"
 
 
-def test_a_file_of_another_encoding_or_size_is_an_error(server, ask):
-    other = ask(server.target, "encoded", Window(height=30, width=21, top=3, left=4, seed=1, texture=2), "png")
+def test_a_file_of_another_encoding_or_size_is_an_error(server, call):
+    other = call(server.target, "encoded", Window(height=30, width=21, top=3, left=4, seed=1, texture=2), "png")
     for kind, data, words in (
         ("png", other, "30x21 pixels, not 30x20"),
         ("jpeg", other, "not a JPEG file"),
@@ -86,11 +86,11 @@ def test_a_file_of_another_encoding_or_size_is_an_error(server, ask):
     ):
         server.wrong = response("image_bytes", wire.STRING, [], string_val=[data])
         with pytest.raises(ServingError, match=words):
-            ask(server.target, "encoded", Window(height=30, width=20, top=3, left=4, seed=1, texture=2), kind)
+            call(server.target, "encoded", Window(height=30, width=20, top=3, left=4, seed=1, texture=2), kind)
 
 
-def test_the_description_is_parsed(server, ask):
-    assert ask(server.target, "describe")["chunk_pixels"] == 32
+def test_the_description_is_parsed(server, call):
+    assert call(server.target, "describe")["chunk_pixels"] == 32
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_the_description_is_parsed(server, ask):
         ),
     ],
 )
-def test_a_large_picture_equals_that_of_one_request(server, ask, view):
-    found = ask(server.target, "large", view)
+def test_a_large_picture_equals_that_of_one_request(server, call, view):
+    found = call(server.target, "large", view)
     texture = view.texture if isinstance(view, Window) else 30
     np.testing.assert_array_equal(found, paint(4, texture, view.top, view.left, view.height, view.width))
     requested = [inputs for signature, inputs, _ in server.seen if signature != "describe"]
@@ -120,102 +120,102 @@ def test_a_large_picture_equals_that_of_one_request(server, ask, view):
 
 
 @pytest.mark.parametrize("parallel", [1, 3])
-def test_parallel_is_the_number_of_concurrent_requests(server, ask, parallel):
+def test_parallel_is_the_number_of_concurrent_requests(server, call, parallel):
     server.pause = 0.05
-    ask(server.target, "large", Window(height=192, width=192), parallel=parallel)
+    call(server.target, "large", Window(height=192, width=192), parallel=parallel)
     assert server.most == parallel
 
 
 @pytest.mark.parametrize("capacity", [1, 2])
-def test_a_large_picture_adapts_to_the_servers_capacity(server, ask, capacity):
+def test_a_large_picture_adapts_to_the_servers_capacity(server, call, capacity):
     server.capacity, server.pause = capacity, 0.02
-    found = ask(server.target, "large", Window(height=300, width=300), parallel=8, retries=3)
+    found = call(server.target, "large", Window(height=300, width=300), parallel=8, retries=3)
     np.testing.assert_array_equal(found, paint(1, 0, 0, 0, 300, 300))
 
 
-def test_a_large_picture_fails_if_the_server_stays_full(server, ask):
+def test_a_large_picture_fails_if_the_server_stays_full(server, call):
     server.faults = [None] + [FULL] * 99
     with pytest.raises(ServingError, match=r"RESOURCE_EXHAUSTED: a fault of two lines \(3 attempts\)"):
-        ask(server.target, "large", Window(height=300, width=300), retries=2)
+        call(server.target, "large", Window(height=300, width=300), retries=2)
     assert len(server.faults) == 99 - 3 - 3  # three of four workers end, the last one makes three attempts
 
 
-def test_a_failure_ends_the_delays_of_other_requests(server, ask, monkeypatch):
+def test_a_failure_ends_the_delays_of_other_requests(server, call, monkeypatch):
     monkeypatch.setattr(channels, "FIRST_DELAY", 60.0)
     monkeypatch.setattr(channels, "LONGEST_DELAY", 60.0)
     server.faults = [None, UNAVAILABLE, 0.2, grpc.StatusCode.INTERNAL]
     start = time.monotonic()
     with pytest.raises(ServingError, match="INTERNAL"):
-        ask(server.target, "large", Window(height=300, width=300), parallel=2)
+        call(server.target, "large", Window(height=300, width=300), parallel=2)
     assert time.monotonic() - start < 10
 
 
-def test_a_large_picture_survives_temporary_failures(server, ask):
+def test_a_large_picture_survives_temporary_failures(server, call):
     server.faults = [UNAVAILABLE, UNAVAILABLE, *[None, FULL] * 6, 1.0, LATE]
-    found = ask(server.target, "large", Window(height=300, width=300), timeout=0.5)
+    found = call(server.target, "large", Window(height=300, width=300), timeout=0.5)
     np.testing.assert_array_equal(found, paint(1, 0, 0, 0, 300, 300))
 
 
-def test_one_picture_comes_from_one_version(server, ask):
+def test_one_picture_comes_from_one_version(server, call):
     server.versions = [1, 2]
-    found = ask(server.target, "large", Window(height=100, width=100))
+    found = call(server.target, "large", Window(height=100, width=100))
     np.testing.assert_array_equal(found, paint(2, 0, 0, 0, 100, 100))
     assert {version for signature, _, version in server.seen if signature == "window"} == {2}
 
 
-def test_a_large_picture_starts_again_if_its_version_is_unloaded(server, ask):
+def test_a_large_picture_starts_again_if_its_version_is_unloaded(server, call):
     server.swap = (7, [2])
-    found = ask(server.target, "large", Window(height=300, width=300))
+    found = call(server.target, "large", Window(height=300, width=300))
     np.testing.assert_array_equal(found, paint(2, 0, 0, 0, 300, 300))
     assert {version for signature, _, version in server.seen if signature == "window"} == {1, 2}
 
 
-def test_a_large_picture_ends_with_the_first_permanent_failure(server, ask):
+def test_a_large_picture_ends_with_the_first_permanent_failure(server, call):
     server.faults = [None, None, grpc.StatusCode.INVALID_ARGUMENT]
     with pytest.raises(ServingError, match="INVALID_ARGUMENT: a fault of two lines") as caught:
-        ask(server.target, "large", Window(height=900, width=900))
+        call(server.target, "large", Window(height=900, width=900))
     assert caught.value.code == "INVALID_ARGUMENT"
     assert len(server.seen) < 50  # of 226
 
 
 @pytest.mark.parametrize("code", [UNAVAILABLE, FULL, LATE])
-def test_temporary_failures_are_retried(server, ask, code):
+def test_temporary_failures_are_retried(server, call, code):
     server.faults = [code, code]
-    np.testing.assert_array_equal(ask(server.target, "window", 5, 5), paint(1, 0, 0, 0, 5, 5))
+    np.testing.assert_array_equal(call(server.target, "window", 5, 5), paint(1, 0, 0, 0, 5, 5))
     server.faults = [code] * 3
     words = rf"^{server.target}: {code.name}: a fault of two lines \(3 attempts\); .*\.$"
     with pytest.raises(ServingError, match=words) as found:
-        ask(server.target, "window", 5, 5, retries=2)
+        call(server.target, "window", 5, 5, retries=2)
     assert found.value.code == code.name
     assert server.faults == []
 
 
 @pytest.mark.parametrize("name", ["INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "INTERNAL", "UNKNOWN"])
-def test_other_failures_are_not_retried(server, ask, name):
+def test_other_failures_are_not_retried(server, call, name):
     server.faults = [grpc.StatusCode[name], FULL]
     with pytest.raises(ServingError, match=f"{name}: a fault") as caught:
-        ask(server.target, "window", 5, 5)
+        call(server.target, "window", 5, 5)
     assert caught.value.code == name
     assert server.faults == [FULL]
 
 
-def test_the_timeout_ends_an_attempt(server, ask):
+def test_the_timeout_ends_an_attempt(server, call):
     server.faults = [2.0]
     start = time.monotonic()
     with pytest.raises(ServingError, match=r"DEADLINE_EXCEEDED: .*; raise the timeout"):
-        ask(server.target, "window", 5, 5, timeout=0.2, retries=0)
+        call(server.target, "window", 5, 5, timeout=0.2, retries=0)
     assert time.monotonic() - start < 1.5
 
 
-def test_a_picture_of_another_size_than_requested_is_an_error(server, ask):
+def test_a_picture_of_another_size_than_requested_is_an_error(server, call):
     server.wrong = response("image", wire.UINT8, [4, 5, 3], tensor_content=bytes(60))
     with pytest.raises(ServingError, match=r"WRONG_RESPONSE: image: shape \[4, 5, 3\], not \[5, 5, 3\]"):
-        ask(server.target, "window", 5, 5)
+        call(server.target, "window", 5, 5)
 
 
-def test_a_response_may_exceed_grpcs_default_limit(ask):
+def test_a_response_may_exceed_grpcs_default_limit(call):
     with FakeServer() as server:
-        assert ask(server.target, "window", 1500, 1500).nbytes > 4 * 2**20
+        assert call(server.target, "window", 1500, 1500).nbytes > 4 * 2**20
 
 
 def test_a_client_reconnects_to_a_restarted_server():

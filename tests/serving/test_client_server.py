@@ -69,11 +69,11 @@ def test_a_picture_beyond_the_limits_is_assembled(plane, server):
             client.picture(Window(height=1300, width=90, seed=3, texture=5))
     assert caught.value.code == "INVALID_ARGUMENT"
 
-    async def ask():
+    async def large():
         async with AsyncClient(server, "tiny", parallel=8) as client:
             return await client.large(view)
 
-    np.testing.assert_array_equal(asyncio.run(ask()), expected)
+    np.testing.assert_array_equal(asyncio.run(large()), expected)
 
 
 def test_unknown_models_and_versions_are_named(server):

@@ -199,3 +199,11 @@ def test_listening_on_other_addresses_without_tls_logs_a_warning(tmp_path, caplo
         f"{tmp_path}: no version is loaded yet",
         f"{tmp_path}: no version is loaded yet",
     ]
+
+
+def test_without_the_serving_extra_the_command_names_it(tmp_path):
+    code = "import sys; sys.modules['grpc_health'] = None; from tf_psgan_serving.server import command; "
+    code += f"sys.exit(command.main(['--models={tmp_path}']))"
+    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "grpc_health" in done.stderr and "requires pip install 'tf_psgan[serving]'." in done.stderr

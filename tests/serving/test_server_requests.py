@@ -202,8 +202,8 @@ def test_an_internal_error_reaches_the_client_as_an_identifier_only(channel, mon
 
 def test_metadata_holds_the_signatures(channel):
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-    ask = functools.partial(get_model_metadata_pb2.GetModelMetadataRequest, model_spec={"name": "tiny"})
-    answer = stub.GetModelMetadata(ask(metadata_field=["signature_def"]))
+    message = functools.partial(get_model_metadata_pb2.GetModelMetadataRequest, model_spec={"name": "tiny"})
+    answer = stub.GetModelMetadata(message(metadata_field=["signature_def"]))
     signatures = get_model_metadata_pb2.SignatureDefMap()
     assert answer.metadata["signature_def"].Unpack(signatures)
     assert answer.model_spec.version.value == 1
@@ -211,18 +211,18 @@ def test_metadata_holds_the_signatures(channel):
     assert signatures.signature_def["window"].method_name == "tensorflow/serving/predict"
     for wrong in ({}, {"metadata_field": ["x"]}):
         with pytest.raises(grpc.RpcError) as error:
-            stub.GetModelMetadata(ask(**wrong))
+            stub.GetModelMetadata(message(**wrong))
         assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_status_health_and_reflection(channel):
     status = model_service_pb2_grpc.ModelServiceStub(channel)
-    asked = get_model_status_pb2.GetModelStatusRequest(model_spec={"name": "tiny"})
-    [version] = status.GetModelStatus(asked).model_version_status
+    message = get_model_status_pb2.GetModelStatusRequest(model_spec={"name": "tiny"})
+    [version] = status.GetModelStatus(message).model_version_status
     assert (version.version, version.state) == (1, get_model_status_pb2.ModelVersionStatus.AVAILABLE)
-    asked.model_spec.version.value = 7
+    message.model_spec.version.value = 7
     with pytest.raises(grpc.RpcError) as error:
-        status.GetModelStatus(asked)
+        status.GetModelStatus(message)
     assert error.value.code() == grpc.StatusCode.NOT_FOUND
     health = health_pb2_grpc.HealthStub(channel)
     for name in ("", "tiny"):

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from tf_psgan_serving.server.grpc_server import Server
         server = Server(parsed)
     except ModuleNotFoundError as error:
-        print(f"error: the package {error.name} is missing; install tf_psgan[serving].", file=sys.stderr)
+        print(f"error: {error}; the server requires pip install 'tf_psgan[serving]'.", file=sys.stderr)
         return 2
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
