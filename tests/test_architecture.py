@@ -49,8 +49,3 @@ def test_nothing_below_the_command_line_imports_the_package_itself():
             if isinstance(node, ast.ImportFrom) and node.module == "tf_psgan":
                 modules = {entry.stem for entry in (ROOT / "tf_psgan").iterdir()}
                 assert {alias.name for alias in node.names} <= modules, path
-
-
-def test_serving_knows_the_package_through_the_wire_only():
-    for path in files("serving"):
-        assert "tf_psgan" not in roots(ast.walk(tree(path))), path

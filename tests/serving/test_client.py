@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.support.fake_server import FakeServer, paint, response
+from tf_psgan_serving import client as client_package
 from tf_psgan_serving import wire
 from tf_psgan_serving.client import AsyncClient, Client, Morph, ServingError, Window, channels
 
@@ -317,3 +318,8 @@ def test_a_client_imports_neither_tensorflow_nor_tf_psgan():
     env = {"PYTHONPATH": f"{ROOT}:{ROOT / 'serving'}", "PATH": ""}
     done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=60)
     assert done.stdout.split("\n")[:2] == ["(100, 100, 3)", "set()"], done.stderr
+
+
+def test_every_name_of_the_stub_can_be_imported():
+    assert {"AsyncClient", "Client", "Morph", "ServingError", "Tile", "Tls", "Window"} <= set(client_package.__all__)
+    assert all(hasattr(client_package, name) for name in client_package.__all__)
