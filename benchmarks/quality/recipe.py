@@ -29,7 +29,7 @@ from tf_psgan.signal_processing import luminance
 USAGE = "Trains with one setting changed at a time and tabulates what it does."
 ROOT = Path(__file__).parents[2]
 BASE = "defaults"
-# What is changed: settings, and the name of a context in variants.py.
+# What is changed: settings, and the name of a function in variants.py.
 ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     BASE: ((), "plain"),
     "no_spectral_loss": (("--spectral_loss_weight=0",), "plain"),
@@ -169,7 +169,6 @@ def _train(path: Path, arm: str, picture: str, seed: str, seconds: float) -> Non
     from tf_psgan.plane.plane import TexturePlane
     from tf_psgan.runtime import device
     from tf_psgan.training import wave_initialisation
-    from tf_psgan.training.gan_step import GanStep
 
     settings, variant = ARMS[arm]
     values = flags.FlagValues()
@@ -182,18 +181,16 @@ def _train(path: Path, arm: str, picture: str, seed: str, seconds: float) -> Non
     height, width = source.shape[:2]
     whole = [tf.constant([extent], tf.int64) for extent in (height, width)]
     packed = crops.PackedImages(tf.constant(source.reshape(-1, 3)), tf.constant([0], tf.int64), *whole)
-    with getattr(variants, variant)() as alter:
-        step = GanStep(config, device.compute_type(config.training.dtype))
-        alter(step)
-        if config.model.waves:
-            step.start_waves(
-                wave_initialisation.initial_wave_numbers([source], config.model, config.training.wave_init, cell)
-            )
-        step(packed)  # traced now
-        began = time.process_time()
-        while time.process_time() - began < seconds:
-            int(step(packed)["generator_loss"])
-        step.recalibrate(noise.fold(int(seed), -1))
+    step = getattr(variants, variant)(config, device.compute_type(config.training.dtype))
+    if config.model.waves:
+        step.set_wave_numbers(
+            wave_initialisation.initial_wave_numbers([source], config.model, config.training.wave_init, cell)
+        )
+    step(packed)  # traced now
+    began = time.process_time()
+    while time.process_time() - began < seconds:
+        int(step(packed)["generator_loss"])
+    step.recalibrate(noise.fold(int(seed), -1))
     plane = TexturePlane(folded_generator.fold(step.averaged), chunk_cells=2 * PIXELS // cell)
     pictures = [plane.window(PIXELS, PIXELS, seed=i) for i in range(PICTURES)]
     found = texture_metrics.compare(pictures, [source])

@@ -1,104 +1,99 @@
-"""Ways of training that the package does not have: those that `recipe.py` tried and that did not win.
+"""Ways of training that `recipe.py` tried and that did not win: each builds a training step that the package lacks.
 
-Each is a context in which a `GanStep` is built and traced; it swaps parts of the package for others. What can be said
-by flags needs none.
+A variant is a function of the run's settings and a dtype policy that returns a `GanStep`. It passes other loss terms or
+uses other networks; what settings alone can express needs no variant.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator
 from typing import Any
-from unittest import mock
 
 import keras
 import tensorflow as tf
-from keras import ops
 
 from tf_psgan import geometry
-from tf_psgan.networks import discriminator, layers
-from tf_psgan.training import gan_step, losses
-from tf_psgan.training.gan_step import GanStep
-from tf_psgan.training.spectral import block_statistics
-
-Variant = contextlib.AbstractContextManager[Callable[[GanStep], None]]
-
-
-def nothing(step: GanStep) -> None:
-    """What most variants do to a step once it is built."""
+from tf_psgan.config import Config
+from tf_psgan.networks import operations
+from tf_psgan.networks.discriminator import PatchDiscriminator
+from tf_psgan.networks.generator import SpatialGenerator
+from tf_psgan.networks.layers import DownConvolution
+from tf_psgan.training.gan_step import GanStep, crop_pixels, default_terms
+from tf_psgan.training.spectral.spectral_loss import SpectralLoss
+from tf_psgan.training.terms import Batch, Term
 
 
-@contextlib.contextmanager
-def plain() -> Iterator[Callable[[GanStep], None]]:
+def plain(config: Config, dtype: str) -> GanStep:
     """The package as it is."""
-    yield nothing
+    return GanStep(config, dtype)
 
 
-@contextlib.contextmanager
-def spectra_only() -> Iterator[Callable[[GanStep], None]]:
-    """`--spectral_loss_weight` without the statistics of small blocks: how strong each frequency is, not where."""
-
-    def nowhere(planes: list[tf.Tensor], shift: tf.Tensor, apart: bool = False) -> tf.Tensor:
-        return tf.zeros([planes[0].shape[0] if apart else 1, len(block_statistics.weights(planes[0].shape[1]))])
-
-    with mock.patch.object(block_statistics, "measure", nowhere):
-        yield nothing
+def spectra_only(config: Config, dtype: str) -> GanStep:
+    """The spectral loss without the statistics of small blocks: how strong each frequency is, not where."""
+    return _with_blocks(config, dtype, ())
 
 
-@contextlib.contextmanager
-def one_block() -> Iterator[Callable[[GanStep], None]]:
-    """Statistics of blocks of 16 x 16 pixels alone, at twice the weight."""
-    with mock.patch.object(block_statistics, "BLOCKS", (16,)):
-        yield nothing
+def one_block(config: Config, dtype: str) -> GanStep:
+    """The spectral loss with statistics of blocks of 16 x 16 pixels only, at twice their weight."""
+    return _with_blocks(config, dtype, (16,))
 
 
-@contextlib.contextmanager
-def hinge() -> Iterator[Callable[[GanStep], None]]:
+def hinge(config: Config, dtype: str) -> GanStep:
     """The hinge loss (Lim and Ye 2017, arXiv:1705.02894)."""
-
-    def critic(real: Any, fake: Any) -> Any:
-        return ops.mean(ops.relu(1.0 - real)) + ops.mean(ops.relu(1.0 + fake))
-
-    with (
-        mock.patch.object(losses, "discriminator", critic),
-        mock.patch.object(losses, "generator", lambda fake: -ops.mean(fake)),
-    ):
-        yield nothing
+    adversarial = [HingeGeneratorLoss(name="generator_loss"), HingeDiscriminatorLoss(name="discriminator_loss")]
+    names = {term.name for term in adversarial}
+    return GanStep(config, dtype, terms=[*adversarial, *(t for t in default_terms(config) if t.name not in names)])
 
 
-@contextlib.contextmanager
-def spectral_norm() -> Iterator[Callable[[GanStep], None]]:
-    """Kernels of the discriminator over their largest singular value, no batch norm (Miyato et al. 2018)."""
-    with mock.patch.object(discriminator, "DownConvolution", _SpectralDown):
-        yield nothing
+def spectral_norm(config: Config, dtype: str) -> GanStep:
+    """Kernels of the discriminator over their largest singular value, no batch normalization (Miyato et al. 2018)."""
+    return _SpectralNormStep(config, dtype)
 
 
-@contextlib.contextmanager
-def two_rates() -> Iterator[Callable[[GanStep], None]]:
-    """The discriminator at twice the generator's rate (Heusel et al. 2017, arXiv:1706.08500)."""
-
-    def faster(step: GanStep) -> None:
-        rate = step.optimisers["discriminator_adam"].learning_rate
-        rate.assign(2.0 * rate)
-
-    yield faster
+def two_rates(config: Config, dtype: str) -> GanStep:
+    """The discriminator at twice the generator's learning rate (Heusel et al. 2017, arXiv:1706.08500)."""
+    step = GanStep(config, dtype)
+    rate = step.optimisers["discriminator_adam"].learning_rate
+    rate.assign(2.0 * rate)
+    return step
 
 
-@contextlib.contextmanager
-def padded() -> Iterator[Callable[[GanStep], None]]:
-    """Training crops made with zero padding in every layer, as in the papers' code; pictures are made without."""
-    with mock.patch.object(gan_step, "SpatialGenerator", _PaddedGenerator):
-        yield nothing
+def padded(config: Config, dtype: str) -> GanStep:
+    """Training crops made with zero padding in every layer, as in the papers' code; images are made without."""
+    return _PaddedStep(config, dtype)
 
 
-@contextlib.contextmanager
-def augmented() -> Iterator[Callable[[GanStep], None]]:
-    """Brightness, saturation and contrast of both sides changed before they are scored (Zhao et al. 2020)."""
-    with mock.patch.object(gan_step, "PatchDiscriminator", _AugmentedDiscriminator):
-        yield nothing
+def augmented(config: Config, dtype: str) -> GanStep:
+    """Random brightness, saturation and contrast of real and fake images before they are scored (Zhao et al. 2020)."""
+    return _AugmentedStep(config, dtype)
 
 
-class _SpectralDown(discriminator.DownConvolution):
+class HingeGeneratorLoss(Term):
+    """-mean of the fake logits."""
+
+    network = "generator"
+
+    def __call__(self, batch: Batch) -> tf.Tensor:
+        """The weighted loss."""
+        return -self.weight * tf.reduce_mean(batch.fake_logits)
+
+
+class HingeDiscriminatorLoss(Term):
+    """mean max(0, 1 - real) + mean max(0, 1 + fake) of the logits."""
+
+    network = "discriminator"
+
+    def __call__(self, batch: Batch) -> tf.Tensor:
+        """The weighted loss."""
+        real, fake = tf.nn.relu(1.0 - batch.real_logits), tf.nn.relu(1.0 + batch.fake_logits)
+        return self.weight * (tf.reduce_mean(real) + tf.reduce_mean(fake))
+
+
+def _with_blocks(config: Config, dtype: str, block_sizes: tuple[int, ...]) -> GanStep:
+    *others, default = default_terms(config)
+    return GanStep(config, dtype, terms=[*others, SpectralLoss(default.weight, crop_pixels(config), 0, block_sizes)])
+
+
+class _SpectralDown(DownConvolution):
     def build(self, input_shape: Any) -> None:
-        self.normalise = False
+        self.use_batch_norm = False
         super().build(input_shape)
         normal = keras.initializers.RandomNormal(0.0, 1.0, self.seed + 2)
         self.direction = self.add_weight(
@@ -117,24 +112,36 @@ class _SpectralDown(discriminator.DownConvolution):
         return tf.nn.bias_add(tf.nn.conv2d(x, tf.cast(kernel, x.dtype), 2, "SAME"), tf.cast(self.bias.value, x.dtype))
 
 
-class _PaddedGenerator(gan_step.SpatialGenerator):
+class _SpectralNormDiscriminator(PatchDiscriminator):
+    block_class = _SpectralDown
+
+
+class _SpectralNormStep(GanStep):
+    discriminator_class = _SpectralNormDiscriminator
+
+
+class _PaddedGenerator(SpatialGenerator):
     def call(self, latents: Any, training: bool = False) -> Any:
         if not training:
             return super().call(latents, training)
         edge = geometry.HALO
         x = tf.cast(latents[:, edge:-edge, edge:-edge], self.compute_dtype)
         for block in self.blocks:
-            kernel = tf.cast(block._phases(block.kernel), x.dtype)
-            x = layers.depth_to_space(tf.nn.conv2d(x, kernel, 1, "SAME"))
-            if block.normalise:
-                x = tf.nn.relu(layers.batch_normalise(x, block.gamma, block.beta))
+            kernel = tf.cast(operations.to_phases(block.kernel), x.dtype)
+            x = operations.depth_to_space(tf.nn.conv2d(x, kernel, 1, "SAME"))
+            if block.use_batch_norm:
+                x = tf.nn.relu(operations.batch_normalise(x, block.gamma, block.beta))
             else:
                 x = x + tf.cast(block.bias.value, x.dtype)
-        # The step cuts its spare pixels off.
+        # The step removes the spare edge pixels.
         return tf.pad(tf.tanh(tf.cast(x, tf.float32)), [[0, 0], [edge, edge], [edge, edge], [0, 0]])
 
 
-class _AugmentedDiscriminator(gan_step.PatchDiscriminator):
+class _PaddedStep(GanStep):
+    generator_class = _PaddedGenerator
+
+
+class _AugmentedDiscriminator(PatchDiscriminator):
     def call(self, images: Any, *args: Any, **kwargs: Any) -> Any:
         images, shape = tf.cast(images, tf.float32), (tf.shape(images)[0], 1, 1, 1)
         grey = tf.reduce_mean(images, axis=3, keepdims=True)
@@ -142,3 +149,7 @@ class _AugmentedDiscriminator(gan_step.PatchDiscriminator):
         mean = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)
         images = mean + (images - mean) * tf.random.uniform(shape, 0.5, 1.5)
         return super().call(images + tf.random.uniform(shape, -0.5, 0.5), *args, **kwargs)
+
+
+class _AugmentedStep(GanStep):
+    discriminator_class = _AugmentedDiscriminator

@@ -131,7 +131,7 @@ def main(values: flags.FlagValues) -> str:
     """Times all ways in turn; a Markdown table."""
     config = edge.read_config(values)
     threads = device.set_threads(config.training.threads)
-    folded = fold(SpatialGenerator(config.model, dtype=device.compute_type(config.training.dtype)))
+    folded = fold(SpatialGenerator.from_model_config(config.model, dtype=device.compute_type(config.training.dtype)))
     channels, random = folded.blocks[0][0].shape[2], np.random.default_rng(0)
     # A new network has equal phases and biases of 0: TensorFlow would make one phase for all, and leave the sums out.
     blocks = [

@@ -145,3 +145,8 @@ def test_reading_refuses_a_file_that_changed_or_vanished(tmp_path):
     path.unlink()
     with pytest.raises(ValueError, match=r"a.png: gone since the scan \(No such file"):
         manifest.read(entry)
+
+
+def test_texture_names_are_valid_file_names_and_distinct():
+    paths = ["x/brick.png", "y/brick.jpg", "3rd wall.png", "brick_2.png", "é.png"]
+    assert manifest.texture_names(paths) == ["brick", "brick_2", "_3rd_wall", "brick_2_2", "_"]

@@ -121,7 +121,7 @@ def test_a_torus_has_the_bits_of_the_planes(name, height, width):
 def single():
     """A session model of one texture whose waves close every 40 rows and 56 columns, and its plane."""
     network = tiny.generator(seed=4)
-    network.wave_start.assign([[2 * np.pi / 5, 0.0], [0.0, 2 * np.pi * 3 / 7]])
+    network.shared_wave_numbers.assign([[2 * np.pi / 5, 0.0], [0.0, 2 * np.pi * 3 / 7]])
     with tempfile.TemporaryDirectory() as folder:
         path = saved_model.write(fold(network), Path(folder) / "m", {}, {})
         return SessionModel(path).run, TexturePlane(fold(network))

@@ -6,7 +6,8 @@ import tensorflow as tf
 from tests.support import tiny
 from tf_psgan import geometry
 from tf_psgan.latents import waves
-from tf_psgan.networks.generator import SpatialGenerator, latent_field, paint
+from tf_psgan.networks import inference
+from tf_psgan.networks.generator import SpatialGenerator, latent_field
 
 SIDE, HALO = 8, geometry.HALO
 DTYPES = ("float32", "mixed_bfloat16")
@@ -80,7 +81,9 @@ def test_painting_with_folded_weights_is_the_network_outside_training(network):
     z = tiny.latents(network)
     # In bfloat16 the last layer sums in another order: now and then one unit of bfloat16 before the tanh.
     tolerance = 1e-6 if network.compute_dtype == "float32" else 2**-7
-    np.testing.assert_allclose(paint(weights, z, network.compute_dtype), network(z, training=False), atol=tolerance)
+    np.testing.assert_allclose(
+        inference.generate(weights, z, network.compute_dtype), network(z, training=False), atol=tolerance
+    )
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-4), ("mixed_bfloat16", 0.1)])
@@ -105,7 +108,7 @@ def test_waves_without_global_channels_are_one_table():
     network = tiny.generator(waves=3)
     numbers = network.wave_numbers(tf.zeros([4, 0]))
     assert numbers.shape == (4, 3, 2)
-    assert network.wave_start is network.wave_table
+    assert network.shared_wave_numbers is network.wave_table
     for row in numbers:
         np.testing.assert_array_equal(row, network.wave_table)
 
@@ -121,7 +124,7 @@ def test_waves_with_global_channels_follow_the_global_vector():
     assert numbers.dtype == "float32"
     np.testing.assert_allclose(numbers, expected, rtol=1e-5)
     # At the centre of the textures they are the shared start.
-    np.testing.assert_allclose(numbers[1], network.wave_start.numpy().reshape(3, 2), rtol=1e-6)
+    np.testing.assert_allclose(numbers[1], network.shared_wave_numbers.numpy().reshape(3, 2), rtol=1e-6)
 
 
 @pytest.mark.parametrize("global_channels", [0, 2])
@@ -191,7 +194,9 @@ def test_variables_stay_float32_under_bfloat16():
 
 def test_a_seed_fixes_the_first_weights():
     config = tiny.model_config(global_channels=2)
-    same, again, other = (tiny.values_of(SpatialGenerator(config, seed, name="g")) for seed in (7, 7, 8))
+    same, again, other = (
+        tiny.values_of(SpatialGenerator.from_model_config(config, seed=seed, name="g")) for seed in (7, 7, 8)
+    )
     for path, value in same.items():
         np.testing.assert_array_equal(value, again[path])
         if path.endswith("up_0/kernel"):
@@ -200,11 +205,13 @@ def test_a_seed_fixes_the_first_weights():
 
 @pytest.mark.parametrize("global_channels", [0, 2])
 def test_a_model_comes_back_from_its_config(global_channels):
-    network = tiny.generator("mixed_bfloat16", seed=4, global_channels=global_channels, wave_angles="axis", kernel=5)
+    network = tiny.generator(
+        "mixed_bfloat16", seed=4, global_channels=global_channels, wave_angles="axis", kernel_size=5
+    )
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(network))
     assert isinstance(again, SpatialGenerator)
     assert again is not network
-    assert again.config == network.config
+    assert again.model_config == network.model_config
     assert again.get_config() == network.get_config()
     tiny.restored(again, tiny.values_of(network))
     z = tiny.latents(network)

@@ -4,7 +4,7 @@ import pytest
 from tests.support import tiny
 from tf_psgan import geometry
 from tf_psgan.data import images
-from tf_psgan.networks.generator import paint
+from tf_psgan.networks import inference
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import fold
 
@@ -17,7 +17,7 @@ def test_a_tile_made_as_strips_is_the_picture_of_the_whole(cells, dtype, levels)
     extent = cells + 2 * halo
     field = np.random.default_rng(0).uniform(-1, 1, (1, extent, extent, folded.blocks[0][0].shape[2])).astype("f4")
     found = chunks.pixels(blocks, field, dtype).numpy()
-    whole = images.to_bytes(paint(blocks, field, dtype)).numpy()[0, halo:-halo, halo:-halo]
+    whole = images.to_bytes(inference.generate(blocks, field, dtype)).numpy()[0, halo:-halo, halo:-halo]
     assert found.shape == (cells * folded.pixels_per_cell,) * 2 + (3,)
     assert np.abs(found.astype(int) - whole).max() <= levels
     assert np.ptp(whole) > 20  # there is something to see

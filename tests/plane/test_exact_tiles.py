@@ -7,7 +7,8 @@ from tests.support import tiny
 from tf_psgan import geometry
 from tf_psgan.latents import noise, texture_fields, waves
 from tf_psgan.latents.scene import Scene
-from tf_psgan.networks.generator import latent_field, paint
+from tf_psgan.networks import inference
+from tf_psgan.networks.generator import latent_field
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 
@@ -73,7 +74,7 @@ def test_a_torus_is_the_network_on_noise_and_waves_that_close():
     network = tiny.generator(seed=2)
     plane, rows, cols = TexturePlane(fold(network), chunk_cells=TILE), 5, 7
     at = [np.arange(-2, extent + 2) % extent for extent in (rows, cols)]
-    z_local = noise.cells(9, at[0][:, None], at[1], network.config.local_channels)
+    z_local = noise.cells(9, at[0][:, None], at[1], network.local_channels)
     numbers = np.asarray(network.wave_table, np.float64)
     fitted = np.stack([np.round(numbers[:, i] * n / 2 / np.pi) / n for i, n in enumerate((rows, cols))], axis=1)
     phase = noise.phases(9, 2).numpy()
@@ -109,7 +110,7 @@ def test_tiles_are_asked_for_in_pixels():
 
 def test_a_tile_that_would_bend_the_waves_is_refused_with_the_nearest_that_does_not():
     network = tiny.generator(waves=1)
-    network.wave_start.assign([[0.0, 2 * np.pi / 7]])
+    network.shared_wave_numbers.assign([[0.0, 2 * np.pi / 7]])
     plane = TexturePlane(fold(network), chunk_cells=TILE)
     with pytest.raises(ValueError, match=r"tile: 80x80 pixels would distort .* 6.0 times .*: 80x56, 72x56, 80x112\."):
         plane.tile(80, 80)
@@ -121,7 +122,7 @@ def wang(request):
     """A function from edges (top, right, bottom, left) and a seed to such a tile; waves that close."""
     rows, cols = request.param
     network = tiny.generator(waves=1, seed=1)
-    network.wave_start.assign([[2 * np.pi / rows, 2 * np.pi / cols]])
+    network.shared_wave_numbers.assign([[2 * np.pi / rows, 2 * np.pi / cols]])
     plane = TexturePlane(fold(network), chunk_cells=TILE)
 
     def make(*edges, seed=0):
@@ -160,7 +161,7 @@ def joined(wang, edges, seeds):
     left, right = parts
     np.testing.assert_array_equal(left[:, -2 * reach :], right[:, : 2 * reach])  # both know both sides of the edge
     field = np.concatenate([left[:, : cols + reach], right[:, reach:]], axis=1)
-    picture = paint(plane.folded.blocks, field[np.newaxis], plane.folded.dtype)
+    picture = inference.generate(plane.folded.blocks, field[np.newaxis], plane.folded.dtype)
     return np.asarray(picture)[0, reach:-reach, reach:-reach]
 
 

@@ -12,9 +12,9 @@ from tf_psgan.plane.folded_generator import fold
 )
 def test_wave_numbers_are_the_generators(changes):
     network = tiny.generator(**changes)
-    z_global = noise.global_vector(5, network.config.global_channels).numpy()
+    z_global = noise.global_vector(5, network.global_channels).numpy()
     found = fold(network).wave_numbers(z_global)
-    assert found.shape == (network.config.waves, 2) and found.dtype == np.float64
+    assert found.shape == (network.waves, 2) and found.dtype == np.float64
     np.testing.assert_allclose(found, np.asarray(network.wave_numbers(z_global[np.newaxis])[0]), atol=1e-5)
 
 
@@ -33,5 +33,5 @@ def test_what_is_frozen_stays():
 def test_the_fingerprint_tells_dtypes_and_waves_apart():
     network = tiny.generator()
     marks = {fold(network).fingerprint(), fold(tiny.generator("mixed_bfloat16")).fingerprint()}
-    network.wave_start.assign(network.wave_start.value + 1e-6)
+    network.shared_wave_numbers.assign(network.shared_wave_numbers.value + 1e-6)
     assert len(marks | {fold(network).fingerprint()}) == 3

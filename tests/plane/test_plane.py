@@ -89,15 +89,15 @@ def test_without_global_channels_there_is_one_texture(one_texture):
 def direct(network, seed, texture, row, col, cells):
     """The pixels of cells x cells cells from the bare network; wave phases in Python's integers."""
     extent = cells + 4
-    z_global = noise.global_vector(texture, network.config.global_channels)[tf.newaxis]
+    z_global = noise.global_vector(texture, network.global_channels)[tf.newaxis]
     numbers = fold(network).wave_numbers(z_global[0].numpy())
-    starts, phase = noise.phases(seed, network.config.waves).numpy(), []
+    starts, phase = noise.phases(seed, network.waves).numpy(), []
     for turns, start in zip(waves.turns(numbers), starts, strict=True):
         exact = int(turns[0]) * (row - 2) + int(turns[1]) * (col - 2) + int(start)
         phase.append((exact % 2**64) / 2**64 * 2 * np.pi)
     in_radians = tf.constant(numbers[np.newaxis], tf.float32), tf.constant([phase], tf.float32)
     z_periodic = waves.plane_waves(*in_radians, extent, extent, quadrature=True)
-    z_local = noise.local(seed, row - 2, col - 2, extent, extent, network.config.local_channels)[tf.newaxis]
+    z_local = noise.local(seed, row - 2, col - 2, extent, extent, network.local_channels)[tf.newaxis]
     picture = network(latent_field(z_local, z_global[:, tf.newaxis, tf.newaxis], z_periodic), training=False)
     return images.to_bytes(picture[0, 2:-2, 2:-2]).numpy()
 
@@ -108,7 +108,7 @@ def test_the_plane_is_the_network_on_noise_and_waves(row, col, local):
     network = tiny.generator(global_channels=2)
     if not local:  # nothing but waves: an error in a far phase could not hide behind the noise
         kernel = network.up_0.kernel.numpy()
-        kernel[:, :, : network.config.local_channels] = 0
+        kernel[:, :, : network.local_channels] = 0
         network.up_0.kernel.assign(kernel)
     plane = TexturePlane(fold(network), chunk_cells=TILE)
     found = plane.window(9 * SIDE, 9 * SIDE, top=row * SIDE, left=col * SIDE, seed=SEED, texture=6)

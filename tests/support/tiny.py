@@ -15,20 +15,20 @@ def model_config(**changes):
 
 def generator(dtype="float32", seed=0, **changes):
     """A generator whose pictures fill the range and whose stored statistics are not those of a new layer."""
-    network = SpatialGenerator(model_config(**changes), seed, dtype=dtype)
+    network = SpatialGenerator.from_model_config(model_config(**changes), seed=seed, dtype=dtype)
     random = np.random.default_rng(seed)
     for block in network.blocks:
         fan_in = 9 * block.kernel.shape[2]
         block.kernel.assign(random.normal(0, fan_in**-0.5, block.kernel.shape))
-        if block.normalise:
+        if block.use_batch_norm:
             block.mean.assign(random.normal(0, 0.3, block.mean.shape))
             block.variance.assign(random.uniform(0.3, 2, block.variance.shape))
             block.beta.assign(random.normal(0, 0.3, block.beta.shape))
         else:
             block.bias.assign(random.normal(0, 0.1, block.bias.shape))
-    if network.config.waves:
-        network.wave_start.assign(random.uniform(-3, 3, network.wave_start.shape))
-    if network.config.waves and network.config.global_channels:
+    if network.waves:
+        network.shared_wave_numbers.assign(random.uniform(-3, 3, network.shared_wave_numbers.shape))
+    if network.waves and network.global_channels:
         network.wave_out.kernel.assign(random.normal(0, 0.5, network.wave_out.kernel.shape))
     return network
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 from tf_psgan.procedural import catalogue
 from tf_psgan.training.spectral import block_statistics, power_spectra, spectral_loss
 
-STILL = (0, 0)
+NO_SHIFT = (0, 0)
 
 
 def crops(name, seed, side=64):
@@ -13,8 +13,8 @@ def crops(name, seed, side=64):
     return np.stack([picture[r : r + side, c : c + side] for r in (3, 90) for c in (0, 40, 77, 130)])
 
 
-def measure(pictures, shift=STILL, apart=False):
-    return block_statistics.measure(power_spectra.planes(tf.constant(pictures)), tf.constant(shift), apart).numpy()
+def measure(pictures, shift=NO_SHIFT, per_image=False):
+    return block_statistics.measure(power_spectra.planes(tf.constant(pictures)), tf.constant(shift), per_image).numpy()
 
 
 def parts(measured):
@@ -46,10 +46,10 @@ def test_the_statistics_are_those_of_numpy(block):
     columns = [*np.log(sectors + power_spectra.ROUNDING).T, 5 * luminance.mean((1, 2))]
     for tint in tints:
         columns += [5 * tint.mean((1, 2)), np.log(tint.var((1, 2)) + power_spectra.ROUNDING)]
-    figures = np.stack(columns)
-    deviation = np.sqrt(figures.var(1) + 1e-3)
-    correlation = np.cov(figures, bias=True) / np.outer(deviation, deviation)
-    by_hand = (figures.mean(1), deviation, correlation[np.triu_indices(len(figures), 1)])
+    features = np.stack(columns)
+    deviation = np.sqrt(features.var(1) + 1e-3)
+    correlation = np.cov(features, bias=True) / np.outer(deviation, deviation)
+    by_hand = (features.mean(1), deviation, correlation[np.triu_indices(len(features), 1)])
     for found, expected in zip(parts(measured), by_hand, strict=True):
         np.testing.assert_allclose(found[0], expected, atol=2e-3)
 
@@ -69,7 +69,7 @@ def test_grain_over_all_is_told_from_the_same_power_in_few_places():
     even = rng.normal(0, 0.1, (8, 64, 64, 1)).astype(np.float32).repeat(3, axis=3)
     where = np.kron(rng.random((8, 4, 4)) < 0.25, np.ones((16, 16)))[..., np.newaxis].astype(np.float32)
     uneven = even * where / np.sqrt(where.mean())
-    by_frequency = [spectral_loss.measure(p, tf.constant(STILL)).numpy() for p in (even, uneven)]
+    by_frequency = [spectral_loss.measure(p, tf.constant(NO_SHIFT)).numpy() for p in (even, uneven)]
     weights = spectral_loss.weights(64).copy()
     weights[-len(block_statistics.weights(64)) :] = 0
     seen = np.abs(by_frequency[0] - by_frequency[1])[0] @ weights
@@ -91,13 +91,13 @@ def test_other_windows_of_a_texture_are_nearer_than_shuffled_blocks_of_it():
 
 
 @pytest.mark.parametrize("side", [16, 33, 64])
-def test_pictures_of_any_side_are_measured_apart_and_as_one(side):
+def test_pictures_of_any_side_are_measured_alone_and_as_one_batch(side):
     pictures = crops("weave", 1, side)
-    apart = measure(pictures, (7, 2), apart=True)
+    alone = measure(pictures, (7, 2), per_image=True)
     one_by_one = np.concatenate([measure(pictures[i : i + 1], (7, 2)) for i in range(len(pictures))])
-    np.testing.assert_allclose(apart, one_by_one, atol=1e-4)
-    means, apart = (parts(by_size(measured)[0])[0] for measured in (measure(pictures, (7, 2)), apart))
-    np.testing.assert_allclose(means[0], apart.mean(0), atol=1e-4)
+    np.testing.assert_allclose(alone, one_by_one, atol=1e-4)
+    means, alone = (parts(by_size(measured)[0])[0] for measured in (measure(pictures, (7, 2)), alone))
+    np.testing.assert_allclose(means[0], alone.mean(0), atol=1e-4)
 
 
 def test_the_first_block_is_where_the_shift_says_modulo_the_room():
@@ -111,6 +111,6 @@ def test_flat_pictures_have_finite_gradients():
     pictures = tf.zeros((2, 32, 32, 3))
     with tf.GradientTape() as tape:
         tape.watch(pictures)
-        figures = block_statistics.measure(power_spectra.planes(pictures), tf.constant(STILL))
-    assert np.isfinite(figures).all()
-    assert np.isfinite(tape.gradient(figures, pictures)).all()
+        features = block_statistics.measure(power_spectra.planes(pictures), tf.constant(NO_SHIFT))
+    assert np.isfinite(features).all()
+    assert np.isfinite(tape.gradient(features, pictures)).all()

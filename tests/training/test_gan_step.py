@@ -23,7 +23,7 @@ def make(dtype="float32", global_channels=2, waves=2, **training):
     )
     step = GanStep(config, dtype)
     if waves:
-        step.start_waves(np.full(step.generator.wave_start.shape, 0.7, np.float32))
+        step.set_wave_numbers(np.full(step.generator.shared_wave_numbers.shape, 0.7, np.float32))
     return step
 
 
@@ -116,7 +116,7 @@ def test_the_average_forgets_its_start_and_then_decays_as_set(step, packed, at, 
         np.testing.assert_allclose(after[name], expected, rtol=1e-5, atol=1e-6)
 
 
-def test_an_undecided_critic_reports_log_two(step, packed):
+def test_an_undecided_discriminator_reports_log_two(step, packed):
     step.discriminator.down_2.kernel.assign(tf.zeros_like(step.discriminator.down_2.kernel))
     report = step(packed)
     assert report["discriminator_loss"].numpy() == pytest.approx(2 * math.log(2))
@@ -128,23 +128,23 @@ def test_alternating_steps_move_one_network_at_a_time(packed):
     step = make(updates="alternating")
     start = snapshot(step)
     step(packed)
-    critic_turn = snapshot(step)
+    discriminator_turn = snapshot(step)
     step(packed)
     generator_turn = snapshot(step)
 
     def owners(names):
         return {name.split("/")[0] for name in names - COUNTERS}
 
-    assert owners(moved(start, critic_turn)) == {"discriminator", "discriminator_adam"}
-    assert owners(moved(critic_turn, generator_turn)) == {
+    assert owners(moved(start, discriminator_turn)) == {"discriminator", "discriminator_adam"}
+    assert owners(moved(discriminator_turn, generator_turn)) == {
         "generator",
         "averaged",
         "generator_adam",
         "wave_adam",
         "power_record",
     }
-    assert moved(start, critic_turn) >= trainable(step.discriminator)
-    assert moved(critic_turn, generator_turn) >= trainable(step.generator)
+    assert moved(start, discriminator_turn) >= trainable(step.discriminator)
+    assert moved(discriminator_turn, generator_turn) >= trainable(step.generator)
     assert step.step.numpy() == 2
 
 
@@ -210,7 +210,7 @@ def test_the_state_holds_every_variable_once(step):
     parts = (step.generator, step.discriminator, step.averaged, *step.optimisers.values())
     expected = [id(variable.value) for part in parts for variable in part.variables]
     expected += [id(counter) for counter in (step.step, step.skipped, step.skipped_in_a_row, step.rollbacks)]
-    expected += [id(step.record.seen), id(step.record.figures)]
+    expected += [id(variable) for term in step.terms for variable in term.state().values()]
     assert sorted(held) == sorted(expected)
     assert len(set(held)) == len(held)
     assert set(held) >= {id(variable) for variable in step.variables}
@@ -224,20 +224,20 @@ def test_the_state_has_the_same_names_in_every_process(step):
 
 def test_fakes_are_crops_without_the_spare_edge(step):
     key = noise.fold(3)
-    fakes = step.draw(key, 2)
+    fakes = step.generate(key, 2)
     assert fakes.shape == (2, 16, 16, 3)
-    np.testing.assert_array_equal(fakes, step.draw(key, 2))
+    np.testing.assert_array_equal(fakes, step.generate(key, 2))
     assert (fakes[0] != fakes[1]).numpy().any()
 
 
-def test_wave_numbers_start_where_they_are_told(step):
+def test_set_wave_numbers_sets_them_in_both_generators(step):
     numbers = np.array([[0.1, 0.2], [-0.3, 3.0]], np.float32)
-    step.start_waves(numbers)
+    step.set_wave_numbers(numbers)
     for network in (step.generator, step.averaged):
         np.testing.assert_array_equal(network.wave_numbers(tf.zeros([1, 2]))[0], numbers)
 
 
-def test_settling_sets_the_statistics_of_the_average_only(step):
+def test_recalibration_sets_the_statistics_of_the_average_only(step):
     before = snapshot(step)
     step.recalibrate(tf.constant(5, tf.int64))
     expected = {f"averaged/up_{i}/{name}" for i in (0, 1) for name in ("mean", "variance")}
@@ -250,7 +250,7 @@ def test_settling_sets_the_statistics_of_the_average_only(step):
 @pytest.mark.parametrize(
     "updates, due, dtype", [("simultaneous", {0, 3, 6}, "mixed_bfloat16"), ("alternating", {0, 6}, "float32")]
 )
-def test_the_penalty_acts_at_every_third_update_of_the_critic(packed, updates, due, dtype):
+def test_the_penalty_acts_at_every_third_update_of_the_discriminator(packed, updates, due, dtype):
     plain, penalised = make(dtype, updates=updates), make(dtype, updates=updates, r1=10.0, r1_interval=3)
     start = snapshot(plain)
     assert moved(start, snapshot(penalised)) == set()
@@ -262,34 +262,34 @@ def test_the_penalty_acts_at_every_third_update_of_the_critic(packed, updates, d
             assert step.skipped.numpy() == 0 and np.isfinite(report["discriminator_loss"])
         different = moved(snapshot(plain), snapshot(penalised))
         assert bool(different) == (at in due), at
-        assert not different & trainable(plain.generator)  # the generator does not pay
+        assert not different & trainable(plain.generator)  # the penalty is a term of the discriminator's loss
 
 
 @pytest.mark.parametrize(
     "updates, dtype, tolerance",
     [("simultaneous", "float32", 1e-4), ("simultaneous", "mixed_bfloat16", 0.1), ("alternating", "float32", 1e-4)],
 )
-def test_the_penalty_adds_its_own_gradient_to_the_critics(packed, updates, dtype, tolerance):
+def test_the_penalty_adds_its_own_gradient_to_the_discriminators(packed, updates, dtype, tolerance):
     r1, every, beta_1 = 2.0, 3, 0.5
     plain, penalised = make(dtype, updates=updates), make(dtype, updates=updates, r1=r1, r1_interval=every)
     start = snapshot(plain)
     for name in start:
         if name.startswith("discriminator/") and name.endswith("kernel"):
-            start[name] *= 10  # a penalty worth its name
+            start[name] *= 10  # large enough to measure the penalty
     for step in (plain, penalised):
         restore(step, start)
         step(packed)
     key = noise.fold(plain.config.training.seed, 0, 0)
     real = images.to_unit(crops.crops(packed, noise.fold(key, 0), 2, 16))
-    critic = make().discriminator  # float32, outside the graph
-    tiny.restored(critic, start)
+    discriminator = make().discriminator  # float32, outside the graph
+    tiny.restored(discriminator, start)
     with tf.GradientTape() as outer:
         with tf.GradientTape() as inner:
             inner.watch(real)
-            scores = tf.reduce_sum(tf.reduce_mean(critic(real, fused=False), axis=(1, 2, 3)))
+            scores = tf.reduce_sum(tf.reduce_mean(discriminator(real, fused=False), axis=(1, 2, 3)))
         penalty = losses.gradient_penalty(inner.gradient(scores, real))
     for variable, gradient in zip(
-        critic.trainable_variables, outer.gradient(penalty, critic.trainable_variables), strict=True
+        discriminator.trainable_variables, outer.gradient(penalty, discriminator.trainable_variables), strict=True
     ):
         # After one step Adam's first moment is (1 - beta_1) times the gradient.
         moment = f"discriminator_adam/{variable.path.replace('/', '_')}_momentum"

@@ -34,7 +34,7 @@ def test_waves_that_start_five_percent_off_learn_the_period_to_two_percent(seed:
     )
     step = GanStep(config, device.compute_type("auto"))
     true = 2 * np.pi * step.generator.pixels_per_cell / PERIOD
-    step.start_waves(np.array([[1.05 * true, 0.0], [0.0, 0.95 * true]], np.float32))
+    step.set_wave_numbers(np.array([[1.05 * true, 0.0], [0.0, 0.95 * true]], np.float32))
     whole = tf.constant([256], tf.int64)
     packed = crops.PackedImages(tf.constant(picture.reshape(-1, 3)), tf.constant([0], tf.int64), whole, whole)
     for _ in range(1000):

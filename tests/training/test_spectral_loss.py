@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_psgan.config import ModelConfig
 from tf_psgan.evaluation import texture_metrics
 from tf_psgan.networks.discriminator import PatchDiscriminator
 from tf_psgan.procedural import catalogue
 from tf_psgan.training.spectral import block_statistics, spectral_loss
 
 SIDE = 64
-STILL = tf.constant([0, 0])
+NO_SHIFT = tf.constant([0, 0])
 
 
 def crops(name, seed, side=SIDE, count=8):
@@ -19,8 +18,8 @@ def crops(name, seed, side=SIDE, count=8):
     return np.stack([picture[r : r + side, c : c + side] for r in (3, 90) for c in (0, 40, 77, 130)][:count])
 
 
-def measure(pictures, apart=False):
-    return spectral_loss.measure(pictures, STILL, apart)
+def measure(pictures, per_image=False):
+    return spectral_loss.measure(pictures, NO_SHIFT, per_image)
 
 
 def far(a, b):
@@ -29,7 +28,7 @@ def far(a, b):
 
 
 def part(measured, which, side=SIDE):
-    """Of the figures [groups, figures]: half octaves, frequencies of luminance, of colour, colours, small blocks."""
+    """A part of [groups, statistics]: half octaves, frequencies of luminance, of colour, colours, small blocks."""
     small = len(block_statistics.weights(side))
     ends = [*(np.flatnonzero(np.diff(spectral_loss.weights(side)[:-small])) + 1), -small]
     return np.split(np.array(measured), ends, axis=1)[which]
@@ -50,7 +49,7 @@ def test_half_the_contrast_is_two_log_two_in_every_bin_and_at_every_frequency():
     for which in (0, 1, 2):
         np.testing.assert_allclose(part(own, which) - part(half, which), 2 * math.log(2), rtol=0.02)
     # The colours' variances are half of their figures, the logarithms 38 of 41 of a block's; means are nearly zero.
-    by_hand = (2.5 + spectral_loss.SPECKS + 38 / 41) * pseudo_huber(2 * math.log(2))
+    by_hand = (2.5 + spectral_loss.COLOUR_WEIGHT + 38 / 41) * pseudo_huber(2 * math.log(2))
     assert far(pictures, pictures / 2).numpy() == pytest.approx(by_hand, rel=0.01)
 
 
@@ -71,15 +70,15 @@ def test_the_power_of_blocks_is_that_of_white_noise():
 
 
 @pytest.mark.parametrize("side", [16, 33, 64])
-def test_crops_of_any_side_are_measured_apart_and_as_one(side):
+def test_crops_of_any_side_are_measured_alone_and_as_one_batch(side):
     pictures = crops("weave", 1, side)
-    apart = measure(pictures, apart=True)
-    assert apart.shape == (len(pictures), len(spectral_loss.weights(side)))
+    alone = measure(pictures, per_image=True)
+    assert alone.shape == (len(pictures), len(spectral_loss.weights(side)))
     one_by_one = np.concatenate([measure(pictures[i : i + 1]) for i in range(len(pictures))])
-    np.testing.assert_allclose(apart, one_by_one, atol=1e-3)
+    np.testing.assert_allclose(alone, one_by_one, atol=1e-3)
     as_one = measure(pictures)
     for which in (1, 2):
-        one_by_one = np.exp(part(apart, which, side)).mean(0, keepdims=True)
+        one_by_one = np.exp(part(alone, which, side)).mean(0, keepdims=True)
         np.testing.assert_allclose(np.exp(part(as_one, which, side)), one_by_one, rtol=0.01)
 
 
@@ -91,8 +90,8 @@ def test_the_corners_of_the_spectrum_are_seen():
 
 def test_specks_of_colour_are_seen():
     own = crops("honeycomb", 1)
-    specks = np.random.default_rng(0).normal(0, 0.02, (*own.shape[:3], 1)).astype(np.float32)
-    speckled = own + specks * np.array([1, -0.299 / 0.587, 0], np.float32)  # of the same luminance
+    speckles = np.random.default_rng(0).normal(0, 0.02, (*own.shape[:3], 1)).astype(np.float32)
+    speckled = own + speckles * np.array([1, -0.299 / 0.587, 0], np.float32)  # of the same luminance
     assert far(own, speckled).numpy() > 10 * far(own, own + 0.001).numpy() and far(own, speckled).numpy() > 0.1
 
 
@@ -106,8 +105,8 @@ def test_other_windows_of_a_texture_are_nearer_than_other_textures_and_than_blur
 
 def test_the_discriminator_is_blind_to_contrast_and_this_loss_is_not():
     pictures = crops("honeycomb", 1)
-    critic = PatchDiscriminator(ModelConfig(discriminator_filters=(8, 16, 16)), dtype="float32")
-    scores, fainter = critic(pictures), critic(0.5 * pictures)
+    discriminator = PatchDiscriminator((8, 16, 16), dtype="float32")
+    scores, fainter = discriminator(pictures), discriminator(0.5 * pictures)
     assert np.abs(scores - fainter).max() < 0.1 * np.abs(scores).max()  # not 0: batch norm adds to the variance
     assert far(pictures, 0.5 * pictures).numpy() > 1
 
@@ -127,29 +126,30 @@ def test_gradients_are_finite_for_flat_pictures_and_shrink_the_distance():
     assert loss.numpy() < 0.2 * before
 
 
-def test_the_record_starts_with_the_first_batch_and_becomes_a_slow_mean():
-    record, figures = spectral_loss.Record(32), len(spectral_loss.weights(32))
-    given = np.random.default_rng(0).normal(size=(250, figures)).astype(np.float32)
+def test_the_running_mean_starts_as_a_plain_mean_and_then_decays():
+    statistics = 5
+    record = spectral_loss.RunningMean(statistics)
+    given = np.random.default_rng(0).normal(size=(250, statistics)).astype(np.float32)
     for i, row in enumerate(given):
-        before = record.figures.numpy()
+        before = record.mean.numpy()
         updated = record.with_batch(tf.constant(row[np.newaxis]))
-        np.testing.assert_array_equal(record.figures, before)  # nothing is changed before `keep`
-        record.keep(updated)
+        np.testing.assert_array_equal(record.mean, before)  # nothing changes before `assign`
+        record.assign(updated)
         if i < 100:
-            np.testing.assert_allclose(record.figures[0], given[: i + 1].mean(0), atol=1e-5)
-    assert record.seen.numpy() == 250
+            np.testing.assert_allclose(record.mean[0], given[: i + 1].mean(0), atol=1e-5)
+    assert record.batches.numpy() == 250
     by_hand = given[:100].mean(0)
     for row in given[100:]:
         by_hand += 0.01 * (row - by_hand)
-    np.testing.assert_allclose(record.figures[0], by_hand, atol=1e-5)
+    np.testing.assert_allclose(record.mean[0], by_hand, atol=1e-5)
 
 
-def test_the_record_keeps_sources_apart():
-    record = spectral_loss.Record(32, sources=3)
-    rows = np.arange(4, dtype=np.float32)[:, np.newaxis].repeat(len(spectral_loss.weights(32)), axis=1)
-    record.keep(record.with_batch(tf.constant(rows), tf.constant([2, 0, 2, 0], tf.int64)))
-    np.testing.assert_allclose(record.figures[:, 0], [2, 0, 1])
-    np.testing.assert_array_equal(record.seen, [1, 0, 1])
+def test_each_class_has_its_own_running_mean():
+    record = spectral_loss.RunningMean(7, classes=3)
+    rows = np.arange(4, dtype=np.float32)[:, np.newaxis].repeat(7, axis=1)
+    record.assign(record.with_batch(tf.constant(rows), tf.constant([2, 0, 2, 0], tf.int64)))
+    np.testing.assert_allclose(record.mean[:, 0], [2, 0, 1])
+    np.testing.assert_array_equal(record.batches, [1, 0, 1])
 
 
 def test_it_agrees_with_the_metric_on_which_of_two_is_nearer():

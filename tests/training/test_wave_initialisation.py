@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from tests.support import tiny
 from tf_psgan.config import ModelConfig
 from tf_psgan.evaluation.autocorrelation import lattice, repeats
-from tf_psgan.latents import waves
-from tf_psgan.training.wave_initialisation import initial_wave_numbers, initial_wave_numbers_of_each, reciprocal
+from tf_psgan.latents import noise, waves
+from tf_psgan.training.wave_initialisation import (
+    fit_wave_mlp,
+    initial_wave_numbers,
+    initial_wave_numbers_by_class,
+    reciprocal,
+)
 
 SIDE = 16
 NOISE = np.random.default_rng(2).integers(0, 256, (160, 160, 3), dtype=np.uint8)
@@ -55,12 +62,12 @@ def test_a_picture_without_a_lattice_starts_at_its_spectrum() -> None:
     assert found.shape == (3, 2) and np.linalg.norm(found, axis=1).min() > 0.1
 
 
-def test_told_apart_each_picture_has_its_own_waves_and_where_nothing_repeats_they_stand_still() -> None:
+def test_each_class_has_its_own_waves_and_zero_wave_numbers_where_nothing_repeats() -> None:
     dots, model = _dots([(24, 0), (0, 30)]), ModelConfig(waves=2, global_channels=4)
-    found = initial_wave_numbers_of_each(iter([dots, NOISE]), model, "source", SIDE)
+    found = initial_wave_numbers_by_class(iter([dots, NOISE]), model, "source", SIDE)
     np.testing.assert_array_equal(found[0], initial_wave_numbers([dots], ModelConfig(waves=2), "source", SIDE))
     np.testing.assert_array_equal(found[1], np.zeros((2, 2)))
-    np.testing.assert_array_equal(initial_wave_numbers_of_each([NOISE], model, "paper", SIDE), [waves.ladder(2)])
+    np.testing.assert_array_equal(initial_wave_numbers_by_class([NOISE], model, "paper", SIDE), [waves.ladder(2)])
 
 
 def test_axis_waves_stay_on_axes() -> None:
@@ -83,3 +90,11 @@ def test_a_model_of_several_textures_starts_with_the_waves_of_each_lattice_once(
         turns = waves_of @ np.array(vectors).T / SIDE / (2 * np.pi)
         np.testing.assert_allclose(turns, np.rint(turns), atol=0.02)
         assert abs(round(float(np.linalg.det(np.rint(turns))))) == 1
+
+
+def test_the_fitted_mlp_gives_each_class_its_own_wave_numbers() -> None:
+    network = tiny.generator(global_channels=4, wave_hidden=40)
+    wanted = np.random.default_rng(1).uniform(-3, 3, (9, 2, 2))
+    fit_wave_mlp(network, wanted)
+    found = network.wave_numbers(noise.global_vector(tf.range(9, dtype=tf.int64), 4))
+    np.testing.assert_allclose(found, wanted, atol=1e-4)

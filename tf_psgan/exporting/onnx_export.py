@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tf_psgan import geometry
 from tf_psgan.exporting.saved_model import Draft
-from tf_psgan.networks.generator import paint
+from tf_psgan.networks import inference
 
 FILE = "model.onnx"
 OPSET = 18
@@ -48,7 +48,7 @@ def write(draft: Draft) -> None:
 
     @tf.function
     def network(latents: Any) -> dict[str, Any]:
-        return {"images": paint(blocks, latents, "float32")}
+        return {"images": inference.generate(blocks, latents, "float32")}
 
     spec = tf.TensorSpec((None, None, None, channels), tf.float32, "latents")
     model, _ = tf2onnx.convert.from_function(network, [spec], opset=OPSET)

@@ -18,7 +18,7 @@ import tensorflow as tf
 from tf_psgan.config import ModelConfig, from_dict, to_json
 from tf_psgan.exporting.session_model import SessionModel
 from tf_psgan.exporting.signatures import Limits, Signatures
-from tf_psgan.networks.generator import paint
+from tf_psgan.networks import inference
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import FoldedGenerator
 
@@ -160,6 +160,6 @@ def _versions(folder: Path) -> list[int]:
 def _read_back(model: SessionModel, folded: FoldedGenerator) -> None:
     """Asks the network itself, as a server does, and compares."""
     latents = np.linspace(-1, 1, 6 * 7 * folded.blocks[0][0].shape[2], dtype=np.float32).reshape(1, 6, 7, -1)
-    expected = paint(chunks.cast(folded.blocks, folded.dtype), latents, folded.dtype)
+    expected = inference.generate(chunks.cast(folded.blocks, folded.dtype), latents, folded.dtype)
     if not np.allclose(model.run("serving_default", latents=latents), expected, atol=2e-2):
         raise OSError("read back, the export makes another picture; the disk or the memory may be broken.")

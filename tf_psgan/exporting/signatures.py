@@ -15,7 +15,7 @@ import tensorflow as tf
 from tf_psgan import geometry
 from tf_psgan.geometry import MAX_PIXEL
 from tf_psgan.latents import noise, torus
-from tf_psgan.networks.generator import paint_strips
+from tf_psgan.networks import inference
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import STEP, FoldedGenerator
 
@@ -96,7 +96,7 @@ class Signatures(tf.Module):
         good = _demand(finite, ["latents: some are no finite numbers; give numbers, best from -1 to 1."])
         with tf.control_dependencies([*sides, asked, good]):
             latents = tf.identity(latents)
-        return {"images": paint_strips(chunks.cast(self.blocks, self._dtype), latents, self._dtype)}
+        return {"images": inference.generate_strips(chunks.cast(self.blocks, self._dtype), latents, self._dtype)}
 
     def _window(self, seed: Any, texture: Any, top: Any, left: Any, height: Any, width: Any) -> Any:
         height, width = self._extent(height, width)

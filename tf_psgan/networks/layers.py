@@ -1,10 +1,7 @@
-"""The up-convolution without padding, with its batch norm: the generator's building block.
+"""The Keras layers that both networks are built from.
 
-A transposed convolution of stride two is a 3x3 convolution to four times the channels, one
-set per output phase, laid out as pixels (Shi et al. 2016, arXiv:1609.05158). A 6x6 kernel
-fills all nine taps of each phase; the papers' 5x5 leaves some of them zero, so that even
-and odd pixels see different numbers of cells. Nothing is padded: a zero border would tell
-a cell that it is near an edge, and a texture has none.
+Layers return their linear part; the networks apply the activations. Kernels and vectors stay float32 under every dtype
+policy (`autocast=False`): bfloat16 copies are made where they are used.
 """
 
 from typing import Any
@@ -12,181 +9,199 @@ from typing import Any
 import keras
 from keras import ops
 
-EPSILON = 1e-5
-"""Added to a variance before its root."""
+from tf_psgan.errors import InputError, SettingError
+from tf_psgan.networks import operations
+
+PACKAGE = "tf_psgan"
+"""Prefix of the registered names of layers and models in saved Keras files."""
 
 
-def batch_moments(x: Any) -> tuple[Any, Any]:
-    """Mean and variance of each channel over batch, rows and cols; float32 whatever the input is."""
-    x = ops.cast(x, "float32")
-    mean = ops.mean(x, axis=(0, 1, 2))
-    return mean, ops.mean(ops.square(x), axis=(0, 1, 2)) - ops.square(mean)
+@keras.saving.register_keras_serializable(PACKAGE)
+class UpConvolution(keras.layers.Layer):
+    """Transposed convolution of stride 2, unpadded: [batch, rows, cols, in] -> [batch, 2 rows - 4, 2 cols - 4, out].
 
+    Only output pixels that all of their inputs determine are kept. Nothing is padded: a border of zeros would tell a
+    cell that it is near an edge, and an infinite texture has none. A 6x6 kernel fills all nine taps of each output
+    phase; the papers' 5x5 kernel leaves some taps zero, so that even and odd pixels depend on different numbers of
+    cells.
 
-def scale_and_shift(gamma: Any, beta: Any, mean: Any, variance: Any) -> tuple[Any, Any]:
-    """Batch norm as y = x * scale + shift (Ioffe and Szegedy 2015)."""
-    scale = gamma * ops.rsqrt(ops.maximum(variance, 0.0) + EPSILON)
-    return scale, beta - mean * scale
-
-
-def batch_normalise(x: Any, gamma: Any, beta: Any, fused: bool = True) -> Any:
-    """Batch norm over [batch, rows, cols] by the moments of this batch (Ioffe and Szegedy 2015).
-
-    Without `fused` by the formula, for second derivatives: inside `tf.cond` under two gradient tapes
-    the fused kernel of TensorFlow 2.21 silently loses a part of them.
-    """
-    if fused and keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # only here: with another backend of Keras the networks run without it
-
-        # One fused kernel: a quarter of the time of the formula below, forth and back, in bfloat16.
-        return tf.compat.v1.nn.fused_batch_norm(x, gamma, beta, epsilon=EPSILON, is_training=True)[0]
-    scale, shift = scale_and_shift(gamma, beta, *batch_moments(x))
-    return x * ops.cast(scale, x.dtype) + ops.cast(shift, x.dtype)
-
-
-def convolve_training(x: Any, kernel: Any, stride: int = 1, padding: str = "valid") -> Any:
-    """The bare convolution, in the form whose gradients are the fastest."""
-    if keras.backend.backend() != "tensorflow":
-        return ops.conv(x, kernel, strides=stride, padding=padding)
-    from tf_psgan.networks.kernels import conv_gradients  # only here, as above
-
-    return conv_gradients.convolve(x, kernel, stride, padding.upper())
-
-
-def rectify_training(x: Any, slope: float = 0.0) -> Any:
-    """ReLU, or LeakyReLU of that slope, in the form whose gradient is the fastest."""
-    if keras.backend.backend() != "tensorflow":
-        return ops.leaky_relu(x, negative_slope=slope)
-    from tf_psgan.networks.kernels import relu_gradients  # only here, as above
-
-    return relu_gradients.rectify(x, slope)
-
-
-def depth_to_space(x: Any) -> Any:
-    """[batch, rows, cols, 4 c] -> [batch, 2 rows, 2 cols, c]; phases in reading order."""
-    return _blocks_to_space(x, 2)
-
-
-def convolve(x: Any, kernel: Any, bias: Any, relu: bool = False) -> Any:
-    """n cells -> 2 n - 4, with a kernel [3, 3, in, 4 out] and a bias [4 out]; then ReLU where it is asked for."""
-    x = _biased(x, kernel, bias)
-    return depth_to_space(ops.relu(x) if relu else x)
-
-
-def convolve_to_phases(x: Any, kernel: Any, bias: Any) -> Any:
-    """`convolve` with ReLU, its result still as phases, for `convolve_across`: n cells -> n - 2 of four phases."""
-    return ops.relu(_biased(x, kernel, bias))
-
-
-def convolve_across(x: Any, kernel: Any, bias: Any) -> Any:
-    """`convolve` of pixels that still lie as phases: [batch, n, n, 4 in] -> [batch, 4 n - 4, 4 n - 4, out].
-
-    The same picture as `convolve(depth_to_space(x), kernel, bias)`, as a 2x2 convolution to 16 phases: 16 products
-    for 9, but the largest field is not laid out as pixels first, and so few channels fill no vector anyway.
+    In training, batch normalization uses the moments of the batch. Otherwise it uses the stored `mean` and `variance`,
+    which only `SpatialGenerator.recalibrate` sets.
 
     Args:
-      kernel: [3, 3, in, 4 out].
-      bias: [4 out], the same for the four phases.
-    """
-    fan_in, fan_out = kernel.shape[2], kernel.shape[3] // 4
-    taps = ops.reshape(kernel, (3, 3, fan_in, 2, 2, fan_out))
-    # Of two neighbouring pixels the first has its taps at 0, 1, 2 and the second at 1, 2, 3: of 4 pixels, 2 cells.
-    rows = ops.stack([ops.pad(taps, ((i, 1 - i), *[(0, 0)] * 5)) for i in range(2)], axis=3)
-    both = ops.stack([ops.pad(rows, ((0, 0), (i, 1 - i), *[(0, 0)] * 5)) for i in range(2)], axis=5)
-    both = ops.reshape(both, (2, 2, 2, 2, fan_in, 16 * fan_out))
-    both = ops.reshape(ops.transpose(both, (0, 2, 1, 3, 4, 5)), (2, 2, 4 * fan_in, 16 * fan_out))
-    return _blocks_to_space(_biased(x, both, ops.tile(bias, 4)), 4)
+      filters: output channels.
+      kernel_size: side of the kernel, 5 or 6.
+      use_batch_norm: batch normalization instead of a bias.
+      seed: of the initial weights.
 
-
-@keras.saving.register_keras_serializable("tf_psgan")
-class UpConvolution(keras.layers.Layer):
-    """Doubles resolution: [batch, rows, cols, in] -> [batch, 2 rows - 4, 2 cols - 4, filters].
-
-    With `normalise`, batch norm replaces the bias. In training it uses the moments of the
-    batch; otherwise the stored `mean` and `variance`, which only `SpatialGenerator.recalibrate` sets.
+    Raises:
+      SettingError: another kernel_size.
     """
 
-    def __init__(self, filters: int, kernel: int = 6, normalise: bool = True, seed: int = 0, **kwargs: Any) -> None:
+    def __init__(
+        self, filters: int, kernel_size: int = 6, use_batch_norm: bool = True, seed: int = 0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.filters, self.side, self.normalise, self.seed = filters, kernel, normalise, seed
+        if kernel_size not in (5, 6):
+            raise SettingError("kernel_size", f"{kernel_size} is not possible", "choose 5 or 6", value=kernel_size)
+        self.filters, self.kernel_size, self.use_batch_norm, self.seed = filters, kernel_size, use_batch_norm, seed
 
     def build(self, input_shape: Any) -> None:
-        """Makes kernel [side, side, in, filters] and the batch norm's four vectors or the bias."""
-        shape = (self.side, self.side, input_shape[-1], self.filters)
+        """Creates `kernel` [kernel_size, kernel_size, in, filters] and the four batch-norm vectors or the `bias`."""
+        shape = (self.kernel_size, self.kernel_size, input_shape[-1], self.filters)
         normal = keras.initializers.RandomNormal
-        # Without autocast: bfloat16 copies are made where they are used, vectors stay float32.
-        start = normal(0.0, 0.02, self.seed) if self.side < 6 else self._alike
+        start = normal(0.0, 0.02, self.seed) if self.kernel_size < 6 else self._equal_phases
         self.kernel = self.add_weight(shape=shape, initializer=start, autocast=False, name="kernel")
-        if self.normalise:
+        if self.use_batch_norm:
             self.gamma = self._vector("gamma", normal(1.0, 0.02, self.seed + 1))
             self.beta = self._vector("beta", "zeros")
             self.mean = self._vector("mean", "zeros", trainable=False)
             self.variance = self._vector("variance", "ones", trainable=False)
         else:
             self.bias = self._vector("bias", "zeros")
+        self.built = True
 
     def call(self, x: Any, training: bool = False) -> Any:
-        """The layer's linear part; no activation."""
-        if not self.normalise or not training:
+        """The layer's linear part, in the compute dtype."""
+        check_floating("x", x)
+        if not self.use_batch_norm or not training:
             kernel, bias = self.folded()
-            return convolve(x, ops.cast(kernel, self.compute_dtype), ops.cast(bias, self.compute_dtype))
-        return batch_normalise(self._raw(x), self.gamma, self.beta)
+            return operations.convolve(x, ops.cast(kernel, self.compute_dtype), ops.cast(bias, self.compute_dtype))
+        return operations.batch_normalise(self._before_batch_norm(x), self.gamma, self.beta)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """(batch, 2 rows - 4, 2 cols - 4, filters); None stays None."""
+        batch, rows, cols, _ = input_shape
+        return (batch, *(None if n is None else 2 * n - 4 for n in (rows, cols)), self.filters)
 
     def moments(self, x: Any) -> tuple[Any, Any]:
-        """What batch norm would divide this input's result by: (mean, variance) of each channel, float32."""
-        return batch_moments(self._raw(x))
+        """The moments that batch normalization uses for this batch in training: (mean, variance), float32 [filters]."""
+        return operations.batch_moments(self._before_batch_norm(x))
 
     def folded(self) -> tuple[Any, Any]:
-        """(kernel [3, 3, in, 4 filters], bias [4 filters]) in float32, stored batch norm folded in."""
-        if not self.normalise:
-            return self._phases(self.kernel), ops.tile(self.bias, 4)
-        scale, shift = scale_and_shift(self.gamma, self.beta, self.mean, self.variance)
-        return self._phases(self.kernel * scale), ops.tile(shift, 4)
+        """(kernel [3, 3, in, 4 filters], bias [4 filters]), float32, with the stored batch normalization folded in."""
+        if not self.use_batch_norm:
+            return operations.to_phases(self.kernel), ops.tile(self.bias, 4)
+        scale, shift = operations.scale_and_shift(self.gamma, self.beta, self.mean, self.variance)
+        return operations.to_phases(self.kernel * scale), ops.tile(shift, 4)
 
     def get_config(self) -> dict[str, Any]:
-        """Everything that the constructor takes."""
-        own = {"filters": self.filters, "kernel": self.side, "normalise": self.normalise, "seed": self.seed}
+        """The constructor's arguments."""
+        own = {
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "use_batch_norm": self.use_batch_norm,
+            "seed": self.seed,
+        }
         return super().get_config() | own
 
-    def _alike(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-        """A start N(0, 0.02) that is the same for the four output phases (Aitken et al. 2017, arXiv:1707.02937).
+    def _equal_phases(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """Initial kernel from N(0, 0.02), equal for the four output phases (Aitken et al. 2017, arXiv:1707.02937).
 
-        Phases that start apart draw a grid of single pixels, which has to be unlearned first.
+        Phases that start with different kernels draw a grid of single pixels, which training has to unlearn first.
         """
         taps = keras.initializers.RandomNormal(0.0, 0.02, self.seed)((3, 3, *shape[2:]), dtype)
         return ops.repeat(ops.repeat(taps, 2, axis=0), 2, axis=1)
 
-    def _raw(self, x: Any) -> Any:
-        return depth_to_space(convolve_training(x, self._phases(ops.cast(self.kernel, x.dtype))))
-
-    def _phases(self, kernel: Any) -> Any:
-        """[side, side, in, out] -> [3, 3, in, 4 out]: input i reaches output 2 i + u through kernel[u]."""
-        spare = 6 - self.side
-        kernel = ops.pad(kernel, ((0, spare), (0, spare), (0, 0), (0, 0)))
-        _, _, fan_in, fan_out = kernel.shape
-        kernel = ops.flip(ops.reshape(kernel, (3, 2, 3, 2, fan_in, fan_out)), axis=(0, 2))
-        return ops.reshape(ops.transpose(kernel, (0, 2, 4, 1, 3, 5)), (3, 3, fan_in, 4 * fan_out))
+    def _before_batch_norm(self, x: Any) -> Any:
+        phases = operations.to_phases(ops.cast(self.kernel, x.dtype))
+        return operations.depth_to_space(operations.convolve_training(x, phases))
 
     def _vector(self, name: str, initializer: Any, trainable: bool = True) -> Any:
         shape = (self.filters,)
         return self.add_weight(shape=shape, initializer=initializer, trainable=trainable, autocast=False, name=name)
 
 
-def _biased(x: Any, kernel: Any, bias: Any) -> Any:
-    """A convolution without padding, and its bias."""
-    x = ops.conv(x, kernel, padding="valid")
-    if keras.backend.backend() != "tensorflow":
-        return x + bias
-    import tensorflow as tf  # only here, as above
+@keras.saving.register_keras_serializable(PACKAGE)
+class DownConvolution(keras.layers.Layer):
+    """Zero-padded 5x5 convolution of stride 2: [batch, rows, cols, in] -> [batch, rows / 2, cols / 2, out].
 
-    # As the very next operations bias and ReLU become a part of the convolution: a fifth of a picture's time.
-    return tf.nn.bias_add(x, bias)
+    Rows and columns are rounded up. There is no bias. Batch normalization uses the moments of the batch and keeps no
+    running statistics, because a discriminator is used in training only.
+
+    Args:
+      filters: output channels.
+      use_batch_norm: batch normalization after the convolution.
+      seed: of the initial weights.
+    """
+
+    def __init__(self, filters: int, use_batch_norm: bool = True, seed: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.filters, self.use_batch_norm, self.seed = filters, use_batch_norm, seed
+
+    def build(self, input_shape: Any) -> None:
+        """Creates `kernel` [5, 5, in, filters] and, with batch normalization, `gamma` and `beta` [filters]."""
+        normal = keras.initializers.RandomNormal
+        shape = (5, 5, input_shape[-1], self.filters)
+        start = normal(0.0, 0.02, self.seed)
+        self.kernel = self.add_weight(shape=shape, initializer=start, autocast=False, name="kernel")
+        if self.use_batch_norm:
+            vector, scale = (self.filters,), normal(1.0, 0.02, self.seed + 1)
+            self.gamma = self.add_weight(shape=vector, initializer=scale, autocast=False, name="gamma")
+            self.beta = self.add_weight(shape=vector, initializer="zeros", autocast=False, name="beta")
+        self.built = True
+
+    def call(self, x: Any, fused: bool = True) -> Any:
+        """The layer's linear part, in the compute dtype. `fused`: see `operations.batch_normalise`."""
+        check_floating("x", x)
+        kernel = ops.cast(self.kernel, x.dtype)
+        if not self.use_batch_norm:
+            return ops.conv(x, kernel, strides=2, padding="same")
+        y = operations.convolve_training(x, kernel, stride=2, padding="same")
+        return operations.batch_normalise(y, self.gamma, self.beta, fused)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """(batch, rows / 2, cols / 2, filters), rounded up; None stays None."""
+        batch, rows, cols, _ = input_shape
+        return (batch, *(None if n is None else -(-n // 2) for n in (rows, cols)), self.filters)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        own = {"filters": self.filters, "use_batch_norm": self.use_batch_norm, "seed": self.seed}
+        return super().get_config() | own
 
 
-def _blocks_to_space(x: Any, side: int) -> Any:
-    """[batch, rows, cols, side * side * c] -> [batch, side * rows, side * cols, c]; pixels in reading order."""
-    batch, rows, cols, channels = ops.shape(x)
-    each = channels // side**2
-    x = ops.reshape(x, (batch, rows, cols, side, side, each))
-    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
-    return ops.reshape(x, (batch, side * rows, side * cols, each))
+@keras.saving.register_keras_serializable(PACKAGE)
+class Projection(keras.layers.Layer):
+    """The class-conditional term of a patch score: inner product of its features with a learned vector of the class.
+
+    This is the second term of the projection discriminator (Miyato and Koyama 2018, arXiv:1802.05637, equation 3).
+
+    Args:
+      classes: how many classes there are.
+      seed: of the initial vectors.
+    """
+
+    def __init__(self, classes: int, seed: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.classes, self.seed = classes, seed
+
+    def build(self, input_shape: Any) -> None:
+        """Creates `table` [classes, channels], the vector of each class."""
+        start = keras.initializers.RandomNormal(0.0, 0.02, self.seed)
+        shape = (self.classes, input_shape[-1])
+        self.table = self.add_weight(shape=shape, initializer=start, autocast=False, name="table")
+        self.built = True
+
+    def call(self, features: Any, class_ids: Any) -> Any:
+        """Features [batch, rows, cols, channels], class_ids int [batch] -> float32 [batch, rows / 2, cols / 2, 1]."""
+        check_floating("features", features)
+        vectors = ops.cast(ops.take(self.table, class_ids, axis=0), features.dtype)
+        products = ops.einsum("brcf,bf->brc", features, vectors)[..., None]
+        return ops.average_pool(ops.cast(products, "float32"), 2, 2, padding="same")
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """(batch, rows / 2, cols / 2, 1), rounded up, from the shape of the features; None stays None."""
+        batch, rows, cols, _ = input_shape
+        return (batch, *(None if n is None else -(-n // 2) for n in (rows, cols)), 1)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return super().get_config() | {"classes": self.classes, "seed": self.seed}
+
+
+def check_floating(name: str, x: Any) -> None:
+    """Raises InputError for integers: 8-bit values would be taken for values in [-1, 1]."""
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    if "float" not in dtype:
+        raise InputError(name, f"{dtype} values", "pass floating-point values, images in [-1, 1]", value=dtype)

@@ -11,7 +11,8 @@ import tensorflow as tf
 from tf_psgan import geometry
 from tf_psgan.config import ModelConfig
 from tf_psgan.latents import noise, waves
-from tf_psgan.networks.generator import latent_field, paint_strips
+from tf_psgan.networks import inference
+from tf_psgan.networks.generator import latent_field
 
 CHUNK_PIXELS = 512
 """Side of a tile; chosen by measurement, see docs/training.md."""
@@ -75,5 +76,7 @@ def pixels(blocks: list[tuple[Any, Any]], field: Any, dtype: str) -> tf.Tensor:
       field: from `latents`.
     """
     # `images.to_bytes` without its clipping: a tanh stays inside. Bytes are cut, not floats: a quarter of the copying.
-    picture = paint_strips(blocks, field, dtype, lambda strip: tf.cast(tf.round((strip + 1.0) * 127.5), tf.uint8))
+    picture = inference.generate_strips(
+        blocks, field, dtype, lambda strip: tf.cast(tf.round((strip + 1.0) * 127.5), tf.uint8)
+    )
     return picture[0, geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO]

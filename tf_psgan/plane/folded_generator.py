@@ -67,7 +67,7 @@ class FoldedGenerator:
 
 def fold(generator: SpatialGenerator) -> FoldedGenerator:
     """Takes a settled generator's weights as they are now."""
-    config = generator.config
+    config = generator.model_config
     layers = [generator.wave_hidden, generator.wave_out] if config.waves and config.global_channels else []
     variables = [v for layer in layers for v in (layer.kernel, layer.bias)]
     if config.waves and not config.global_channels:

@@ -19,7 +19,8 @@ from tf_psgan.errors import PictureError, SettingError
 from tf_psgan.evaluation import texture_metrics
 from tf_psgan.evaluation.differentiable_metrics import Likeness
 from tf_psgan.latents import noise, waves
-from tf_psgan.networks.generator import SpatialGenerator, latent_field, paint_strips
+from tf_psgan.networks import inference
+from tf_psgan.networks.generator import SpatialGenerator, latent_field
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
@@ -100,7 +101,7 @@ def invert(
       SettingError: a model without global channels.
       PictureError: the picture is too small.
     """
-    channels = generator.config.global_channels
+    channels = generator.global_channels
     if not channels:
         allowed = "use a model with global channels, of many pictures"
         raise SettingError("like", "the model has one texture only", allowed, settings=("like", "run"))
@@ -172,7 +173,8 @@ class _Trial:
         z_periodic = waves.plane_waves(wave_numbers, phase, extent, extent, config.quadrature)
         latents = latent_field(z_local, vectors[:, tf.newaxis, tf.newaxis], z_periodic)
         weights = chunks.cast(self._folded.blocks, self._folded.dtype)
-        return (paint_strips(weights, latents, self._folded.dtype)[:, halo:-halo, halo:-halo] + 1.0) * 127.5
+        images = inference.generate_strips(weights, latents, self._folded.dtype)
+        return (images[:, halo:-halo, halo:-halo] + 1.0) * 127.5
 
 
 def _descend(trial: _Trial, starts: np.ndarray, key: tf.Tensor, display: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -249,7 +249,7 @@ def load(path: str | Path, dtype: str = "auto") -> tuple[SpatialGenerator, check
     """
     folder = RunFolder(Path(path))
     config = folder.read_config()
-    generator = SpatialGenerator(config.model, dtype=device.compute_type(dtype), name="averaged")
+    generator = SpatialGenerator.from_model_config(config.model, dtype=device.compute_type(dtype), name="averaged")
     found = checkpoint.restore(folder.checkpoints, {v.path: v.value for v in generator.variables}, only=True)
     if found.path is None:
         raise ValueError(f"{path}: no checkpoint yet; train longer or choose another --run.")
@@ -263,7 +263,7 @@ def load_generator(path: str | Path, dtype: str = "auto") -> SpatialGenerator:
 
 def plane_of(path: str | Path, generator: SpatialGenerator) -> TexturePlane:
     """The plane of a run's generator, which knows the run's stored textures by name."""
-    stored = RunFolder(Path(path)).read_textures(generator.config.global_channels)
+    stored = RunFolder(Path(path)).read_textures(generator.global_channels)
     return TexturePlane(fold(generator), {name: texture.vector for name, texture in stored.items()})
 
 

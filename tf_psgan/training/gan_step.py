@@ -1,10 +1,16 @@
-"""One training step of SGAN and PSGAN: both networks, both optimisers, the running average and the guard.
+"""One training step of SGAN and PSGAN: both networks, their optimisers and the moving average of the generator.
 
-Algorithm 1 of Goodfellow et al. 2014 with the losses of `losses.py` and Adam, as in Bergmann et
-al. 2017, section 4. Everything random follows from (seed, step). A step whose gradients are not
-finite changes nothing but the counters.
+Algorithm 1 of Goodfellow et al. 2014 with the loss terms of `default_terms` and Adam, as in Bergmann et al. 2017
+(arXiv:1705.06566), section 4. All random numbers follow from (seed, step, roll-backs). A step whose losses or gradients
+are not finite changes nothing but its counters.
+
+The step knows no file: its input is a tensor of packed images.
 """
 
+import dataclasses
+import functools
+import operator
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -12,195 +18,238 @@ import tensorflow as tf
 from tf_psgan import geometry
 from tf_psgan.config import Config
 from tf_psgan.data import crops, images
+from tf_psgan.errors import SettingError
 from tf_psgan.latents import noise, waves
 from tf_psgan.networks.discriminator import PatchDiscriminator
 from tf_psgan.networks.generator import SpatialGenerator, latent_field
-from tf_psgan.training import conditioning, losses
+from tf_psgan.training import losses, wave_initialisation
 from tf_psgan.training.optimizer import Adam
-from tf_psgan.training.spectral import block_statistics, spectral_loss
+from tf_psgan.training.spectral.spectral_loss import SpectralLoss
+from tf_psgan.training.terms import Batch, Term
+
+RECALIBRATION_BATCH = 64
+"""Windows, at least, over which `GanStep.recalibrate` estimates batch statistics."""
+
+
+def default_terms(config: Config, classes: int = 0) -> list[Term]:
+    """The loss terms of a run: adversarial losses of both networks, R1 penalty, spectral loss.
+
+    The L2 penalty on kernels is a part of the optimiser.
+    """
+    training = config.training
+    return [
+        losses.GeneratorLoss(),
+        losses.DiscriminatorLoss(),
+        losses.R1Penalty(training.r1, training.r1_interval),
+        SpectralLoss(training.spectral_loss_weight, crop_pixels(config), classes),
+    ]
+
+
+def crop_pixels(config: Config) -> int:
+    """Side of a training crop in pixels."""
+    return config.data.crop_cells * geometry.pixels_per_cell(len(config.model.filters) + 1)
 
 
 class GanStep(tf.Module):
-    """Generator, discriminator, the generator's running average, and the step that trains them.
+    """Generator, discriminator, moving average of the generator, and the step that trains them.
 
     Args:
-      config: the whole run's.
-      dtype: "float32" or "mixed_bfloat16".
-      sources: how many pictures both networks are to tell apart; 0 without conditioning.
+      config: the run's settings.
+      dtype: dtype policy, "float32" or "mixed_bfloat16".
+      classes: number of classes of a class-conditional model, 0 for any other.
+      terms: loss terms; None for `default_terms`.
+
+    Raises:
+      SettingError: two terms have one name, or a network has no term.
     """
 
-    def __init__(self, config: Config, dtype: str, sources: int = 0) -> None:
+    generator_class = SpatialGenerator
+    """Class of the generator; a subclass may use another one."""
+    discriminator_class = PatchDiscriminator
+    """Class of the discriminator; a subclass may use another one."""
+
+    def __init__(self, config: Config, dtype: str, classes: int = 0, terms: Sequence[Term] | None = None) -> None:
         super().__init__()
-        self.config, self.sources = config, sources
-        seed = config.training.seed % 2**31
-        self.generator = SpatialGenerator(config.model, seed, dtype=dtype, name="generator")
-        self.discriminator = PatchDiscriminator(config.model, seed + 500, sources, dtype=dtype, name="discriminator")
-        self.averaged = SpatialGenerator(config.model, seed, dtype=dtype, name="averaged")
+        self.config, self.classes, self.side = config, classes, crop_pixels(config)
+        self.terms = tuple(default_terms(config, classes) if terms is None else terms)
+        _check_terms(self.terms)
+        seed, new_generator = config.training.seed % 2**31, self.generator_class.from_model_config
+        self.generator = new_generator(config.model, seed=seed, dtype=dtype, name="generator")
+        self.discriminator = self.discriminator_class(
+            config.model.discriminator_filters, classes, seed + 500, dtype=dtype, name="discriminator"
+        )
+        self.averaged = new_generator(config.model, seed=seed, dtype=dtype, name="averaged")
         self._is_wave = [v.path.split("/")[1].startswith("wave_") for v in self.generator.trainable_variables]
         rate = config.training.learning_rate
-        waves_rate = rate * config.training.wave_lr_multiplier
+        wave_rate = rate * config.training.wave_lr_multiplier
+        others, wave_variables = self._split(self.generator.trainable_variables)
         self.optimisers = {
-            "generator_adam": self._adam("generator_adam", rate, [v for v, w in self._generator_variables if not w]),
-            "wave_adam": self._adam("wave_adam", waves_rate, [v for v, w in self._generator_variables if w]),
+            "generator_adam": self._adam("generator_adam", rate, others),
+            "wave_adam": self._adam("wave_adam", wave_rate, wave_variables),
             "discriminator_adam": self._adam("discriminator_adam", rate, self.discriminator.trainable_variables),
         }
-        self.side = config.data.crop_cells * self.generator.pixels_per_cell
-        self.record = spectral_loss.Record(self.side, sources)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.skipped = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.skipped_in_a_row = tf.Variable(0, dtype=tf.int64, trainable=False)
-        # Part of the seed: after a roll-back the same steps must not draw the same numbers again.
+        # Part of the random key: after a roll-back the same steps must draw other numbers.
         self.rollbacks = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def state(self) -> dict[str, tf.Variable]:
-        """Every variable of the step under a name of its own: what a checkpoint holds."""
-        found = {}
+        """Every variable of the step by its name in a checkpoint."""
         parts: tuple[Any, ...] = (self.generator, self.discriminator, self.averaged, *self.optimisers.values())
-        for part in parts:
-            for variable in part.variables:
-                found[variable.path] = variable.value
+        found = {variable.path: variable.value for part in parts for variable in part.variables}
         for name in ("step", "skipped", "skipped_in_a_row", "rollbacks"):
             found[f"counters/{name}"] = getattr(self, name)
-        found |= {"power_record/seen": self.record.seen, "power_record/figures": self.record.figures}
+        for term in self.terms:
+            found |= term.state()
         return found
 
-    def start_waves(self, wave_numbers: Any) -> None:
-        """Sets where the wave numbers start, radians per cell: [waves, 2] for all textures, or [sources, waves, 2]."""
+    def set_wave_numbers(self, wave_numbers: Any) -> None:
+        """Sets the wave numbers, in radians per cell: [waves, 2] for all textures, or [classes, waves, 2]."""
         for network in (self.generator, self.averaged):
             if len(wave_numbers.shape) == 3:
-                conditioning.fit_wave_mlp(network, wave_numbers)
-                continue
-            network.wave_start.assign(tf.reshape(wave_numbers, network.wave_start.shape))
+                wave_initialisation.fit_wave_mlp(network, wave_numbers)
+            else:
+                network.shared_wave_numbers.assign(tf.reshape(wave_numbers, network.shared_wave_numbers.shape))
 
     @tf.function(input_signature=[crops.PACKED_IMAGES_SPEC])
     def __call__(self, packed: crops.PackedImages) -> dict[str, tf.Tensor]:
-        """One step on crops cut from a packed of pictures.
+        """Trains once on random crops of packed images.
 
         Returns:
-          Scalars: `generator_loss`, `discriminator_loss`, `real_score`, `fake_score` (means of D in [0, 1]).
+          Scalars by name: the value of each logged term (by default `generator_loss` and `discriminator_loss`), and
+          `real_score` and `fake_score`, the means of D over the patches, in [0, 1].
         """
-        key = noise.fold(self.config.training.seed, self.step, self.rollbacks)
-        real = images.to_unit(crops.crops(packed, noise.fold(key, 0), self.config.data.batch_size, self.side))
-        sources = crops.drawn(packed, noise.fold(key, 0), self.config.data.batch_size) if self.sources else None
+        key, batch_size = noise.fold(self.config.training.seed, self.step, self.rollbacks), self.config.data.batch_size
+        crop_key = noise.fold(key, 0)
+        real = images.to_unit(crops.crops(packed, crop_key, batch_size, self.side))
+        class_ids = crops.drawn(packed, crop_key, batch_size) if self.classes else None
         if self.config.training.updates == "simultaneous":
-            report, finite = self._turn(real, sources, key, generator=True, discriminator=True)
+            report, finite = self._train(real, class_ids, key, generator=True, discriminator=True)
         else:
             report, finite = tf.cond(
                 self.step % 2 == 0,
-                lambda: self._turn(real, sources, key, generator=False, discriminator=True),
-                lambda: self._turn(real, sources, key, generator=True, discriminator=False),
+                lambda: self._train(real, class_ids, key, generator=False, discriminator=True),
+                lambda: self._train(real, class_ids, key, generator=True, discriminator=False),
             )
         self.skipped.assign_add(tf.cast(~finite, tf.int64))
         self.skipped_in_a_row.assign(tf.where(finite, tf.zeros((), tf.int64), self.skipped_in_a_row + 1))
         self.step.assign_add(1)
         return report
 
-    def draw(self, key: Any, cells: int, sources: Any = None) -> tf.Tensor:
-        """A training batch of fakes [batch, cells * side, cells * side, 3], spare edge pixels cut off.
+    def generate(self, key: Any, cells: int, class_ids: tf.Tensor | None = None) -> tf.Tensor:
+        """A batch of fakes [batch, cells * side, cells * side, 3] in training mode, without the spare edge pixels.
 
-        With `sources`, int64 [batch], of these pictures' textures.
+        `class_ids`: int64 [batch], their classes, if the model is class-conditional.
         """
-        latents = self._latents(self.generator, key, self.config.data.batch_size, cells, sources)
-        return _trim(self.generator(latents, training=True))
+        latents = self._latents(self.generator, key, self.config.data.batch_size, cells, class_ids)
+        return _without_halo(self.generator(latents, training=True))
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int64)])
-    def recalibrate(self, key: Any) -> None:
-        """Re-estimates the averaged generator's batch statistics over many latents, before pictures are made."""
-        cells, batch = self.config.data.crop_cells, max(64, self.config.data.batch_size)
-        first = noise.below(key, self.sources) if self.sources else 0  # more sources than a batch take turns
-        sources = (first + tf.range(batch, dtype=tf.int64)) % self.sources if self.sources else None
-        self.averaged.recalibrate(self._latents(self.averaged, key, batch, cells, sources))
+    def recalibrate(self, key: tf.Tensor) -> None:
+        """Estimates the averaged generator's batch statistics over many latents; due before it makes images."""
+        cells, batch = self.config.data.crop_cells, max(RECALIBRATION_BATCH, self.config.data.batch_size)
+        first = noise.below(key, self.classes) if self.classes else 0  # there may be more classes than windows
+        class_ids = (first + tf.range(batch, dtype=tf.int64)) % self.classes if self.classes else None
+        self.averaged.recalibrate(self._latents(self.averaged, key, batch, cells, class_ids))
 
-    def _latents(self, network: SpatialGenerator, key: Any, batch: int, cells: int, sources: Any) -> tf.Tensor:
-        model, extent = self.config.model, cells + 2 * geometry.HALO
-        z_local, z_global, phase = noise.sample(key, model, batch, extent, extent)
-        if sources is not None:
-            z_global = conditioning.vectors(sources, model.global_channels)
-        z_periodic = waves.plane_waves(network.wave_numbers(z_global), phase, extent, extent, model.quadrature)
-        return latent_field(z_local, z_global[:, tf.newaxis, tf.newaxis], z_periodic)
-
-    @property
-    def _generator_variables(self) -> list[tuple[Any, bool]]:
-        return list(zip(self.generator.trainable_variables, self._is_wave, strict=True))
-
-    def _adam(self, name: str, rate: float, variables: list[Any]) -> Adam:
-        training = self.config.training
-        return Adam(variables, rate, training.beta_1, training.l2, name)
-
-    def _penalty(self, real: tf.Tensor, sources: Any) -> tf.Tensor:
-        settings = self.config.training
-        if not settings.r1:
-            return tf.zeros(())
-
-        def penalty() -> tf.Tensor:
-            with tf.GradientTape() as tape:
-                tape.watch(real)
-                logits = self.discriminator(real, fused=False, sources=sources)
-                scores = tf.reduce_sum(tf.reduce_mean(logits, axis=(1, 2, 3)))
-            return settings.r1 * settings.r1_interval * losses.gradient_penalty(tape.gradient(scores, real))
-
-        turn = self.step // 2 if settings.updates == "alternating" else self.step  # of the discriminator
-        return tf.cond(turn % settings.r1_interval == 0, penalty, lambda: tf.zeros(()))
-
-    def _turn(
-        self, real: tf.Tensor, sources: Any, key: tf.Tensor, generator: bool, discriminator: bool
+    def _train(
+        self, real: tf.Tensor, class_ids: tf.Tensor | None, key: tf.Tensor, generator: bool, discriminator: bool
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """Draw, generate, score, the losses, and the updates of the networks whose turn it is, if all is finite."""
-        weight = self.config.training.spectral_loss_weight if generator else 0.0
-        apart = sources is not None
-        shift = noise.below(noise.fold(key, 2, [0, 1]), max(block_statistics.BLOCKS))
-        record = self.record.with_batch(spectral_loss.measure(real, shift, apart), sources) if weight else None
+        """Draws, generates, scores, computes the losses, and updates the chosen networks if everything is finite."""
+        updates = {"generator": generator, "discriminator": discriminator}
         with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
-            with tf.name_scope("generate"):  # what a profile shows
-                fake = self.draw(noise.fold(key, 1), self.config.data.crop_cells, sources)
+            with tf.name_scope("generate"):  # name scopes show in a profile
+                fake = self.generate(noise.fold(key, 1), self.config.data.crop_cells, class_ids)
             with tf.name_scope("score_real"):
-                real_logits = self.discriminator(real, sources=sources)
+                real_logits = self.discriminator(real, class_ids)
             with tf.name_scope("score_fake"):
-                fake_logits = self.discriminator(fake, sources=sources)
-            d_loss = losses.discriminator(real_logits, fake_logits)
-            g_loss = losses.generator(fake_logits)
-            d_total = d_loss + self._penalty(real, sources) if discriminator else d_loss
-            g_total = g_loss
-            if record:
-                # Told the sources, each fake is of the texture of the real crop at its place.
-                wanted = tf.gather(record[1], sources) if apart else record[1]
-                weight *= tf.minimum(1.0, tf.cast(self.step + 1, tf.float32) / spectral_loss.RISE)
-                g_total += weight * spectral_loss.distance(wanted, spectral_loss.measure(fake, shift, apart), self.side)
-        g_variables = self.generator.trainable_variables if generator else []
-        d_variables = self.discriminator.trainable_variables if discriminator else []
-        g_gradients = g_tape.gradient(g_total, g_variables)
-        d_gradients = d_tape.gradient(d_total, d_variables)
-        finite = tf.math.is_finite(tf.linalg.global_norm([g_loss, d_loss, *g_gradients, *d_gradients]))
+                fake_logits = self.discriminator(fake, class_ids)
+            batch = Batch(
+                real=real,
+                fake=fake,
+                real_logits=real_logits,
+                fake_logits=fake_logits,
+                class_ids=class_ids,
+                score=lambda pixels: self.discriminator(pixels, class_ids, fused=False),
+                step=self.step,
+                discriminator_updates=self.step // 2 if self.config.training.updates == "alternating" else self.step,
+                key=key,
+            )
+            values = self._terms_of(batch, updates)
+            g_loss, d_loss = (self._sum(values, network) for network in ("generator", "discriminator"))
+        g_gradients = g_tape.gradient(g_loss, self.generator.trainable_variables) if generator else []
+        d_gradients = d_tape.gradient(d_loss, self.discriminator.trainable_variables) if discriminator else []
+        report = {term.name: values[term.name] for term in self.terms if term.logged and term.name in values}
+        finite = tf.math.is_finite(tf.linalg.global_norm([*report.values(), *g_gradients, *d_gradients]))
 
         def update() -> None:
             if generator:
                 self._update_generator(g_gradients)
-                if record:
-                    self.record.keep(record)
             if discriminator:
                 self.optimisers["discriminator_adam"].update(d_gradients)
+            for action in batch.actions:
+                action()
 
         tf.cond(finite, update, lambda: None)
-        report = {
-            "generator_loss": g_loss,
-            "discriminator_loss": d_loss,
-            "real_score": tf.reduce_mean(tf.sigmoid(real_logits)),
-            "fake_score": tf.reduce_mean(tf.sigmoid(fake_logits)),
-        }
+        report["real_score"] = tf.reduce_mean(tf.sigmoid(real_logits))
+        report["fake_score"] = tf.reduce_mean(tf.sigmoid(fake_logits))
         return report, finite
 
-    def _update_generator(self, gradients: list[Any]) -> None:
-        for name, wanted in (("generator_adam", False), ("wave_adam", True)):
-            self.optimisers[name].update([g for g, w in zip(gradients, self._is_wave, strict=True) if w == wanted])
-        # A short memory at first, so that the start is soon forgotten.
-        at = tf.cast(self.step, tf.float32)
-        decay = tf.minimum(self.config.training.ema_decay, (1.0 + at) / (10.0 + at))
-        mine = self.generator.trainable_variables
-        for average, variable in zip(self.averaged.trainable_variables, mine, strict=True):
+    def _terms_of(self, batch: Batch, updates: dict[str, bool]) -> dict[str, tf.Tensor]:
+        """The terms that this step needs, by name: those of the updated networks, and the logged ones."""
+        found = {}
+        for term in self.terms:
+            if term.weight and updates[term.network]:
+                found[term.name] = term(batch)
+            elif term.weight and term.logged:
+                found[term.name] = term(dataclasses.replace(batch, actions=[]))
+        return found
+
+    def _sum(self, values: dict[str, tf.Tensor], network: str) -> tf.Tensor:
+        own = [values[term.name] for term in self.terms if term.network == network and term.name in values]
+        return functools.reduce(operator.add, own) if own else tf.zeros(())
+
+    def _latents(
+        self, network: SpatialGenerator, key: Any, batch: int, cells: int, class_ids: tf.Tensor | None
+    ) -> tf.Tensor:
+        model, extent = self.config.model, cells + 2 * geometry.HALO
+        z_local, z_global, phase = noise.sample(key, model, batch, extent, extent)
+        if class_ids is not None:  # the global vector of class n is the one that texture number n names everywhere
+            z_global = noise.global_vector(class_ids, model.global_channels)
+        z_periodic = waves.plane_waves(network.wave_numbers(z_global), phase, extent, extent, model.quadrature)
+        return latent_field(z_local, z_global[:, tf.newaxis, tf.newaxis], z_periodic)
+
+    def _adam(self, name: str, rate: float, variables: list[Any]) -> Adam:
+        return Adam(variables, rate, self.config.training.beta_1, self.config.training.l2, name)
+
+    def _split(self, values: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """Values in the order of the generator's trainable variables: those of other variables, those of the waves'."""
+        pairs = list(zip(values, self._is_wave, strict=True))
+        return [value for value, wave in pairs if not wave], [value for value, wave in pairs if wave]
+
+    def _update_generator(self, gradients: list[tf.Tensor]) -> None:
+        others, wave_gradients = self._split(gradients)
+        self.optimisers["generator_adam"].update(others)
+        self.optimisers["wave_adam"].update(wave_gradients)
+        # The decay is small at first, so that the average forgets the initial weights soon.
+        step = tf.cast(self.step, tf.float32)
+        decay = tf.minimum(self.config.training.ema_decay, (1.0 + step) / (10.0 + step))
+        trained = self.generator.trainable_variables
+        for average, variable in zip(self.averaged.trainable_variables, trained, strict=True):
             average.assign(average + (1.0 - decay) * (variable - average))
 
 
-def _trim(pictures: tf.Tensor) -> tf.Tensor:
-    # Not a Python slice: its gradient takes ten times as long.
-    rows, cols = (pixels - 2 * geometry.HALO for pixels in pictures.shape[1:3])
-    return tf.image.crop_to_bounding_box(pictures, geometry.HALO, geometry.HALO, rows, cols)
+def _check_terms(terms: Sequence[Term]) -> None:
+    names = [term.name for term in terms]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise SettingError("terms", f"two are named {twice[0]!r}", "give each its own name", value=names)
+    for network in ("generator", "discriminator"):
+        if not any(term.network == network and term.weight for term in terms):
+            raise SettingError("terms", f"the {network} has none", "give it a loss of a weight above 0", value=names)
+
+
+def _without_halo(pixels: tf.Tensor) -> tf.Tensor:
+    # Not a Python slice, whose gradient takes ten times as long.
+    rows, cols = (extent - 2 * geometry.HALO for extent in pixels.shape[1:3])
+    return tf.image.crop_to_bounding_box(pixels, geometry.HALO, geometry.HALO, rows, cols)

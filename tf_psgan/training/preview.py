@@ -37,7 +37,7 @@ class Preview:
           The metrics of `Evaluator.measure`.
         """
         samples = self.samples(generator)
-        measured = self.evaluator.measure(samples, several=bool(generator.config.global_channels))
+        measured = self.evaluator.measure(samples, several=bool(generator.global_channels))
         lengths = wave_lengths(generator)
         step, page = counters["step"], self.evaluator.sheet(samples)
         self.folder.previews.mkdir(exist_ok=True)
@@ -74,6 +74,6 @@ class Preview:
 
 def wave_lengths(generator: SpatialGenerator, texture: int = 0) -> list[float]:
     """The learned wave lengths of a texture in pixels, longest first; beyond 1e9 for a wave that stands still."""
-    z_global = noise.global_vector(texture, generator.config.global_channels)[tf.newaxis]
+    z_global = noise.global_vector(texture, generator.global_channels)[tf.newaxis]
     size = np.linalg.norm(np.asarray(generator.wave_numbers(z_global)[0]), axis=-1)
     return sorted((2.0 * math.pi * generator.pixels_per_cell / np.maximum(size, 1e-9)).tolist(), reverse=True)

@@ -27,7 +27,7 @@ from tf_psgan.runtime import device
 from tf_psgan.runtime.progress import Progress
 from tf_psgan.runtime.signals import StopSignals
 from tf_psgan.signal_processing import central_crop
-from tf_psgan.training import conditioning, preflight, preview, report, wave_initialisation
+from tf_psgan.training import preflight, preview, report, wave_initialisation
 from tf_psgan.training.gan_step import GanStep
 from tf_psgan.training.schedule import Schedule, Speed
 
@@ -85,8 +85,8 @@ class _Run:
     ) -> None:
         self.config, self.folder = config, folder
         dtype = device.compute_type(config.training.dtype)
-        told = config.training.conditioning == "class"
-        self.step = GanStep(config, dtype, len(pictures.usable) if told else 0)
+        conditional = config.training.conditioning == "class"
+        self.step = GanStep(config, dtype, len(pictures.usable) if conditional else 0)
         self.state = self.step.state()
         self.pictures, self.sources = pictures, Sources.read(pictures)
         self.preview = preview.Preview(self.sources, config.training, folder)
@@ -184,8 +184,8 @@ class _Run:
         if found.path is None:
             self.folder.write_conditions(conditions)
             if self.config.model.waves:
-                self.step.start_waves(_initial_wave_numbers(self.config, self.pictures))
-            if self.step.sources:
+                self.step.set_wave_numbers(_initial_wave_numbers(self.config, self.pictures))
+            if self.step.classes:
                 self._name_textures()
             self._save_at(0.0)
             return 0.0
@@ -198,8 +198,8 @@ class _Run:
     def _name_textures(self) -> None:
         """Stores each picture's global vector under the picture's name."""
         paths, channels = [entry.path for entry in self.pictures.usable], self.config.model.global_channels
-        for number, name in enumerate(conditioning.names(paths)):
-            vector = conditioning.vectors(number, channels).numpy().tolist()
+        for number, name in enumerate(manifest.texture_names(paths)):
+            vector = noise.global_vector(number, channels).numpy().tolist()
             self.folder.write_texture(name, vector, {"step": None, "picture": paths[number]})
 
     def _settle(self) -> None:
@@ -257,7 +257,7 @@ def _initial_wave_numbers(config: Config, pictures: manifest.Manifest) -> np.nda
     side = geometry.pixels_per_cell(len(model.filters) + 1)
     if config.training.conditioning == "class":
         read = (central_crop(manifest.read(entry), SOURCE_PIXELS) for entry in pictures.usable)
-        return wave_initialisation.initial_wave_numbers_of_each(read, model, how, side)
+        return wave_initialisation.initial_wave_numbers_by_class(read, model, how, side)
     sources = Sources.read(pictures).pictures
     if model.waves and how == "source" and not any(autocorrelation.repeats([source]) for source in sources):
         logger.info("the pictures repeat nowhere: waves=0, a Spatial GAN, mostly comes nearer to such textures.")

@@ -15,7 +15,7 @@ from keras import ops
 from engines.rounds import interleave, spread
 from engines.work import DTYPES, Work, middle
 from tf_psgan import geometry
-from tf_psgan.networks.generator import paint
+from tf_psgan.networks import inference
 
 PRODUCTS = ((1024, 1024, 1024), (8192, 8192, 8192))
 
@@ -87,7 +87,7 @@ def _painted(dtype: str) -> Any:
     @jax.jit
     def call(folded: Any, latents: Any) -> Any:
         halo = geometry.HALO
-        picture = paint(folded, latents, dtype)[:, halo:-halo, halo:-halo]
+        picture = inference.generate(folded, latents, dtype)[:, halo:-halo, halo:-halo]
         return ops.cast(ops.round((picture + 1.0) * 127.5), "uint8")
 
     return call

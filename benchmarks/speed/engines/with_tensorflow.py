@@ -19,7 +19,7 @@ from engines.work import DTYPES, Way, Work, middle
 from tf_psgan import geometry
 from tf_psgan.exporting import saved_model
 from tf_psgan.exporting.session_model import SessionModel
-from tf_psgan.networks.generator import paint_strips
+from tf_psgan.networks import inference
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import FoldedGenerator
 from tf_psgan.plane.plane import TexturePlane
@@ -70,7 +70,9 @@ def _ended(network: Callable[[Any], Any], held: Any) -> Callable[[], Any]:
 
 
 def _network(folded: FoldedGenerator) -> Callable[[Any], Any]:
-    return tf.function(lambda latents: paint_strips(chunks.cast(folded.blocks, folded.dtype), latents, folded.dtype))
+    return tf.function(
+        lambda latents: inference.generate_strips(chunks.cast(folded.blocks, folded.dtype), latents, folded.dtype)
+    )
 
 
 def _pictures(plane: TexturePlane, model: SessionModel, dtype: str, pixels: int) -> list[Way]:

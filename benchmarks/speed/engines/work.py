@@ -57,13 +57,13 @@ class Work:
 
     def generator(self, dtype: str) -> SpatialGenerator:
         """The project's own network with these weights; `dtype` is a key of DTYPES."""
-        network = SpatialGenerator(self.config, dtype=DTYPES[dtype])
+        network = SpatialGenerator.from_model_config(self.config, dtype=DTYPES[dtype])
         for block, kernel, bias in zip(network.blocks, self.kernels, self.biases, strict=True):
             block.kernel.assign(kernel)
-            if block.normalise:
+            if block.use_batch_norm:
                 block.gamma.assign(np.ones_like(bias))
                 block.variance.assign(np.full_like(bias, 1.0 - EPSILON))
-            (block.beta if block.normalise else block.bias).assign(bias)
+            (block.beta if block.use_batch_norm else block.bias).assign(bias)
         return network
 
     def folded(self, dtype: str) -> FoldedGenerator:

@@ -1,134 +1,203 @@
-"""What the discriminator cannot see: how strong each frequency is, and the colours.
+"""The spectral loss: the generator's crops have to match the power spectra and colours of the real crops.
 
-Batch norm divides what the discriminator measures by its own root mean square over the batch, so twice the contrast
-scores the same; real and generated pictures pass it apart. A generator that is only told by it stays pale, and without
-grain or with a grid of single pixels. Here the generator is told directly: the power spectrum of its crops is to be
-that of real ones (the spectral loss of Durall et al. 2020, arXiv:2003.01826, section 4, by direction too), and so are
-the mean and the variance of three colours.
+The discriminator hardly sees contrast. Its batch normalization divides every feature by its own root mean square over
+the batch, and real and fake crops pass it in separate batches, so twice the contrast scores the same. A generator that
+is trained by its scores alone stays pale, and has no grain or a grid of single pixels. This term compares statistics of
+real and fake crops directly (the spectral loss of Durall et al. 2020, arXiv:2003.01826, section 4, with directions):
 
-Large structures are few in a crop: their power is compared in half octaves and directions of the whole crop. Small ones
-are many: theirs is compared at each frequency, from blocks (Welch 1967), that of colour from fewer blocks than that of
-luminance: without it pictures carry coloured specks. Where in a picture the power lies, which a mean does not say, is
-compared by the statistics of small blocks (`block_statistics.py`). Errors count by their size, not their square, so
-that a small bias of every frequency, which is what contrast is, is still pulled at.
+- power of the whole crop in half octaves and directions, because a crop has few large structures;
+- power at each frequency of its blocks of 32 x 32 pixels (Welch 1967), because small structures are many;
+- the same of two colour differences, from fewer blocks, without which images carry coloured specks;
+- mean and variance of luminance and of the two colour differences;
+- statistics of small blocks (`block_statistics`), which say where in a crop the power lies.
+
+Differences count by their size, not by their square, so that a small bias at every frequency, which is what missing
+contrast is, still has a gradient.
 """
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from tf_psgan.latents import noise
 from tf_psgan.training.spectral import block_statistics, power_spectra
+from tf_psgan.training.terms import Batch, Term
 
 BLOCK = 32
-MEMORY = 0.99
-RISE = 1000
-"""Steps in which the loss's weight grows from 0: at full weight from the start lattices come later."""
-SPECKS = 0.25
-"""Weight of the power of differences of colours: at 1 it slows everything else down."""
-_KNEE = 0.1  # below it errors count by their square
+"""Side in pixels of the blocks whose power is compared at each frequency."""
+EMA_DECAY = 0.99
+"""Decay of the running mean of the real crops' statistics."""
+RAMP_STEPS = 1000
+"""Steps over which the weight grows from 0: at full weight from the start, lattices are learned later."""
+COLOUR_WEIGHT = 0.25
+"""Weight of the power of colour differences: at 1 it slows down everything else."""
+_KNEE = 0.1  # below this size a difference counts by its square
+_SHIFT_COUNTER = 2  # folded into the step's key for the position of the small blocks
 
 
-def measure(pictures: tf.Tensor, shift: tf.Tensor, apart: bool = False) -> tf.Tensor:
-    """The statistics of a batch: float32 [1, figures], or [batch, figures] picture by picture.
+class SpectralLoss(Term):
+    """Distance of the fake crops' statistics from a running mean of the real crops' statistics.
+
+    The weight grows linearly over the first 1000 steps. A class-conditional model has a running mean for each class,
+    and each fake crop is compared with that of its class; otherwise the batch is compared as a whole.
 
     Args:
-      pictures: float [batch, side, side, 3] in [-1, 1], side at least 16.
-      shift: int [2], 0 .. 31, where the small blocks begin; see `block_statistics.measure`.
-      apart: picture by picture, for batches whose pictures are of several textures.
+      weight: full weight, from step 1000 on.
+      crop_pixels: side of the crops, at least 16.
+      classes: number of classes; 0 for a model that is not class-conditional.
+      block_sizes: sides of the small blocks, see `block_statistics`; () for none.
+    """
+
+    network = "generator"
+    logged = False
+
+    def __init__(
+        self, weight: float, crop_pixels: int, classes: int = 0, block_sizes: Sequence[int] = block_statistics.BLOCKS
+    ) -> None:
+        super().__init__(weight)
+        self.crop_pixels, self.block_sizes = crop_pixels, tuple(block_sizes)
+        self.real = RunningMean(len(weights(crop_pixels, self.block_sizes)), classes)
+
+    def __call__(self, batch: Batch) -> tf.Tensor:
+        """The weighted distance; updates the running mean after a successful step."""
+        per_image = batch.class_ids is not None
+        shift = noise.below(noise.fold(batch.key, _SHIFT_COUNTER, [0, 1]), max(self.block_sizes, default=1))
+        updated = self.real.with_batch(self._measure(batch.real, shift, per_image), batch.class_ids)
+        batch.after_update(lambda: self.real.assign(updated))
+        mean = updated[1]
+        target = tf.gather(mean, batch.class_ids) if per_image else mean
+        weight = self.weight * tf.minimum(1.0, tf.cast(batch.step + 1, tf.float32) / RAMP_STEPS)
+        fake = self._measure(batch.fake, shift, per_image)
+        return weight * distance(target, fake, self.crop_pixels, self.block_sizes)
+
+    def state(self) -> dict[str, tf.Variable]:
+        """The running mean, under the names that checkpoints have for it."""
+        return {"power_record/seen": self.real.batches, "power_record/figures": self.real.mean}
+
+    def _measure(self, images: tf.Tensor, shift: tf.Tensor, per_image: bool) -> tf.Tensor:
+        return measure(images, shift, per_image, self.block_sizes)
+
+
+class RunningMean(tf.Module):
+    """The running mean of statistics of real crops, by class, because one batch is too small a sample.
+
+    The mean of the first 100 batches is a plain one; from then on it decays exponentially.
+
+    Args:
+      statistics: how many statistics there are.
+      classes: number of classes; 0 for one mean of everything.
+    """
+
+    def __init__(self, statistics: int, classes: int = 0) -> None:
+        super().__init__()
+        groups = max(1, classes)
+        self.batches = tf.Variable(tf.zeros([groups]), trainable=False)
+        self.mean = tf.Variable(tf.zeros([groups, statistics]), trainable=False)
+
+    def with_batch(self, measured: tf.Tensor, class_ids: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """`batches` [groups] and `mean` [groups, statistics] with one batch more, for `assign`; changes nothing.
+
+        Args:
+          measured: float32 [batch, statistics] from `measure`, or [1, statistics] of one group.
+          class_ids: int64 [batch], the class of each row; None for one group.
+        """
+        class_ids = tf.zeros([1], tf.int64) if class_ids is None else class_ids
+        groups = self.batches.shape[0]
+        present = tf.math.unsorted_segment_sum(tf.ones_like(measured[:, 0]), class_ids, groups)
+        batch = tf.math.unsorted_segment_mean(measured, class_ids, groups)
+        batches = self.batches + tf.sign(present)
+        share = tf.where(present > 0, tf.maximum(1.0 - EMA_DECAY, 1.0 / tf.maximum(batches, 1.0)), 0.0)
+        return batches, self.mean + share[:, tf.newaxis] * (batch - self.mean)
+
+    def assign(self, updated: tuple[tf.Tensor, tf.Tensor]) -> None:
+        """Stores the result of `with_batch`."""
+        batches, mean = updated
+        self.batches.assign(batches)
+        self.mean.assign(mean)
+
+
+def measure(
+    images: tf.Tensor,
+    shift: tf.Tensor,
+    per_image: bool = False,
+    block_sizes: Sequence[int] = block_statistics.BLOCKS,
+) -> tf.Tensor:
+    """The statistics of a batch: float32 [1, statistics], or [batch, statistics] image by image.
+
+    Args:
+      images: float [batch, side, side, 3] in [-1, 1], side at least 16.
+      shift: int [2], 0 .. 31, position of the small blocks; see `block_statistics.measure`.
+      per_image: measure each image alone, for batches whose images are of several classes.
+      block_sizes: sides of the small blocks.
 
     Returns:
-      Natural logarithms of luminance power, in half octaves and directions of 30 degrees of the whole picture, at each
-      frequency of its blocks of 32 x 32, and of the power of two differences of colours in the middle row of blocks;
-      five times the mean of each colour, and the logarithm of its variance; and the statistics of small blocks.
+      Natural logarithms of luminance power, in half octaves and directions of 30 degrees of the whole image, and at
+      each frequency of its blocks of 32 x 32; of the power of two colour differences in the middle row of blocks; five
+      times the mean of each colour, and the logarithm of its variance; then the statistics of small blocks.
     """
-    planes = power_spectra.planes(pictures)
-    light, side = planes[0], pictures.shape[1]
+    planes = power_spectra.planes(images)
+    luminance, side = planes[0], images.shape[1]
     bin_of, counts = power_spectra.bins(side)
-    whole = power_spectra.spectra(light)
-    if not apart:
+    whole = power_spectra.spectra(luminance)
+    if not per_image:
         whole = tf.reduce_mean(whole, axis=0, keepdims=True)
-    by_frequency = tf.transpose(tf.reshape(whole, [-1, len(bin_of)]))
-    sums = tf.transpose(tf.math.unsorted_segment_sum(by_frequency, bin_of, len(counts)))
-    rings = (sums / counts)[:, :-1]
+    by_frequency = tf.transpose(tf.reshape(whole, [-1, len(bin_of)]))  # [frequencies, groups]
+    sums = tf.transpose(tf.math.unsorted_segment_sum(by_frequency, bin_of, len(counts)))  # [groups, bins]
+    sectors = (sums / counts)[:, :-1]
     block = min(BLOCK, side)
     above = side // block // 2 * block
     rows = [above, block, side - above - block]
-    tints = [_block_power(tf.split(plane, rows, axis=1)[1], block, apart) for plane in planes[1:]]
-    powers = tf.concat([rings, _block_power(light, block, apart), *tints], axis=1)
-    small = block_statistics.measure(planes, shift, apart)
-    return tf.concat([tf.math.log(powers + power_spectra.ROUNDING), _colours(planes, apart), small], axis=1)
+    middle_rows = [tf.split(plane, rows, axis=1)[1] for plane in planes[1:]]
+    colours = [_block_power(plane, block, per_image) for plane in middle_rows]
+    powers = tf.concat([sectors, _block_power(luminance, block, per_image), *colours], axis=1)
+    found = [tf.math.log(powers + power_spectra.ROUNDING), _moments(planes, per_image)]
+    if block_sizes:
+        found.append(block_statistics.measure(planes, shift, per_image, block_sizes))
+    return tf.concat(found, axis=1)
 
 
-def distance(a: tf.Tensor, b: tf.Tensor, side: int) -> tf.Tensor:
-    """How far two measurements [groups, figures] of pictures of `side` lie apart; a scalar, 0 for equal ones.
+def distance(a: tf.Tensor, b: tf.Tensor, side: int, block_sizes: Sequence[int] = block_statistics.BLOCKS) -> tf.Tensor:
+    """The distance of two measurements [groups, statistics] of images of `side` pixels: a scalar, 0 for equal ones.
 
-    The pseudo-Huber norm of the differences, 0.1 for the knee: its means over half octaves, over frequencies of
-    luminance, over those of colour (times SPECKS), over colours, and over the statistics of small blocks
-    (`block_statistics.weights`), added up.
+    Sums the means of the pseudo-Huber norm of the differences (0.1 is its knee) over half octaves, over frequencies of
+    luminance, over those of colour (times COLOUR_WEIGHT), over colours, and over the statistics of small blocks with
+    `block_statistics.weights`.
     """
     difference = tf.sqrt(tf.square(a - b) + _KNEE**2) - _KNEE
-    return tf.reduce_mean(tf.linalg.matvec(difference, weights(side)))
+    return tf.reduce_mean(tf.linalg.matvec(difference, weights(side, tuple(block_sizes))))
 
 
 @functools.lru_cache
-def weights(side: int) -> np.ndarray:
-    """float32 [figures]: one over how many half octaves, frequencies or colours there are, times SPECKS for specks."""
+def weights(side: int, block_sizes: tuple[int, ...] = block_statistics.BLOCKS) -> np.ndarray:
+    """float32 [statistics]: the weight of each statistic in `distance`.
+
+    The weights of each kind add up to 1, those of the power of colour differences to COLOUR_WEIGHT.
+    """
     block = min(BLOCK, side)
     frequencies = block * (block // 2 + 1) - 1
-    parts = ((len(power_spectra.bins(side)[1]) - 1, 1.0), (frequencies, 1.0), (2 * frequencies, SPECKS), (6, 1.0))
+    parts = (
+        (len(power_spectra.bins(side)[1]) - 1, 1.0),
+        (frequencies, 1.0),
+        (2 * frequencies, COLOUR_WEIGHT),
+        (6, 1.0),
+    )
     spectra = [np.full(count, weight / count, np.float32) for count, weight in parts]
-    return np.concatenate([*spectra, block_statistics.weights(side)])
+    return np.concatenate([*spectra, block_statistics.weights(side, block_sizes)])
 
 
-class Record(tf.Module):
-    """What real crops have measured so far, by source: a running mean, as one batch says too little.
-
-    Args:
-      side: of the crops, in pixels.
-      sources: how many textures are kept apart; 0 for all as one.
-    """
-
-    def __init__(self, side: int, sources: int = 0) -> None:
-        super().__init__()
-        groups = max(1, sources)
-        self.seen = tf.Variable(tf.zeros([groups]), trainable=False)
-        self.figures = tf.Variable(tf.zeros([groups, len(weights(side))]), trainable=False)
-
-    def with_batch(self, measured: tf.Tensor, sources: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-        """`seen` and `figures` as they are after one more batch; nothing is changed before `keep`.
-
-        Args:
-          measured: float32 [groups, figures] of `measure`.
-          sources: int64 [groups], whose texture each of these is; None for one group.
-        """
-        sources = tf.zeros([1], tf.int64) if sources is None else sources
-        groups = self.seen.shape[0]
-        here = tf.math.unsorted_segment_sum(tf.ones_like(measured[:, 0]), sources, groups)
-        batch = tf.math.unsorted_segment_mean(measured, sources, groups)
-        seen = self.seen + tf.sign(here)
-        share = tf.where(here > 0, tf.maximum(1.0 - MEMORY, 1.0 / tf.maximum(seen, 1.0)), 0.0)
-        return seen, self.figures + share[:, tf.newaxis] * (batch - self.figures)
-
-    def keep(self, updated: tuple[tf.Tensor, tf.Tensor]) -> None:
-        """Stores what `with_batch` gave."""
-        seen, figures = updated
-        self.seen.assign(seen)
-        self.figures.assign(figures)
-
-
-def _block_power(light: tf.Tensor, block: int, apart: bool) -> tf.Tensor:
-    """Power without the mean, [pictures or 1, frequencies - 1], over the blocks of [pictures, rows, cols]."""
-    powers = tf.reshape(power_spectra.spectra(power_spectra.blocks(light, block)), [-1, block * (block // 2 + 1)])[
-        :, 1:
-    ]
-    groups = tf.reshape(powers, [tf.shape(light)[0] if apart else 1, -1, powers.shape[1]])
+def _block_power(plane: tf.Tensor, block: int, per_image: bool) -> tf.Tensor:
+    """Power at each frequency but 0, averaged over the blocks: [batch, rows, cols] -> [groups, frequencies - 1]."""
+    spectra = power_spectra.spectra(power_spectra.blocks(plane, block))
+    powers = tf.reshape(spectra, [-1, block * (block // 2 + 1)])[:, 1:]
+    groups = tf.reshape(powers, [tf.shape(plane)[0] if per_image else 1, -1, powers.shape[1]])
     return tf.reduce_mean(groups, axis=1)
 
 
-def _colours(planes: list[tf.Tensor], apart: bool) -> tf.Tensor:
+def _moments(planes: list[tf.Tensor], per_image: bool) -> tf.Tensor:
     """[groups, 6]: five times the means of three planes, and the logarithms of their variances."""
-    pixels = [tf.reshape(plane, [tf.shape(plane)[0] if apart else 1, -1]) for plane in planes]
+    pixels = [tf.reshape(plane, [tf.shape(plane)[0] if per_image else 1, -1]) for plane in planes]
     means = [tf.reduce_mean(plane, axis=1) for plane in pixels]
     squares = [tf.reduce_mean(tf.square(plane), axis=1) for plane in pixels]
     variances = tf.nn.relu(tf.stack(squares, axis=1) - tf.square(tf.stack(means, axis=1)))

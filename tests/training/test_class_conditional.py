@@ -1,4 +1,4 @@
-"""Conditioning on the source: texture N is the N-th picture with its own waves; such a run goes on bit for bit."""
+"""Class-conditional training: texture N is the N-th picture with its own waves, and a run resumes bit for bit."""
 
 import numpy as np
 import pytest
@@ -10,15 +10,14 @@ from tests.support.small_run import CONFIG, changed, picture, tensors
 from tf_psgan.config import Config, DataConfig, TrainingConfig
 from tf_psgan.data import crops
 from tf_psgan.latents import noise
-from tf_psgan.networks.discriminator import PatchDiscriminator
 from tf_psgan.runs.run_folder import RunFolder, load_plane
 from tf_psgan.runtime import device
-from tf_psgan.training import conditioning, wave_initialisation
+from tf_psgan.training import wave_initialisation
 from tf_psgan.training.gan_step import GanStep
 from tf_psgan.training.spectral import spectral_loss
 from tf_psgan.training.training_loop import train
 
-TOLD = {"conditioning": "class", "global_channels": 5, "wave_hidden": 24}
+CONDITIONAL = {"conditioning": "class", "global_channels": 5, "wave_hidden": 24}
 
 
 @pytest.fixture(autouse=True)
@@ -39,50 +38,22 @@ def packed():
     return crops.PackedImages(tf.constant(pixels, tf.uint8), *places)
 
 
-def step_of(sources):
+def step_of(classes):
     training = TrainingConfig(conditioning="class", seed=3)
     config = Config(tiny.model_config(global_channels=2), DataConfig(crop_cells=2, batch_size=4), training)
-    return GanStep(config, "float32", sources)
+    return GanStep(config, "float32", classes)
 
 
-def test_a_pictures_vector_is_the_one_that_its_number_names_anyway():
-    np.testing.assert_array_equal(conditioning.vectors(tf.range(3, dtype=tf.int64), 7)[2], noise.global_vector(2, 7))
-
-
-def test_the_fitted_mlp_gives_each_picture_its_own_waves():
-    network = tiny.generator(global_channels=4, wave_hidden=40)
-    wanted = np.random.default_rng(1).uniform(-3, 3, (9, 2, 2))
-    conditioning.fit_wave_mlp(network, wanted)
-    found = network.wave_numbers(conditioning.vectors(tf.range(9, dtype=tf.int64), 4))
-    np.testing.assert_allclose(found, wanted, atol=1e-4)
-
-
-def test_names_are_fit_for_files_and_differ():
-    paths = ["x/brick.png", "y/brick.jpg", "3rd wall.png", "brick_2.png", "é.png"]
-    assert conditioning.names(paths) == ["brick", "brick_2", "_3rd_wall", "brick_2_2", "_"]
-
-
-def test_the_critic_adds_the_product_with_the_sources_vector():
-    critic = PatchDiscriminator(tiny.model_config(), seed=1, sources=3)
-    plain = PatchDiscriminator(tiny.model_config(), seed=1)
-    x = np.random.default_rng(0).uniform(-1, 1, (2, 16, 16, 3)).astype(np.float32)
-    critic.projection.table.assign([[0.0] * 6, [1.0] * 6, [2.0] * 6])
-    scores = [critic(x, sources=tf.constant([source, 0])).numpy() for source in range(3)]
-    np.testing.assert_array_equal(scores[0], plain(x))
-    np.testing.assert_allclose(scores[2] - scores[0], 2 * (scores[1] - scores[0]), atol=1e-5)
-    assert np.abs(scores[1] - scores[0])[0].min() > 1e-4 and not np.any((scores[1] - scores[0])[1])
-
-
-def test_the_pictures_drawn_are_those_that_crops_come_from(packed):
+def test_class_ids_are_the_pictures_that_crops_come_from(packed):
     key = noise.fold(5)
     of = crops.drawn(packed, key, 12).numpy()
-    for source, crop in zip(of, crops.crops(packed, key, 12, 20).numpy(), strict=True):
-        own = packed.pixels[480 * source : 480 * (source + 1)].numpy().reshape(24, 20, 3)
+    for number, crop in zip(of, crops.crops(packed, key, 12, 20).numpy(), strict=True):
+        own = packed.pixels[480 * number : 480 * (number + 1)].numpy().reshape(24, 20, 3)
         assert any(np.array_equal(crop, own[top : top + 20]) for top in range(5))
     assert set(of) == {0, 1}
 
 
-def test_a_step_trains_the_critics_table_on_the_sources_of_its_crops(packed):
+def test_a_step_trains_the_vectors_of_the_classes_of_its_crops(packed):
     step = step_of(2)
     before = step.discriminator.projection.table.numpy()
     step(packed)
@@ -91,16 +62,16 @@ def test_a_step_trains_the_critics_table_on_the_sources_of_its_crops(packed):
     assert set(np.flatnonzero(moved)) == set(crops.drawn(packed, key, 4).numpy())
 
 
-def test_fakes_are_of_the_textures_asked_for():
+def test_fakes_have_the_given_classes():
     step = step_of(2)
-    sources = tf.constant([0, 1, 1, 0], tf.int64)
-    latents = step._latents(step.generator, noise.fold(1), 4, 2, sources).numpy()
-    np.testing.assert_array_equal(latents[:, 0, 0, 3:5], conditioning.vectors(sources, 2))
-    assert step.draw(noise.fold(1), 2, sources).shape == (4, 16, 16, 3)
+    class_ids = tf.constant([0, 1, 1, 0], tf.int64)
+    latents = step._latents(step.generator, noise.fold(1), 4, 2, class_ids).numpy()
+    np.testing.assert_array_equal(latents[:, 0, 0, 3:5], noise.global_vector(class_ids, 2))
+    assert step.generate(noise.fold(1), 2, class_ids).shape == (4, 16, 16, 3)
 
 
 def test_a_run_knows_each_picture_by_number_and_by_name(tmp_path, pictures):
-    folder = RunFolder(train(changed(images=tuple(pictures), **TOLD), tmp_path / "run"))
+    folder = RunFolder(train(changed(images=tuple(pictures), **CONDITIONAL), tmp_path / "run"))
     stored = folder.read_textures(5)
     assert list(stored) == ["_2_b", "a", "c"] and {texture.step for texture in stored.values()} == {None}
     plane = load_plane(folder.path, "float32")
@@ -113,7 +84,7 @@ def test_a_run_knows_each_picture_by_number_and_by_name(tmp_path, pictures):
 
 
 def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, pictures):
-    settings = {"images": tuple(pictures), **TOLD}
+    settings = {"images": tuple(pictures), **CONDITIONAL}
     whole = RunFolder(train(changed(**settings), tmp_path / "whole"))
     parts = RunFolder(train(changed(**settings, steps=2), tmp_path / "parts"))
     train(changed(**settings), parts.path)
@@ -128,24 +99,24 @@ def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, pictures):
         ({"cache_megabytes": 1}, "give --cache_megabytes="),
     ],
 )
-def test_settings_that_cannot_be_are_refused_in_one_line(tmp_path, pictures, settings, remedy):
+def test_settings_that_do_not_go_together_raise_in_one_line(tmp_path, pictures, settings, remedy):
     large = picture(tmp_path / "large.png", pixels=800)
     with pytest.raises(ValueError, match=remedy):
-        train(changed(images=(*pictures[:2], large), **(TOLD | settings)), tmp_path / "run")
+        train(changed(images=(*pictures[:2], large), **(CONDITIONAL | settings)), tmp_path / "run")
 
 
-def test_a_run_without_conditioning_has_no_table():
+def test_an_unconditional_model_has_no_projection():
     step = GanStep(CONFIG, "float32")
     assert not any("projection" in name for name in step.state())
 
 
-def test_amplitudes_are_compared_picture_by_picture():
+def test_the_power_of_each_image_is_compared_with_its_own():
     noise_of = np.random.default_rng(0).normal(0, 0.2, (2, 32, 32, 3)).astype(np.float32)
     pictures = noise_of * np.array([1.0, 3.0], np.float32)[:, None, None, None]
-    swapped, still = pictures[::-1], tf.constant([0, 0])
-    one, other = (spectral_loss.measure(batch, still) for batch in (pictures, swapped))
+    swapped, shift = pictures[::-1], tf.constant([0, 0])
+    one, other = (spectral_loss.measure(batch, shift) for batch in (pictures, swapped))
     assert spectral_loss.distance(one, other, 32).numpy() == pytest.approx(0.0, abs=1e-5)
-    one, other = (spectral_loss.measure(batch, still, apart=True) for batch in (pictures, swapped))
+    one, other = (spectral_loss.measure(batch, shift, per_image=True) for batch in (pictures, swapped))
     assert spectral_loss.distance(one, other, 32) > 1.0
     each = [spectral_loss.distance(one[i : i + 1], other[i : i + 1], 32) for i in range(2)]
     assert spectral_loss.distance(one, other, 32).numpy() == pytest.approx(np.mean(each), rel=1e-5)
