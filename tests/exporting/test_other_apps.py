@@ -1,4 +1,4 @@
-"""Exports in programs without this package. The programs are those of docs/saved-models.md, run as they stand there."""
+"""Exports in programs without this package: the programs of docs/how-to/other-programs.md, run as they are there."""
 
 import os
 import re
@@ -23,7 +23,7 @@ ALONE = "import sys\nsys.modules['tf_psgan'] = sys.modules['keras'] = None\n"
 
 def programs(language, word):
     """The programs of the page in a language in which a word occurs."""
-    page = (ROOT / "docs" / "saved-models.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "other-programs.md").read_text(encoding="utf-8")
     return [found for found in re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL) if word in found]
 
 
@@ -41,7 +41,7 @@ def place(tmp_path):
     """A folder in which the page's names of files are right, and which holds nothing else."""
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "honeycomb").symlink_to(exported()[1].parent)
-    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     return tmp_path
 
 
