@@ -127,7 +127,7 @@ def test_pictures_that_cannot_be_used_are_skipped_and_logged(tmp_path, source, e
     picture(tmp_path / "small.png", pixels=63)
     (tmp_path / "broken.png").write_bytes(b"no picture")
     monkeypatch.setattr(assessment, "MOST_SHOWN", 1)
-    monkeypatch.setattr(assessment, "MOST_SOURCES", 0)
+    monkeypatch.setattr(assessment, "MAX_SOURCES", 0)
     picture(tmp_path / "z.png")
     evaluated(images=[str(tmp_path), source], sources=[source], sheet_file=tmp_path / "s.png")
     lines = logged().splitlines()

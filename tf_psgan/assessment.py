@@ -16,8 +16,9 @@ from tf_psgan._version import __version__
 from tf_psgan.data import manifest
 from tf_psgan.data.images import LIMIT_PIXELS, SUFFIXES, check_suffix, write
 from tf_psgan.errors import InputError, PictureError, RunError, SettingError
-from tf_psgan.evaluation.evaluator import LEAST_PIXELS, MOST_SOURCES, SOURCE_PIXELS, Evaluator, Sources
-from tf_psgan.evaluation.results import Result, result
+from tf_psgan.evaluation.evaluator import MAX_SOURCES, SOURCE_PIXELS, Evaluator, Sources
+from tf_psgan.evaluation.results import Result, evaluate_samples
+from tf_psgan.evaluation.texture_features import MIN_PIXELS
 from tf_psgan.latents.texture_fields import Texture
 from tf_psgan.runs.run_folder import RunFolder, load, plane_of
 from tf_psgan.runtime import files
@@ -120,7 +121,7 @@ def evaluate(
         compared = _sources(_scan(sources, "sources"))
         evaluated = _pictures(images, pixels or SOURCE_PIXELS, several=len(compared.names) > 1)
     evaluator = Evaluator(compared)
-    evaluation = Evaluation(result(evaluator, evaluated.pictures, evaluated.several), evaluated)
+    evaluation = Evaluation(evaluate_samples(evaluator, evaluated.pictures, evaluated.several), evaluated)
     if json_path:
         files.write(json_path, json.dumps(evaluation.to_dict(), indent=1, allow_nan=False) + "\n")
     if sheet_path:
@@ -131,7 +132,7 @@ def evaluate(
 
 
 def _check_numbers(samples: int | None, pixels: int | None) -> None:
-    for name, value, least in (("samples", samples, 1), ("pixels", pixels, LEAST_PIXELS)):
+    for name, value, least in (("samples", samples, 1), ("pixels", pixels, MIN_PIXELS)):
         if value is not None and value < least:
             raise SettingError(name, f"{value} is below {least}", f"choose {least} or more", settings=(name,))
 
@@ -162,8 +163,8 @@ def _learned(folder: RunFolder) -> manifest.Manifest:
 
 
 def _sources(pictures: manifest.Manifest) -> Sources:
-    if (count := len(pictures.usable)) > MOST_SOURCES:
-        logger.info("sources: only the first %d of %d pictures are used.", MOST_SOURCES, count)
+    if (count := len(pictures.usable)) > MAX_SOURCES:
+        logger.info("sources: only the first %d of %d pictures are used.", MAX_SOURCES, count)
     try:
         return Sources.read(pictures)
     except ValueError as error:
@@ -227,9 +228,9 @@ def _scan(paths: Sequence[str | Path], name: str) -> manifest.Manifest:
 
 def _checked(entry: manifest.Entry) -> manifest.Entry:
     """The entry, with a reason to skip it where it is too small."""
-    if entry.reason or min(entry.height, entry.width) >= LEAST_PIXELS:
+    if entry.reason or min(entry.height, entry.width) >= MIN_PIXELS:
         return entry
-    extent, least = f"{entry.height}x{entry.width} pixels", f"{LEAST_PIXELS}x{LEAST_PIXELS}"
+    extent, least = f"{entry.height}x{entry.width} pixels", f"{MIN_PIXELS}x{MIN_PIXELS}"
     return dataclasses.replace(entry, reason=f"{entry.path}: {extent} are too few to evaluate; give {least} or more.")
 
 

@@ -19,7 +19,7 @@ from absl import flags
 from tf_psgan.cli import flags as edge
 from tf_psgan.cli import program
 from tf_psgan.data import images
-from tf_psgan.evaluation import texture_metrics
+from tf_psgan.evaluation import texture_features, texture_metrics
 from tf_psgan.rendering.texture_inversion import invert
 from tf_psgan.runs.run_folder import load, plane_of
 
@@ -44,7 +44,7 @@ def main(values: flags.FlagValues) -> str:
     generator, _ = load(run, values["dtype"].value)
     plane = plane_of(run, generator)
     textures = range(first, first + values["pictures"].value)
-    known = {str(t): texture_metrics.features([plane.window(side, side, seed=KNOWN + t, texture=t)]) for t in textures}
+    known = {str(t): texture_features.features([plane.window(side, side, seed=KNOWN + t, texture=t)]) for t in textures}
     lines = ["| texture | found | its distance, of the nearest other's | own window's | to the picture | floor | s |"]
     lines.append("|---|---|---|---|---|---|---|")
     names: list[tuple[bool, bool, bool]] = []
@@ -73,7 +73,7 @@ def main(values: flags.FlagValues) -> str:
     return "\n".join(lines)
 
 
-def _against(picture: np.ndarray, known: dict[str, texture_metrics.Features], true: str) -> tuple[str, float]:
+def _against(picture: np.ndarray, known: dict[str, texture_features.Features], true: str) -> tuple[str, float]:
     """The known texture that a picture is nearest to, and the true one's distance over the nearest other one's."""
     name, distances = texture_metrics.nearest(picture, known)
     return name, distances[true] / min(value for other, value in distances.items() if other != true)

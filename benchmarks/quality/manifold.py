@@ -33,7 +33,7 @@ from absl import flags
 from tf_psgan.cli import flags as edge
 from tf_psgan.cli import program
 from tf_psgan.data import images, manifest
-from tf_psgan.evaluation import evaluator, texture_metrics
+from tf_psgan.evaluation import evaluator, texture_features, texture_metrics
 from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
 from tf_psgan.rendering.texture_inversion import distance
@@ -89,7 +89,7 @@ class Manifold:
         entries = manifest.check(RunFolder(run).read_manifest(), side).usable
         self.names = [Path(entry.path).stem for entry in entries]
         self.sources = [central_crop(manifest.read(entry), evaluator.SOURCE_PIXELS) for entry in entries]
-        self._known = {str(i): texture_metrics.features([source]) for i, source in enumerate(self.sources)}
+        self._known = {str(i): texture_features.features([source]) for i, source in enumerate(self.sources)}
         self.told = RunFolder(run).read_config().training.conditioning == "class"
         self._plane, self._side = load_plane(run), side
         drawn = self._blends(textures) if self.told else [texture_fields.Uniform(i) for i in range(1, textures + 1)]
@@ -101,7 +101,7 @@ class Manifold:
         """Each source's and the random textures' figures."""
         rows = []
         for i, (name, picture) in enumerate(zip(self.names, self.own, strict=True)):
-            apart = distance(texture_metrics.distances(self._known[str(i)], texture_metrics.features([picture])))
+            apart = distance(texture_metrics.distances(self._known[str(i)], texture_features.features([picture])))
             right = texture_metrics.nearest(picture, self._known)[0] == str(i)
             row = {"source": name, "texture": self.textures[i], "distance": apart, "right": right, "nearest_of": 0}
             rows.append(row)
@@ -149,7 +149,7 @@ class Manifold:
 
     def _nearest_random(self) -> list[int]:
         """For each source the place of the random texture nearest to it."""
-        made = [texture_metrics.features([picture]) for picture in self.random]
+        made = [texture_features.features([picture]) for picture in self.random]
         return [int(np.argmin([distance(texture_metrics.distances(f, m)) for m in made])) for f in self._known.values()]
 
 
@@ -189,7 +189,7 @@ def to_markdown(figures: dict[str, Any]) -> str:
 
 def _steps(pictures: Sequence[np.ndarray]) -> tuple[float, float]:
     """Evenness and detour of a way."""
-    features = [texture_metrics.features([picture]) for picture in pictures]
+    features = [texture_features.features([picture]) for picture in pictures]
     steps = [distance(texture_metrics.distances(a, b)) for a, b in itertools.pairwise(features)]
     ends = distance(texture_metrics.distances(features[0], features[-1]))
     return max(steps) / max(float(np.mean(steps)), 1e-9), sum(steps) / max(ends, 1e-9)

@@ -19,7 +19,7 @@ from benchmarks.quality import artefacts, neighbours
 from benchmarks.quality.methods import quilting
 from benchmarks.quality.vgg_features import VggFeatures
 from tf_psgan.data import images
-from tf_psgan.evaluation import autocorrelation
+from tf_psgan.evaluation.lattice import lattice
 
 Row = dict[str, float]
 
@@ -65,7 +65,7 @@ def table(
 
 def quilted(source: np.ndarray, seed: int = 0) -> np.ndarray:
     """Image quilting of a photograph, of its shorter side, with blocks that its structures fit into."""
-    block = quilting.block_side(source, autocorrelation.lattice([source]))
+    block = quilting.block_side(source, lattice([source]))
     return quilting.quilt(source, min(source.shape[:2]), seed, block)
 
 

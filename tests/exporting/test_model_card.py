@@ -8,7 +8,7 @@ from tests.support.small_export import exported
 from tests.support.small_run import changed
 from tf_psgan.data import images
 from tf_psgan.data.manifest import Manifest
-from tf_psgan.evaluation.evaluator import MEASURES
+from tf_psgan.evaluation.evaluator import METRICS
 from tf_psgan.exporting.model_card import Card
 from tf_psgan.exporting.saved_model import Draft
 from tf_psgan.exporting.session_model import SessionModel
@@ -29,7 +29,7 @@ def card():
         f"| rust.png | 96 x 128 | 1234 | {'ab' * 32} |",
         "Licence of the pictures: CC0, by the tests.",
         "The run `rusty`, 3 steps, about 5.0 minutes. Settings: at the end.",
-        f"| `log_spectrum` | 0.125 | 0 | {MEASURES['log_spectrum'][0]} |",
+        f"| `log_spectrum` | 0.125 | 0 | {METRICS['log_spectrum'][0]} |",
         "| computed in | float32 |",
         "| textures | any 64-bit number is one; by name, with tf_psgan: rust |",
         "| `describe` | none | `description` string [] |",

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tests.support import tiny
 from tf_psgan import geometry
-from tf_psgan.evaluation import texture_metrics
+from tf_psgan.evaluation import texture_features, texture_metrics
 from tf_psgan.latents import noise
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
@@ -40,11 +40,11 @@ def found(network, picture):
 
 
 def test_the_texture_of_a_picture_is_found(network, picture, found):
-    plane, known = TexturePlane(fold(network)), texture_metrics.features([picture])
+    plane, known = TexturePlane(fold(network)), texture_features.features([picture])
 
     def far(texture):
         window = plane.window(200, 180, seed=77, texture=texture)
-        return texture_inversion.distance(texture_metrics.distances(known, texture_metrics.features([window])))
+        return texture_inversion.distance(texture_metrics.distances(known, texture_features.features([window])))
 
     others = [far(texture) for texture in range(100, 110)]
     assert far(found.vector) < 1.1 * far(TEXTURE)

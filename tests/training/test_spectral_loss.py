@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_psgan.evaluation import texture_metrics
+from tf_psgan.evaluation import texture_features, texture_metrics
 from tf_psgan.networks.discriminator import PatchDiscriminator
 from tf_psgan.procedural import catalogue
 from tf_psgan.training.spectral import block_statistics, spectral_loss
@@ -156,7 +156,7 @@ def test_it_agrees_with_the_metric_on_which_of_two_is_nearer():
     own = crops("honeycomb", 1, 128)
     near, faint = own * 0.95, own * 0.8
     as_bytes = [np.rint((batch + 1) * 127.5).clip(0, 255).astype(np.uint8) for batch in (own, near, faint)]
-    known, *others = (texture_metrics.features(list(batch)) for batch in as_bytes)
+    known, *others = (texture_features.features(list(batch)) for batch in as_bytes)
     assert texture_metrics.log_spectrum_distance(known, others[0]) < texture_metrics.log_spectrum_distance(
         known, others[1]
     )

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tests.support import tiny
 from tf_psgan.config import ModelConfig
-from tf_psgan.evaluation.autocorrelation import lattice, repeats
+from tf_psgan.evaluation.lattice import lattice, repeats
 from tf_psgan.latents import noise, waves
 from tf_psgan.training.wave_initialisation import (
     fit_wave_mlp,

@@ -10,12 +10,12 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from tf_psgan.evaluation import texture_metrics
-from tf_psgan.evaluation.texture_metrics import PATCH, PYRAMID_LEVELS, SPECTRUM_SIDE
+from tf_psgan.evaluation import texture_features
+from tf_psgan.evaluation.texture_features import PATCH, PYRAMID_LEVELS, SPECTRUM_SIDE
 from tf_psgan.signal_processing import DIRECTIONS, LUMINANCE, ROUNDING_VARIANCE, hann
 
 PROJECTIONS = 32
-"""How many of `texture_metrics`' projections are used: sorting them takes most of the time."""
+"""How many of `texture_features`' projections are used: sorting them takes most of the time."""
 
 COLOUR_STRIDE, PATCH_STRIDES = 3, (5, 3, 1, 1)
 """Stride, in pixels of a window, of the pixels whose colours count and, per pyramid level, of the patches.
@@ -25,25 +25,25 @@ each cell.
 """
 
 
-class Likeness:
+class DifferentiableMetrics:
     """The distances of square windows from a picture.
 
     Args:
       picture: uint8 [h, w, 3], at least 64 pixels a side.
       side: of the windows in pixels, at least 128.
-      seed: of the projections, as in `texture_metrics.features`.
+      seed: of the projections, as in `texture_features.features`.
 
     Raises:
-      PictureError: a picture that `texture_metrics` cannot measure.
+      PictureError: a picture that `texture_features` cannot measure.
     """
 
     def __init__(self, picture: np.ndarray, side: int, seed: int = 0) -> None:
         self._side, self._block = side, min(SPECTRUM_SIDE, *picture.shape[:2])
-        self._logs = texture_metrics.features([picture], seed).logs.astype(np.float32).ravel()
+        self._logs = texture_features.features([picture], seed).logs.astype(np.float32).ravel()
         self._sectors = _sectors()
         self._directions = [
             columns[:, :PROJECTIONS].reshape(PATCH, PATCH, 3, -1).astype(np.float32)
-            for columns in texture_metrics.projection_directions(seed)
+            for columns in texture_features.projection_directions(seed)
         ]
         whole, window = tf.constant(picture[np.newaxis], tf.float32), tf.zeros((1, side, side, 3))
         self._colours = _quantiles(_colours(whole, 1)[0], _colours(window).shape[-1])
@@ -69,7 +69,7 @@ class Likeness:
         return tf.stack([tf.sqrt(squares + 1e-12), patches, colour], axis=-1)
 
     def _log_power(self, windows: tf.Tensor) -> tf.Tensor:
-        """The log power spectrum of `texture_metrics`: [batch, half octaves * directions]."""
+        """The log power spectrum of `texture_features`: [batch, half octaves * directions]."""
         light = tf.tensordot(windows, tf.constant(LUMINANCE), 1)
         block, steps = self._block, range(0, self._side - self._block + 1, self._block // 2)
         parts = [light[:, r : r + block, c : c + block] for r, c in itertools.product(steps, steps)]
@@ -97,11 +97,11 @@ class Likeness:
 
 
 def _pyramid(images: tf.Tensor) -> list[tf.Tensor]:
-    """The bands of `texture_metrics`' Laplacian pyramid, finest first."""
+    """The bands of `texture_features`' Laplacian pyramid, finest first."""
     bands = []
     for _ in range(PYRAMID_LEVELS - 1):
         rows, cols = (
-            texture_metrics.binomial_filter(np.eye(pixels, dtype=np.float32), 0) for pixels in images.shape[1:3]
+            texture_features.binomial_filter(np.eye(pixels, dtype=np.float32), 0) for pixels in images.shape[1:3]
         )
         low = tf.einsum("ir,brsc,js->bijc", rows, images, cols)
         bands.append(images - low)
@@ -136,6 +136,6 @@ def _quantiles(values: tf.Tensor, count: int) -> np.ndarray:
 
 def _sectors() -> np.ndarray:
     """The matrix that averages a block's power over each bin: float32 [SPECTRUM_SIDE**2, half octaves * directions]."""
-    bins = texture_metrics.spectrum_bins().reshape(-1, 1)
-    member = (bins == np.arange(texture_metrics.HALF_OCTAVES * DIRECTIONS)).astype(np.float32)
+    bins = texture_features.spectrum_bins().reshape(-1, 1)
+    member = (bins == np.arange(texture_features.HALF_OCTAVES * DIRECTIONS)).astype(np.float32)
     return member / np.maximum(member.sum(axis=0), 1)

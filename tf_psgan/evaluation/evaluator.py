@@ -1,4 +1,4 @@
-"""Holds samples against their sources: which source, which figures, what the figures mean, and a sheet of both."""
+"""Compares samples with their sources: the nearest source, the metrics and their meaning, and a contact sheet."""
 
 import dataclasses
 import math
@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tf_psgan.data import images, manifest
-from tf_psgan.evaluation import texture_metrics
+from tf_psgan.evaluation import texture_features, texture_metrics
 from tf_psgan.signal_processing import central_crop, square_crops
 
-# Name, what it says, and what it is for other windows of the very same texture.
-MEASURES = {
+METRICS = {
     "peak_offset_pixels": ("how far the autocorrelation's peak lies from the source's, in pixels", "0"),
     "peak_height": ("how high that peak is, as a share of the source's: how regular the lattice is", "1"),
     "autocorrelation_distance": ("distance between the autocorrelations: the arrangement as a whole", "0"),
@@ -21,27 +20,28 @@ MEASURES = {
     "diversity": ("how much samples differ from each other, over how much parts of the source do", "1"),
     "covered": ("sources that are the nearest one of some sample", "all"),
 }
-# Those that are shown where there is little room.
-SHORT = {
+"""Meaning of each metric, and its value for an ideal texture."""
+
+SHORT_NAMES = {
     "peak_offset_pixels": "peak off, px",
     "peak_height": "peak height",
     "log_spectrum": "spectrum",
     "sliced_wasserstein": "patches",
 }
-LEAST_PIXELS = 64
-"""Side of the smallest picture that the metrics can evaluator."""
+"""Column titles of the metrics that narrow tables show."""
 
-MOST_SOURCES = 32
-SOURCE_PIXELS = 512
-MOST_WINDOWS = 8  # of half a source
+MAX_SOURCES, SOURCE_PIXELS = 32, 512
+"""At most so many sources are used, and of each a central crop of at most so many pixels a side."""
+
+MAX_WINDOWS = 8  # of half a source
 COLUMNS, SAMPLE_GAP, SOURCE_GAP = 4, 4, 24  # of a sheet
 
-Figures = dict[str, float]
+Metrics = dict[str, float]
 
 
 @dataclasses.dataclass(frozen=True)
 class Sources:
-    """What samples are held against: the middles of the first pictures, at most MOST_SOURCES of SOURCE_PIXELS."""
+    """What samples are compared with: central crops of the first pictures, at most MAX_SOURCES of SOURCE_PIXELS."""
 
     names: tuple[str, ...]
     pictures: tuple[np.ndarray, ...]
@@ -49,32 +49,32 @@ class Sources:
     @classmethod
     def read(cls, pictures: manifest.Manifest) -> "Sources":
         """Decodes the pictures."""
-        entries = pictures.usable[:MOST_SOURCES]
+        entries = pictures.usable[:MAX_SOURCES]
         read = tuple(central_crop(manifest.read(entry), SOURCE_PIXELS) for entry in entries)
         return cls(tuple(entry.path for entry in entries), read)
 
 
 class Evaluator:
-    """Measures samples against some sources."""
+    """Computes the metrics of samples against some sources."""
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
         self.by_name = dict(zip(sources.names, sources.pictures, strict=True))
-        self._features = {name: texture_metrics.features([picture]) for name, picture in self.by_name.items()}
+        self._features = {name: texture_features.features([picture]) for name, picture in self.by_name.items()}
 
-    def measure(self, samples: Sequence[np.ndarray], several: bool) -> Figures:
-        """The metrics of `metrics.compare`; where there are several textures, `summary`."""
+    def measure(self, samples: Sequence[np.ndarray], several: bool) -> Metrics:
+        """The metrics of `texture_metrics.compare`; for samples of several textures, `summary`."""
         if not several or len(self.by_name) == 1:
             return texture_metrics.compare(samples, self.sources.pictures)
-        return summary(self.each(samples))
+        return summary(self.measure_each(samples))
 
-    def each(self, samples: Sequence[np.ndarray]) -> list[tuple[str, Figures]]:
-        """For each sample the source that it is most like, and its metrics against that one."""
+    def measure_each(self, samples: Sequence[np.ndarray]) -> list[tuple[str, Metrics]]:
+        """For each sample the name of its nearest source, and its metrics against that one."""
         names = [texture_metrics.nearest(sample, self._features)[0] for sample in samples]
         return [(n, texture_metrics.compare([s], [self.by_name[n]])) for n, s in zip(names, samples, strict=True)]
 
     def sheet(self, samples: Sequence[np.ndarray]) -> np.ndarray:
-        """A contact sheet at one scale: the middles of the sources on the left, samples right beyond a wide gap."""
+        """A contact sheet at one scale: central crops of the sources on the left, samples on the right."""
         rows, right = math.ceil(len(samples) / COLUMNS), images.sheet(samples, COLUMNS, SAMPLE_GAP)
         sources = self.sources.pictures[: COLUMNS * rows]
         pixels = right.shape[0] if len(sources) == 1 else max(max(sample.shape[:2]) for sample in samples)
@@ -84,49 +84,49 @@ class Evaluator:
         return images.sheet([left, right], columns=2, gap=SOURCE_GAP)
 
 
-def summary(rows: Sequence[tuple[str, Figures]]) -> Figures:
-    """The means of what `Evaluator.each` found, and `covered`, the number of sources that are some sample's nearest."""
-    return means([figures for _, figures in rows]) | {"covered": float(len({name for name, _ in rows}))}
+def summary(rows: Sequence[tuple[str, Metrics]]) -> Metrics:
+    """The means of `Evaluator.measure_each`, and `covered`, how many sources are the nearest one of some sample."""
+    return means([metrics for _, metrics in rows]) | {"covered": float(len({name for name, _ in rows}))}
 
 
-def floor_of(pictures: Sequence[np.ndarray], side: int) -> Figures:
-    """What a texture scores against itself: windows of one half of it against the other half.
+def metric_floor(pictures: Sequence[np.ndarray], side: int) -> Metrics:
+    """The metrics of a texture against itself: windows of one half of it against the other half, both ways, averaged.
 
-    The halves of one picture are left and right, top and bottom; of several pictures, every other one. Both ways round,
-    averaged. Half a texture is less to compare with than the whole, so for large windows the floor is rather too high.
+    The halves of one picture are left and right, top and bottom; of several pictures, every other one. For large
+    windows the floor is rather too high, since half a texture is less to compare with than the whole.
 
     Args:
       pictures: of one texture.
-      side: of the windows in pixels; those of a half that is smaller are as large as it allows.
+      side: of the windows in pixels; at most that of a half.
 
     Returns:
-      The figures of `metrics.compare`; none for a picture too small to have two halves that can be judged.
+      The metrics of `texture_metrics.compare`; empty for a picture too small to have two halves.
     """
     halves = _halves(pictures[0]) if len(pictures) == 1 else [(pictures[::2], pictures[1::2])]
     return means([texture_metrics.compare(_windows(a, side), b) for pair in halves for a, b in (pair, pair[::-1])])
 
 
-def means(rows: Sequence[Figures]) -> Figures:
-    """The mean of each figure over those rows where it applies; nan where it applies to none."""
+def means(rows: Sequence[Metrics]) -> Metrics:
+    """The mean of each metric over the rows where it is defined; nan where it is defined in none."""
     found = {name: [row[name] for row in rows if not math.isnan(row[name])] for name in (rows[0] if rows else ())}
     return {name: float(np.mean(values)) if values else math.nan for name, values in found.items()}
 
 
-def finite(figures: Mapping[str, float]) -> dict[str, float | None]:
-    """JSON has no NaN: a figure that does not apply is null."""
-    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
+def finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """The metrics for JSON, which has no NaN: an undefined one is None."""
+    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
 
 
 def _halves(picture: np.ndarray) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
-    """Top and bottom, left and right of a picture, where these are large enough to be judged."""
+    """Top and bottom, left and right of a picture, where these are large enough."""
     rows, cols = (extent // 2 for extent in picture.shape[:2])
     down = ([picture[:rows]], [picture[-rows:]])
     across = ([picture[:, :cols]], [picture[:, -cols:]])
-    return [pair for half, pair in ((rows, down), (cols, across)) if half >= LEAST_PIXELS]
+    return [pair for half, pair in ((rows, down), (cols, across)) if half >= texture_features.MIN_PIXELS]
 
 
 def _windows(pictures: Sequence[np.ndarray], side: int) -> list[np.ndarray]:
-    """Squares side by side in some pictures, at most MOST_WINDOWS, spread over all."""
+    """Squares side by side in some pictures, at most MAX_WINDOWS, spread over all."""
     side = min(side, *(min(picture.shape[:2]) for picture in pictures))
     squares = square_crops(pictures, side, side)
-    return squares[:: math.ceil(len(squares) / MOST_WINDOWS)]
+    return squares[:: math.ceil(len(squares) / MAX_WINDOWS)]

@@ -18,7 +18,7 @@ from tf_psgan._version import __version__
 from tf_psgan.config import Config
 from tf_psgan.data import images
 from tf_psgan.data.manifest import Manifest
-from tf_psgan.evaluation.evaluator import MEASURES
+from tf_psgan.evaluation.evaluator import METRICS
 from tf_psgan.exporting.saved_model import Draft
 from tf_psgan.geometry import MAX_PIXEL
 from tf_psgan.plane import chunks
@@ -109,7 +109,7 @@ class Card:
             "| measure | value | ideal | what it says |",
             "|---|---|---|---|",
         ]
-        for name, (meaning, ideal) in MEASURES.items():
+        for name, (meaning, ideal) in METRICS.items():
             if last.get(name) is not None:
                 lines.append(f"| `{name}` | {last[name]:.3f} | {ideal} | {meaning} |")
         lines += ["", "Other windows of the very same texture come near the ideal and do not reach it.", ""]

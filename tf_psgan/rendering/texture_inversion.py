@@ -17,7 +17,8 @@ import tensorflow as tf
 from tf_psgan import geometry
 from tf_psgan.errors import PictureError, SettingError
 from tf_psgan.evaluation import texture_metrics
-from tf_psgan.evaluation.differentiable_metrics import Likeness
+from tf_psgan.evaluation.differentiable_metrics import DifferentiableMetrics
+from tf_psgan.evaluation.texture_features import features
 from tf_psgan.latents import noise, waves
 from tf_psgan.networks import inference
 from tf_psgan.networks.generator import SpatialGenerator, latent_field
@@ -140,7 +141,7 @@ class _Trial:
         self._generator, self._folded = generator, fold(generator)
         side = np.clip(np.sqrt(picture.shape[0] * picture.shape[1]), *SIDES)
         self._cells = math.ceil(side / generator.pixels_per_cell)
-        self._likeness = Likeness(picture, self._cells * generator.pixels_per_cell)
+        self._metrics = DifferentiableMetrics(picture, self._cells * generator.pixels_per_cell)
 
     def distances(self, vectors: np.ndarray, key: tf.Tensor) -> np.ndarray:
         """Distance from the picture of a window of each vector [n, channels]: [n]."""
@@ -154,7 +155,7 @@ class _Trial:
     @tf.function
     def _distances(self, vectors: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
         chances = list(texture_metrics.CHANCE.values())
-        return tf.reduce_mean(self._likeness(self._windows(vectors, key)) / chances, axis=-1)
+        return tf.reduce_mean(self._metrics(self._windows(vectors, key)) / chances, axis=-1)
 
     @tf.function
     def _gradients(self, vectors: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -208,12 +209,12 @@ def _nearest(plane: TexturePlane, target: np.ndarray, vectors: np.ndarray, seed:
         seeds = noise.fold(seed, stream, tf.range(count, dtype=tf.int64)).numpy().tolist()
         return [plane.window(min(rows, most), min(cols, most), seed=each, texture=texture) for each in seeds]
 
-    known = texture_metrics.features([target])
+    known = features([target])
     compared = [
-        texture_metrics.distances(known, texture_metrics.features(windows(texture, _CHOICE, COMPARED, COMPARED_PIXELS)))
+        texture_metrics.distances(known, features(windows(texture, _CHOICE, COMPARED, COMPARED_PIXELS)))
         for texture in textures
     ]
     best = textures[int(np.argmin([distance(distances) for distances in compared]))]
-    one, other = (texture_metrics.features([window]) for window in windows(best, _FLOOR, 2, LARGEST))
+    one, other = (features([window]) for window in windows(best, _FLOOR, 2, LARGEST))
     distances = texture_metrics.distances(known, one)
     return FoundTexture(best, distance(distances), distances, distance(texture_metrics.distances(one, other)))

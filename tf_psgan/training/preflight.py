@@ -6,7 +6,7 @@ import math
 from tf_psgan import geometry
 from tf_psgan.config import Config
 from tf_psgan.data import manifest
-from tf_psgan.evaluation.evaluator import LEAST_PIXELS
+from tf_psgan.evaluation.texture_features import MIN_PIXELS
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
 
@@ -23,8 +23,8 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
     training = config.training
     if not training.steps and not training.minutes:
         raise ValueError("steps and minutes are both 0: a run needs an end; set --steps or --minutes.")
-    if training.sample_pixels < LEAST_PIXELS:
-        raise ValueError(f"sample_pixels: {training.sample_pixels} are too few to judge; give {LEAST_PIXELS} or more.")
+    if training.sample_pixels < MIN_PIXELS:
+        raise ValueError(f"sample_pixels: {training.sample_pixels} are too few to judge; give {MIN_PIXELS} or more.")
     crop = crop_pixels(config)
     halvings = len(config.model.discriminator_filters) + 1
     if crop % 2**halvings:
@@ -41,10 +41,10 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
     folder.check_config(config)
     pictures = manifest.check(manifest.scan(config.data.images), crop)
     for entry in pictures.usable:
-        if min(entry.height, entry.width) < LEAST_PIXELS:
+        if min(entry.height, entry.width) < MIN_PIXELS:
             raise ValueError(
                 f"{entry.path}: {entry.height}x{entry.width} pixels are too few to judge samples by; "
-                f"use pictures of {LEAST_PIXELS}x{LEAST_PIXELS} or more."
+                f"use pictures of {MIN_PIXELS}x{MIN_PIXELS} or more."
             )
     if training.conditioning == "class":
         _check_conditioning(config, pictures)

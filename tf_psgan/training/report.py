@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_psgan.config import Config
 from tf_psgan.data import images
-from tf_psgan.evaluation.evaluator import COLUMNS, MEASURES, SAMPLE_GAP, SHORT, Sources
+from tf_psgan.evaluation.evaluator import COLUMNS, METRICS, SAMPLE_GAP, SHORT_NAMES, Sources
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.training import wave_initialisation
 
@@ -60,7 +60,7 @@ def _measures(rows: Sequence[dict[str, Any]]) -> list[str]:
     if not last.get("periodic"):
         lines += ["No period that stands out was found in the source, so no lattice is compared.", ""]
     lines += ["| measure | first | last | ideal | what it says |", "|---|---|---|---|---|"]
-    for name, (meaning, ideal) in MEASURES.items():
+    for name, (meaning, ideal) in METRICS.items():
         if last.get(name) is not None:
             lines.append(f"| `{name}` | {_figure(rows[0].get(name))} | {_figure(last[name])} | {ideal} | {meaning} |")
     note = "Other windows of the very same texture come near the ideal and do not reach it. "
@@ -78,10 +78,10 @@ def _on_the_way(folder: RunFolder, rows: Sequence[dict[str, Any]]) -> list[str]:
         images.write_png(folder.path / "report-progress.png", images.sheet(list(samples.values()), STRIP))
         steps = ", ".join(map(str, samples))
         lines += [f"The first sample after {steps} steps:", "", "![the sample at those steps](report-progress.png)", ""]
-    lines += [f"| step | time | {' | '.join(SHORT.values())} |", "|---" * (2 + len(SHORT)) + "|"]
+    lines += [f"| step | time | {' | '.join(SHORT_NAMES.values())} |", "|---" * (2 + len(SHORT_NAMES)) + "|"]
     for row in chosen:
         link = f"[{row['step']}]({folder.preview(row['step']).relative_to(folder.path)})"
-        lines.append(f"| {link} | {_time(row['seconds'])} | {' | '.join(_figure(row.get(k)) for k in SHORT)} |")
+        lines.append(f"| {link} | {_time(row['seconds'])} | {' | '.join(_figure(row.get(k)) for k in SHORT_NAMES)} |")
     return [*lines, "", "All of them: [metrics.jsonl](metrics.jsonl), and `tensorboard --logdir` of [logs](logs).", ""]
 
 

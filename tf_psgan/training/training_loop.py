@@ -18,7 +18,7 @@ from tf_psgan import geometry
 from tf_psgan.config import Config
 from tf_psgan.data import manifest
 from tf_psgan.data.crops import ImageCache
-from tf_psgan.evaluation import autocorrelation
+from tf_psgan.evaluation import lattice
 from tf_psgan.evaluation.evaluator import SOURCE_PIXELS, Sources
 from tf_psgan.latents import noise
 from tf_psgan.runs import checkpoint
@@ -259,6 +259,6 @@ def _initial_wave_numbers(config: Config, pictures: manifest.Manifest) -> np.nda
         read = (central_crop(manifest.read(entry), SOURCE_PIXELS) for entry in pictures.usable)
         return wave_initialisation.initial_wave_numbers_by_class(read, model, how, side)
     sources = Sources.read(pictures).pictures
-    if model.waves and how == "source" and not any(autocorrelation.repeats([source]) for source in sources):
+    if model.waves and how == "source" and not any(lattice.repeats([source]) for source in sources):
         logger.info("the pictures repeat nowhere: waves=0, a Spatial GAN, mostly comes nearer to such textures.")
     return wave_initialisation.initial_wave_numbers(sources, model, how, side)

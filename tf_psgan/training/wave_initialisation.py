@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan.config import ModelConfig
-from tf_psgan.evaluation import autocorrelation, spectral_peaks
+from tf_psgan.evaluation import lattice, spectral_peaks
 from tf_psgan.latents import noise, waves
 from tf_psgan.networks.generator import SpatialGenerator
 
@@ -44,7 +44,7 @@ def initial_wave_numbers(
     if model.wave_angles == "axis":
         return (pixels_per_cell * spectral_peaks.peaks(pictures, model.waves, axis_only=True)).astype(np.float32)
     textures = [[picture] for picture in pictures] if model.global_channels else [pictures]
-    wanted = [wave for texture in textures for wave in reciprocal(autocorrelation.lattice(texture))]
+    wanted = [wave for texture in textures for wave in reciprocal(lattice.lattice(texture))]
     found = _distinct(wanted)
     if len(found) < model.waves:
         found = _distinct([*wanted, *spectral_peaks.peaks(pictures, model.waves + len(wanted))])
@@ -60,7 +60,7 @@ def initial_wave_numbers_by_class(
     """
     one_texture, zeros = dataclasses.replace(model, global_channels=0), np.zeros((model.waves, 2), np.float32)
     return np.stack([
-        zeros if wave_init == "source" and not autocorrelation.repeats([picture])
+        zeros if wave_init == "source" and not lattice.repeats([picture])
         else initial_wave_numbers([picture], one_texture, wave_init, pixels_per_cell)
         for picture in pictures
     ])  # fmt: skip

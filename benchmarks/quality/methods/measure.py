@@ -67,7 +67,7 @@ def diversity(folder: Path, source: sources.Source, method: str, seeds: Sequence
     """`metrics.diversity` of a method's pictures of several seeds; nan for fewer than two."""
     files = [folder / f"{method}-{seed}.png" for seed in seeds]
     pictures = [sources.read_picture(file) for file in files if file.exists()]
-    return texture_metrics.diversity(pictures, [source.picture])
+    return diversity(pictures, [source.picture])
 
 
 def _gram(source: sources.Source, weights: Path) -> Callable[[np.ndarray], float]:

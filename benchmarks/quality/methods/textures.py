@@ -7,8 +7,8 @@ import numpy as np
 from benchmarks.quality.methods.period_score import period_score
 from benchmarks.quality.methods.sources import Source
 from tf_psgan.data import images
-from tf_psgan.evaluation import evaluator
-from tf_psgan.evaluation.autocorrelation import lattice
+from tf_psgan.evaluation import evaluator, texture_features
+from tf_psgan.evaluation.lattice import lattice
 from tf_psgan.procedural import catalogue
 from tf_psgan.signal_processing import central_crop
 
@@ -20,7 +20,7 @@ def load(spec: str, source_pixels: int) -> Source:
     """The texture of a made one's name, or of a picture's path.
 
     Raises:
-      ValueError: neither; or a picture that cannot be used or is smaller than `judge.LEAST_PIXELS`.
+      ValueError: neither; or a picture that cannot be used or is smaller than `texture_features.MIN_PIXELS`.
     """
     if spec in catalogue.TEXTURES:
         whole = catalogue.make(spec, SOURCE_SEED)
@@ -32,11 +32,11 @@ def load(spec: str, source_pixels: int) -> Source:
         raise ValueError(f"{spec!r}: neither a picture nor a made texture; correct the path or use one of {names}.")
     whole = images.decode(file)
     side = min(*whole.shape[:2], source_pixels)
-    if side < evaluator.LEAST_PIXELS:
+    if side < texture_features.MIN_PIXELS:
         raise ValueError(f"{spec}: {whole.shape[0]}x{whole.shape[1]} pixels are too few; leave it out.")
     periods = lattice([central_crop(whole, LATTICE_PIXELS)])
     source = central_crop(whole, side)
-    floor = evaluator.floor_of([central_crop(whole, LATTICE_PIXELS)], side)
+    floor = evaluator.metric_floor([central_crop(whole, LATTICE_PIXELS)], side)
     # The whole picture's own order, where it is large enough to have any beyond the source's extent.
     floor |= {"period_score": period_score(whole, source, periods).score}
     return Source(file.name, source, periods, floor=evaluator.finite(floor))
