@@ -12,7 +12,8 @@ from tf_psgan.assessment import evaluate
 from tf_psgan.data import images, manifest
 from tf_psgan.errors import InputError
 from tf_psgan.evaluation.evaluator import Evaluator, Sources
-from tf_psgan.runs.run_folder import RunFolder, load_plane
+from tf_psgan.loading import load_plane
+from tf_psgan.runs.run_folder import RunFolder
 
 
 def made_run(path, source, **settings):

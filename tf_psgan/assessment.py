@@ -20,7 +20,8 @@ from tf_psgan.evaluation.evaluator import MAX_SOURCES, SOURCE_PIXELS, Evaluator,
 from tf_psgan.evaluation.results import Result, evaluate_samples
 from tf_psgan.evaluation.texture_features import MIN_PIXELS
 from tf_psgan.latents.texture_fields import Texture
-from tf_psgan.runs.run_folder import RunFolder, load, plane_of
+from tf_psgan.loading import Plane, restore_generator
+from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import files
 from tf_psgan.signal_processing import central_crop
 
@@ -183,10 +184,8 @@ def _windows(
     if count * side**2 > LIMIT_PIXELS:
         problem = f"{count} of {side}x{side} pixels are more than {LIMIT_PIXELS} in all"
         raise SettingError("samples, pixels", problem, "choose fewer or smaller ones", settings=("samples", "pixels"))
-    generator, found = load(folder.path, dtype)
-    for reason in found.rejected:
-        logger.warning("checkpoint passed over: %s", reason)
-    plane, several = plane_of(folder.path, generator), bool(config.model.global_channels)
+    generator, found = restore_generator(folder.path, dtype)
+    plane, several = Plane.from_generator(generator, folder.path), bool(config.model.global_channels)
     pairs: list[tuple[int, Texture]] = [
         (seed + i, (textures[i % len(textures)] if textures else i) if several else 0) for i in range(count)
     ]

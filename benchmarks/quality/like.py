@@ -20,8 +20,8 @@ from tf_psgan.cli import flags as edge
 from tf_psgan.cli import program
 from tf_psgan.data import images
 from tf_psgan.evaluation import texture_features, texture_metrics
+from tf_psgan.loading import Plane, restore_generator
 from tf_psgan.rendering.texture_inversion import invert
-from tf_psgan.runs.run_folder import load, plane_of
 
 USAGE = "Searches for the textures of pictures made from known vectors."
 GIVEN, KNOWN, SHOWN = 1_000_000, 2_000_000, 3_000_000  # seeds of planes
@@ -41,8 +41,8 @@ def main(values: flags.FlagValues) -> str:
     """Makes, searches and judges; Markdown."""
     side, first = values["pixels"].value, values["first"].value
     run = edge.path(values, "run")
-    generator, _ = load(run, values["dtype"].value)
-    plane = plane_of(run, generator)
+    generator, _ = restore_generator(run, values["dtype"].value)
+    plane = Plane.from_generator(generator, run)
     textures = range(first, first + values["pictures"].value)
     known = {str(t): texture_features.features([plane.window(side, side, seed=KNOWN + t, texture=t)]) for t in textures}
     lines = ["| texture | found | its distance, of the nearest other's | own window's | to the picture | floor | s |"]

@@ -36,8 +36,9 @@ from tf_psgan.data import images, manifest
 from tf_psgan.evaluation import evaluator, texture_features, texture_metrics
 from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
+from tf_psgan.loading import load_plane
 from tf_psgan.rendering.texture_inversion import distance
-from tf_psgan.runs.run_folder import RunFolder, load_plane
+from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.signal_processing import central_crop
 
 USAGE = "Judges every source, random textures and morphs of a run of many textures."

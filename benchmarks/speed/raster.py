@@ -113,8 +113,8 @@ def _finished(process: subprocess.Popen) -> dict:
 def _picture(run: Path, out: Path, side: int, dtype: str) -> str:
     """Makes a picture, measures, and deletes it; JSON."""
     with filtered_stderr():
+        from tf_psgan.loading import load_plane
         from tf_psgan.rendering.raster import writer as raster_writer
-        from tf_psgan.runs.run_folder import load_plane
     plane = load_plane(run, dtype)
     plane.window(512, 512, top=-512, left=-512)  # traces the graph
 

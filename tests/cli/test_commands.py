@@ -10,7 +10,8 @@ from PIL import Image
 
 from tests.support.commands import call, refused, start
 from tests.support.small_run import tensors
-from tf_psgan.runs.run_folder import RunFolder, load_plane
+from tf_psgan.loading import load_plane
+from tf_psgan.runs.run_folder import RunFolder
 
 SMOKE = ("train.py", "--flagfile=flags/smoke.cfg")
 # Long enough to be killed in, with a checkpoint every three steps.

@@ -12,7 +12,7 @@ from tf_psgan.cli import export as export_command
 from tf_psgan.exporting import export as exporter
 from tf_psgan.exporting.session_model import SessionModel
 from tf_psgan.exporting.signatures import Limits
-from tf_psgan.runs.run_folder import load_plane
+from tf_psgan.loading import load_plane
 
 
 def test_a_run_is_exported_with_its_textures():

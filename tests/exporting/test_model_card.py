@@ -13,8 +13,8 @@ from tf_psgan.exporting.model_card import Card
 from tf_psgan.exporting.saved_model import Draft
 from tf_psgan.exporting.session_model import SessionModel
 from tf_psgan.exporting.signatures import Limits
+from tf_psgan.loading import load_generator
 from tf_psgan.plane.folded_generator import fold
-from tf_psgan.runs.run_folder import load_generator
 
 
 @pytest.fixture(scope="module")

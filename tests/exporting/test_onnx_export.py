@@ -8,14 +8,14 @@ import pytest
 from tests.support import tiny
 from tests.support.small_export import exported
 from tf_psgan.exporting import onnx_export, saved_model
+from tf_psgan.loading import load_generator
 from tf_psgan.plane.folded_generator import fold
-from tf_psgan.runs import run_folder
 
 
 @pytest.mark.parametrize("batch, rows, cols", [(1, 5, 5), (2, 9, 6), (3, 20, 33)])
 def test_another_runtime_makes_the_same_pictures_at_any_size(batch, rows, cols):
     folder, path = exported()
-    network = run_folder.load_generator(folder.path, "float32")
+    network = load_generator(folder.path, "float32")
     latents = tiny.latents(network, batch, rows, cols).numpy()
     session = onnxruntime.InferenceSession(path / "assets.extra" / onnx_export.FILE)
     (found,) = session.run(["images"], {"latents": latents})

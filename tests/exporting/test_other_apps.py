@@ -14,7 +14,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from tests.support.small_export import exported
 from tf_psgan.data import images
-from tf_psgan.runs.run_folder import load_generator, load_plane
+from tf_psgan.loading import load_generator, load_plane
 
 ROOT = Path(__file__).resolve().parents[2]
 WINDOW = {"seed": 1, "texture": 0, "top": -100, "left": 10**9, "height": 333, "width": 1000}

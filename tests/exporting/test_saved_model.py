@@ -16,9 +16,9 @@ from tf_psgan.exporting import saved_model
 from tf_psgan.exporting.session_model import SessionModel
 from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
+from tf_psgan.loading import load_plane
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
-from tf_psgan.runs.run_folder import load_plane
 
 KINDS = [{}, {"global_channels": 3}, {"waves": 0}]
 NAMES = {"rust": (0.5, -1.0, 0.25)}
@@ -225,11 +225,11 @@ def test_a_version_that_cannot_be_read_back_is_not_published(tmp_path, monkeypat
 def test_a_damaged_or_foreign_saved_model_is_named(tmp_path, exported):
     foreign = tmp_path / "foreign"
     tf.saved_model.save(tf.Module(), str(foreign))
-    with pytest.raises(ValueError, match=r"foreign: cannot be read .*; give a folder that export.py wrote"):
+    with pytest.raises(ValueError, match=r"foreign: cannot be read .*; give the folder of an exported model"):
         load_plane(foreign)
     broken = saved_model.write(fold(tiny.generator()), tmp_path / "m", {}, {})
     (broken / saved_model.DESCRIPTION).write_text('{"model": {}}')
-    with pytest.raises(ValueError, match=r"no SavedModel of this project .*; export it again"):
+    with pytest.raises(ValueError, match=r"not a SavedModel of this package .*; export it again"):
         load_plane(broken)
     file = tmp_path / "file"
     file.write_text("")

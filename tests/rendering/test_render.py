@@ -12,6 +12,7 @@ from PIL import Image
 import tf_psgan
 from tests.support.small_run import changed, save_generator
 from tf_psgan.errors import InputError
+from tf_psgan.loading import load_plane
 from tf_psgan.rendering import texture_inversion
 from tf_psgan.rendering.render import render
 from tf_psgan.rendering.spec import (
@@ -26,7 +27,7 @@ from tf_psgan.rendering.spec import (
     Walk,
     Window,
 )
-from tf_psgan.runs.run_folder import RunFolder, load_plane
+from tf_psgan.runs.run_folder import RunFolder
 
 POSITION = {"top": -9, "left": 1_000_000_007, "height": 21, "width": 35}
 SPEC = RenderSpec(window=Window(**POSITION), seed=4)

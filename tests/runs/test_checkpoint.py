@@ -122,10 +122,12 @@ def test_senseless_arguments_are_refused(tmp_path, keep, step, notes):
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("name", ["run[1]", "run\\1"])
+@pytest.mark.parametrize("name", ["run[1]", "run\\1", os.fsdecode(b"run\xff")])
 def test_a_folder_that_tensorflow_cannot_read_back_is_refused_at_once(tmp_path, name):
     for call in (lambda: save(tmp_path / name, 1), lambda: checkpoint.restore(tmp_path / name, variables())):
-        with pytest.raises(ValueError, match="choose a --run folder without them"):
+        with pytest.raises(
+            ValueError, match=r"TensorFlow (reads \[ and .* in|cannot use) a path .*; choose a run folder with"
+        ):
             call()
     assert names(tmp_path) == []
 
@@ -220,7 +222,7 @@ def test_none_good_is_an_error_that_says_why_and_what_to_do(tmp_path, name, valu
     values = {**values, checkpoint.NOTES: '{"step": 2, "notes": {}}', name: value}
     write_bundle(tmp_path / "step-00000002", {key: value for key, value in values.items() if value is not None})
     state = variables()
-    with pytest.raises(checkpoint.NoGoodCheckpoint, match=rf"step-00000002: .*{reason}.*another --run folder"):
+    with pytest.raises(checkpoint.NoGoodCheckpoint, match=rf"step-00000002: .*{reason}.*another run folder"):
         checkpoint.restore(tmp_path, state)
     assert bits(state) == bits(variables())
 
@@ -259,7 +261,7 @@ def test_a_file_that_cannot_grow_is_one_clear_error(tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, limits[1]))
     try:
-        with pytest.raises(OSError, match=r"step-00000002: could not be written \([^{}]*\); earlier checkpoints stand"):
+        with pytest.raises(OSError, match=r"step-00000002: could not be written \([^{}]*\); earlier checkpoints are"):
             checkpoint.save(tmp_path, 2, large, {}, keep=1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -276,7 +278,7 @@ def test_an_error_at_any_call_leaves_the_earlier_ones(tmp_path, monkeypatch, cal
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, call, full)
-    with pytest.raises(OSError, match=r"could not be written \(No space left on device\); earlier checkpoints stand"):
+    with pytest.raises(OSError, match=r"could not be written \(No space left on device\); earlier checkpoints are"):
         checkpoint.save(tmp_path, step, variables(7.0), {}, keep=1)
     monkeypatch.undo()
     assert names(tmp_path) == ["step-00000001"]

@@ -10,7 +10,8 @@ from tests.support.small_run import CONFIG, changed, picture, tensors
 from tf_psgan.config import Config, DataConfig, TrainingConfig
 from tf_psgan.data import crops
 from tf_psgan.latents import noise
-from tf_psgan.runs.run_folder import RunFolder, load_plane
+from tf_psgan.loading import load_plane
+from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
 from tf_psgan.training import wave_initialisation
 from tf_psgan.training.gan_step import GanStep

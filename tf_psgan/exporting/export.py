@@ -7,8 +7,8 @@ from tf_psgan.exporting import onnx_export, saved_model, warmup
 from tf_psgan.exporting.model_card import Card
 from tf_psgan.exporting.saved_model import Draft
 from tf_psgan.exporting.signatures import Limits
+from tf_psgan.loading import Plane, restore_generator
 from tf_psgan.plane.chunks import CHUNK_PIXELS
-from tf_psgan.runs import run_folder
 from tf_psgan.runs.run_folder import RunFolder
 
 MOST_PIXELS = 2**28
@@ -29,14 +29,14 @@ def export(
     Args:
       path: the run's.
       out: the model's folder.
-      dtype: what it computes in, as for `run_folder.load`; ONNX is float32 always.
+      dtype: what it computes in, as for `Plane.from_run`; ONNX is float32 always.
       version: 0 for the one after the newest.
       limits: what one request may ask for, at least a tile and at most MOST_PIXELS.
       source_licence: of the pictures that were learned; "" says that it is not stated.
       onnx: writes the bare network as ONNX too.
 
     Raises:
-      ValueError: as `run_folder.load` and `saved_model.write`; a limit out of range; a file of the run is missing or
+      ValueError: as `Plane.from_run` and `saved_model.write`; a limit out of range; a file of the run is missing or
         damaged; the packages for ONNX are missing.
     """
     if onnx:
@@ -47,8 +47,8 @@ def export(
             raise ValueError(f"most_{what}: {value} is outside {least} .. {MOST_PIXELS}; choose a value inside.")
     folder = RunFolder(path)
     config, pictures, metrics = folder.read_config(), folder.read_manifest(), folder.read_metrics()
-    generator, found = run_folder.load(path, dtype)
-    plane = run_folder.plane_of(path, generator)
+    generator, found = restore_generator(path, dtype)
+    plane = Plane.from_generator(generator, path)
     name = path.resolve().name
     card = Card(name, config, pictures, found.step, metrics, sorted(plane.names), source_licence)
     extras: list[Callable[[Draft], None]] = [warmup.write, *([onnx_export.write] if onnx else []), card.write]

@@ -6,8 +6,6 @@ under a temporary name, read back the way a server reads it, and only then renam
 
 import dataclasses
 import json
-import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,20 +13,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_psgan.config import ModelConfig, from_dict, to_json
+from tf_psgan.config import SCHEMA_VERSION, to_json
 from tf_psgan.exporting.session_model import SessionModel
 from tf_psgan.exporting.signatures import Limits, Signatures
 from tf_psgan.networks import inference
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import FoldedGenerator
-
-EXTRA = "assets.extra"
-"""Not a part of TensorFlow's format, which leaves this folder of a version to others."""
-
-DESCRIPTION = Path(EXTRA) / "description.json"
-"""What the arrays are."""
-
-_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+from tf_psgan.runs.exported_model import DESCRIPTION, EXTRA, versions
+from tf_psgan.runtime import files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,8 +72,7 @@ def write(
     """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder}: is a file; choose another --out.")
-    versions = _versions(folder)
-    target = folder / str(version or max(versions, default=0) + 1)
+    target = folder / str(version or max(versions(folder), default=0) + 1)
     if target.exists():
         raise ValueError(f"{target}: is there already; leave --version out for the next one, or choose another.")
     limits = limits or Limits()
@@ -89,6 +80,7 @@ def write(
     description = json.dumps(
         {
             **about,
+            "schema_version": SCHEMA_VERSION,
             "dtype": folded.dtype,
             "pixels_per_cell": folded.pixels_per_cell,
             "chunk_pixels": chunk_pixels,
@@ -99,9 +91,8 @@ def write(
         },
         indent=2,
     )
-    partial = folder / f".{target.name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    folder.mkdir(parents=True, exist_ok=True)
+    with files.replacing(target) as partial:
         module = Signatures(folded, description, limits)
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, str(partial), module.signatures(), options)
@@ -111,50 +102,7 @@ def write(
             _read_back(model, folded)
             for add in extras:
                 add(Draft(partial, target, folded, limits, model))
-        os.rename(partial, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return target
-
-
-def read(path: Path) -> tuple[FoldedGenerator, dict[str, tuple[float, ...]]]:
-    """The generator of a SavedModel that `write` made, and its stored textures.
-
-    Args:
-      path: a version's folder, or a model's, for its newest version.
-
-    Raises:
-      ValueError: none of this project's SavedModels is there, or it is damaged.
-    """
-    folder = path if (path / "saved_model.pb").exists() else path / str(max(_versions(path), default=0))
-    try:
-        values = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        config = from_dict(ModelConfig, values["model"])
-        reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
-        stored = reader.get_variable_to_shape_map()
-
-        def arrays(prefix: str) -> tuple[np.ndarray, ...]:
-            count = sum(name.startswith(prefix) and name.endswith(_VALUE) for name in stored)
-            return tuple(reader.get_tensor(f"{prefix}{i}{_VALUE}") for i in range(count))
-
-        pairs = [arrays(f"blocks/{i}/") for i in range(len(config.filters) + 1)]
-        blocks = tuple((kernel, bias) for kernel, bias in pairs)
-        names = {name: tuple(vector) for name, vector in values["textures"].items()}
-        return FoldedGenerator(config, values["dtype"], blocks, arrays("waves/")), names
-    except OSError as error:
-        raise ValueError(f"{folder}: cannot be read ({error.strerror}); give a folder that export.py wrote.") from None
-    except (ValueError, LookupError, TypeError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"{folder}: no SavedModel of this project ({reason}); export it again.") from None
-
-
-def is_here(path: Path) -> bool:
-    """Whether a folder is a SavedModel, or holds versions of one."""
-    return (path / "saved_model.pb").exists() or bool(_versions(path))
-
-
-def _versions(folder: Path) -> list[int]:
-    return [int(entry.name) for entry in folder.glob("[1-9]*") if entry.name.isdecimal() and entry.is_dir()]
 
 
 def _read_back(model: SessionModel, folded: FoldedGenerator) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from tf_psgan.data import images
 from tf_psgan.errors import SettingError
 from tf_psgan.latents import torus
+from tf_psgan.loading import Plane, restore_generator
 from tf_psgan.networks.generator import SpatialGenerator
 from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.rendering import composition, metadata, texture_inversion
@@ -19,7 +20,7 @@ from tf_psgan.rendering.composition import Composition
 from tf_psgan.rendering.raster import writer as raster_writer
 from tf_psgan.rendering.spec import Animation, Change, Drift, Inversion, RenderSpec, Walk
 from tf_psgan.rendering.texture_inversion import FoundTexture
-from tf_psgan.runs.run_folder import RunFolder, load, plane_of
+from tf_psgan.runs.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
 
@@ -59,9 +60,7 @@ def render(
     else:
         out = Path(out)
         _check_output(out, spec)
-    generator, restored = load(folder.path, dtype)
-    for reason in restored.rejected:
-        logger.warning("checkpoint passed over: %s", reason)
+    generator, restored = restore_generator(folder.path, dtype)
     texture = None
     if spec.inversion:
         texture = _store_texture(folder, generator, restored.step, spec.inversion, spec.seed, progress)
@@ -71,7 +70,7 @@ def render(
             return Rendered(None, texture)
         logger.info("%s", texture)
     assert out is not None
-    plane = plane_of(folder.path, generator)
+    plane = Plane.from_generator(generator, folder.path)
     composed = composition.compose(spec, plane)
     _log_old_textures(folder, plane, composed, restored.step)
     _log_wave_lengths(plane, composed)
@@ -108,7 +107,7 @@ def _store_texture(
 ) -> FoundTexture:
     """Finds the texture most like a picture and stores it in the run."""
     picture = images.decode(inversion.picture.expanduser())
-    known = plane_of(folder.path, generator).names.values()
+    known = Plane.from_generator(generator, folder.path).names.values()
     found = texture_inversion.invert(generator, picture, seed, known, progress=progress)
     about = {"like": str(inversion.picture), "step": step, "distance": found.distance, "floor": found.floor}
     folder.write_texture(inversion.name, found.vector, about | found.distances)

@@ -1,12 +1,11 @@
-"""Checkpoints that are whole or absent: save, find the newest good one, say why others were rejected.
+"""Checkpoints, each complete or absent: saves one, restores the newest good one, and reports why others are rejected.
 
-A checkpoint is a folder `step-00001200/` with one TensorFlow tensor bundle (`variables.index`,
-`variables.data-...`; every tensor and every index block carries a CRC). The notes are a JSON string in
-the bundle, so the same CRC covers them.
+A checkpoint is a folder `step-00001200/` with one TensorFlow tensor bundle (`variables.index`, `variables.data-...`;
+every tensor and every index block carries a CRC). The notes are a JSON string in the bundle, covered by the same CRC.
 
-The folder gets that name by a rename, after its data was synced, read back and found equal and finite.
-A process killed at any moment leaves at most folders whose names start with a dot; `clean` deals with them.
-One process writes to a folder; any number may read from it meanwhile.
+The folder is renamed to that name after its data was read back, found equal and finite, and synced. A process killed at
+any moment leaves at most folders whose names start with a dot, which `clean` removes. One process writes to a folder;
+any number may read from it at the same time.
 """
 
 import dataclasses
@@ -20,41 +19,51 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_psgan.errors import RunError
 from tf_psgan.runtime import files
 
 BUNDLE = "variables"
-NOTES = ".notes"  # The tensor that holds the step and the notes.
-WRITING, REPLACED, REMOVED = ".writing-", ".replaced-", ".removed-"
+NOTES = ".notes"
+"""The tensor with the step and the notes."""
 
-# All of these were seen for damage of one kind or another; UnicodeDecodeError and JSONDecodeError are ValueErrors.
+REPLACED, REMOVED = ".replaced-", ".removed-"
+_WRITING = ".writing-"  # of earlier versions, which a killed one may have left
+
+# What TensorFlow and JSON raise for damaged files; UnicodeDecodeError and JSONDecodeError are ValueErrors.
 _UNREADABLE = (OSError, tf.errors.OpError, ValueError, LookupError, RuntimeError, TypeError)
 
 
-class NoGoodCheckpoint(ValueError):
-    """A folder holds checkpoints, and none of them can be used."""
+class NoGoodCheckpoint(RunError):
+    """A folder holds checkpoints, but none that can be used."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Restored:
-    """What `restore` found; `rejected` has one line for each newer checkpoint that was passed over, newest first."""
+    """What `restore` found.
+
+    Args:
+      step, notes: of the checkpoint; 0 and empty without one.
+      path: None where the folder holds no checkpoint and no variable was changed.
+      rejected: one line for each newer checkpoint that was passed over, newest first.
+    """
 
     step: int
     notes: dict[str, Any]
-    path: Path | None  # None: the folder holds no checkpoint, and no variable was changed.
+    path: Path | None
     rejected: tuple[str, ...]
 
 
 def save(folder: Path, step: int, variables: Mapping[str, tf.Variable], notes: Mapping[str, Any], keep: int) -> Path:
     """Writes one checkpoint, replacing one of the same step, then removes the oldest.
 
-    Checkpoints of later steps are neither removed nor counted: a run that goes on from an earlier step has
-    rejected them.
+    Checkpoints of later steps are neither removed nor counted: a run that resumed from an earlier step has rejected
+    them.
 
     Args:
       folder: made where it is missing.
       step: not negative.
-      variables: each under its own name; names do not begin with a dot.
-      notes: what JSON can hold, without NaN and infinity.
+      variables: by name; names do not begin with a dot.
+      notes: JSON values without NaN and infinity.
       keep: how many checkpoints up to this step stay, this one included; at least 1.
 
     Returns:
@@ -62,7 +71,7 @@ def save(folder: Path, step: int, variables: Mapping[str, tf.Variable], notes: M
 
     Raises:
       ValueError: a variable or a note is not finite, or the folder's name cannot be used. Nothing was written.
-      OSError: it could not be written, on a full disk for example. Earlier checkpoints stand as they were.
+      OSError: it could not be written, for example on a full disk. Earlier checkpoints are unchanged.
     """
     check_name(folder)
     if keep < 1 or step < 0:
@@ -84,14 +93,14 @@ def save(folder: Path, step: int, variables: Mapping[str, tf.Variable], notes: M
         files.sync(folder.absolute().parent)
     except _UNREADABLE as error:
         raise OSError(
-            f"{final}: could not be written ({_one_line(error)}); earlier checkpoints stand. "
-            "See that the disk has room, then resume."
+            f"{final}: could not be written ({_one_line(error)}); earlier checkpoints are unchanged. "
+            "Make room on the disk, then resume."
         ) from error
     finally:
         clean(folder)
     upto = [path for path in _newest_first(folder) if _step(path) <= step]
     for old in upto[keep:]:
-        old.rename(folder / (REMOVED + old.name))  # Deleting takes many moments, a rename one.
+        old.rename(folder / (REMOVED + old.name))  # a rename is atomic, deleting is not
     clean(folder)
     return final
 
@@ -102,7 +111,7 @@ def restore(folder: Path, variables: Mapping[str, tf.Variable], only: bool = Fal
     Args:
       folder: may be missing.
       variables: as given to `save`.
-      only: the checkpoint may hold more than these variables; what else it holds is not read.
+      only: allows the checkpoint to hold more than these variables; the others are not read.
 
     Raises:
       NoGoodCheckpoint: there are checkpoints, and each was rejected: damaged, not finite, or of another model.
@@ -121,39 +130,42 @@ def restore(folder: Path, variables: Mapping[str, tf.Variable], only: bool = Fal
         return Restored(_step(path), notes, path, tuple(rejected))
     if not candidates:
         return Restored(0, {}, None, ())
-    if _newest_first(folder) != candidates:  # A training run saved one and removed another meanwhile.
+    if _newest_first(folder) != candidates:  # a training process saved one and removed another meanwhile
         return restore(folder, variables, only)
-    raise NoGoodCheckpoint(
-        f"{folder}: no checkpoint can be used ({'; '.join(rejected)}). "
-        "Put back a good copy, or start over in another --run folder."
-    )
+    problem = f"no checkpoint can be used ({'; '.join(rejected)})"
+    allowed = "put back a good copy, or start over in another run folder"
+    raise NoGoodCheckpoint(str(folder), problem, allowed, settings=("run",))
 
 
 def clean(folder: Path) -> None:
     """Removes what a killed `save` left, and puts back a checkpoint that it was about to replace.
 
-    For the process that writes to the folder; a reader would take away what is being written.
+    Only for the process that writes to the folder: a reader would remove what is being written.
     """
     for path in list(folder.glob(".*")):
         final = folder / path.name.removeprefix(REPLACED)
         if path.name.startswith(REPLACED) and not final.exists():
             path.rename(final)
-        elif path.name.startswith((WRITING, REPLACED, REMOVED)) or path.name.endswith(files.TEMPORARY):
+        elif path.name.startswith((_WRITING, REPLACED, REMOVED)) or path.name.endswith(files.TEMPORARY):
             shutil.rmtree(path, ignore_errors=True)
 
 
 def check_name(folder: Path) -> None:
-    """Raises ValueError for a path that TensorFlow would write a checkpoint to and not find it again."""
-    if {"[", "\\"} & set(str(folder)):
-        raise ValueError(
-            f"{folder}: TensorFlow reads [ and \\ in a path as a pattern; choose a --run folder without them."
-        )
+    """Raises RunError for a path where TensorFlow would write a checkpoint and not find it again."""
+    if {"[", "\\"} & set(folder.as_posix()):
+        problem = "TensorFlow reads [ and \\ in a path as a pattern"
+        raise RunError(str(folder), problem, "choose a run folder without them", settings=("run",))
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError:
+        problem = "TensorFlow cannot use a path that is not UTF-8"
+        raise RunError(str(folder), problem, "choose a run folder with another name", settings=("run",)) from None
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    """The checkpoints, with a replaced one after the one that replaces it."""
+    """The checkpoints; one that was replaced comes after the one that replaces it."""
     names = re.compile(rf"({re.escape(REPLACED)})?step-\d{{8,}}")
-    # Not glob: where a folder may not be read, glob finds nothing, and training would start over.
+    # Not glob, which finds nothing in a folder without read permission: training would start over.
     found = [path for path in (folder.iterdir() if folder.exists() else ()) if names.fullmatch(path.name)]
     return sorted(found, key=lambda path: (-_step(path), path.name.startswith(REPLACED)))
 
@@ -174,7 +186,7 @@ def _write(path: Path, values: Mapping[str, np.ndarray]) -> None:
 
 
 def _read_back(path: Path, expected: Mapping[str, np.ndarray], sealed: str) -> None:
-    """Raises OSError where the files do not hold, bit for bit, what was to be written."""
+    """Raises OSError unless the files hold the expected values, bit for bit."""
     reader = tf.train.load_checkpoint(str(path / BUNDLE))
     if set(reader.get_variable_to_shape_map()) != {*expected, NOTES} or reader.get_tensor(NOTES) != sealed.encode():
         raise OSError("the names or the notes read back differ")
@@ -185,7 +197,7 @@ def _read_back(path: Path, expected: Mapping[str, np.ndarray], sealed: str) -> N
 
 
 def _read(path: Path, variables: Mapping[str, tf.Variable], only: bool) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The values and the notes, all verified; raises one of _UNREADABLE, with the reason as its text."""
+    """The values and the notes, verified; raises one of _UNREADABLE with the reason as its text."""
     missing = [name for name in (f"{BUNDLE}.index", f"{BUNDLE}.data-00000-of-00001") if not (path / name).is_file()]
     if missing:
         raise ValueError(f"{missing[0]} is missing")
@@ -218,5 +230,5 @@ def _finite(value: np.ndarray) -> bool:
 
 def _one_line(error: BaseException) -> str:
     text = error.message if isinstance(error, tf.errors.OpError) else getattr(error, "strerror", None) or str(error)
-    text = re.sub(r"\{\{.*?\}\}|\[Op:\w+\]", "", text)  # Where in TensorFlow: of no use to the reader.
+    text = re.sub(r"\{\{.*?\}\}|\[Op:\w+\]", "", text)  # the place in TensorFlow's code
     return " ".join(text.split())[:300] or type(error).__name__

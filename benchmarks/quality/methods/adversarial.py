@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.quality.methods import presets, sources
-from tf_psgan.runs.run_folder import RunFolder, load_plane
+from tf_psgan.loading import load_plane
+from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.training import training_loop
 
 

@@ -1,0 +1,69 @@
+"""Runs and exports as planes and generators."""
+
+import numpy as np
+import pytest
+
+from tests.support import tiny
+from tests.support.small_run import CONFIG, save_generator
+from tf_psgan.errors import ExportError, RunError
+from tf_psgan.exporting import saved_model
+from tf_psgan.loading import Plane, load_generator, load_plane, restore_generator
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.plane import TexturePlane
+from tf_psgan.runs.run_folder import RunFolder
+
+WINDOW = dict(seed=1, texture=0, top=-3, left=5, height=20, width=30)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    found = RunFolder(tmp_path / "run")
+    with found.locked():
+        found.write_config(CONFIG)
+    return found
+
+
+def test_the_averaged_generator_of_a_run_comes_back(folder):
+    saved = save_generator(folder, step=3)
+    network, found = restore_generator(folder.path, "float32")
+    assert (found.step, network.compute_dtype) == (3, "float32")
+    for variable in saved.variables:
+        restored = next(v for v in network.variables if v.path == variable.path)
+        np.testing.assert_array_equal(restored.numpy(), variable.numpy())
+
+
+def test_the_plane_of_a_run_is_that_of_its_generator(folder):
+    expected = TexturePlane(fold(save_generator(folder))).window(**WINDOW)
+    for plane in (Plane.from_run(folder.path, "float32"), load_plane(str(folder.path), "float32")):
+        assert isinstance(plane, Plane)
+        np.testing.assert_array_equal(plane.window(**WINDOW), expected)
+
+
+def test_the_plane_of_an_export_is_that_of_its_generator_by_version_and_by_model(tmp_path):
+    folded = fold(tiny.generator(global_channels=3))
+    version = saved_model.write(folded, tmp_path / "m", {"moss": (0.5, 0.25, -1.0)}, {})
+    expected = TexturePlane(folded).window(**WINDOW)
+    for path in (tmp_path / "m", version):
+        for plane in (Plane.from_saved_model(path), load_plane(path)):
+            np.testing.assert_array_equal(plane.window(**WINDOW), expected)
+            assert plane.names == {"moss": (0.5, 0.25, -1.0)}
+
+
+def test_checkpoints_that_are_passed_over_are_logged(folder, logged):
+    save_generator(folder, step=3)
+    (folder.checkpoints / "step-00000009").mkdir()
+    load_generator(folder.path, "float32")
+    assert logged() == "checkpoint passed over: step-00000009: variables.index is missing\n"
+
+
+def test_a_run_without_a_checkpoint_has_no_generator(folder):
+    with pytest.raises(RunError, match="no checkpoint yet; train longer or choose another run") as error:
+        load_generator(folder.path)
+    assert error.value.settings == ("run",)
+
+
+def test_what_is_neither_a_run_nor_an_export_is_named(tmp_path):
+    with pytest.raises(RunError, match="no run here"):
+        load_plane(tmp_path)
+    with pytest.raises(ExportError, match=r"cannot be read \(No such file or directory\); give the folder"):
+        Plane.from_saved_model(tmp_path)

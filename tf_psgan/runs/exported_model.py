@@ -1,0 +1,67 @@
+"""Reads an exported model back: the weights and the textures of a SavedModel that `exporting` wrote.
+
+The weights are read as arrays from its variables; the graph is not loaded.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tf_psgan.config import ModelConfig, check_schema, from_dict
+from tf_psgan.errors import ExportError
+from tf_psgan.plane.folded_generator import FoldedGenerator
+
+EXTRA = "assets.extra"
+"""Folder of a version for files of any kind: not a part of TensorFlow's format, which leaves it to others."""
+
+DESCRIPTION = Path(EXTRA) / "description.json"
+"""Settings of the network and stored textures, beside the weights. Keys: `schema_version`, `dtype`, `model`,
+`textures` and others that are only informative."""
+
+_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+def read(path: Path) -> tuple[FoldedGenerator, dict[str, tuple[float, ...]]]:
+    """The generator of an exported model, and its stored textures.
+
+    Args:
+      path: a version's folder, or a model's, for its newest version.
+
+    Raises:
+      ExportError: there is no SavedModel of this package, or it is damaged.
+    """
+    folder = path if (path / "saved_model.pb").exists() else path / str(max(versions(path), default=0))
+    try:
+        values = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        schema = values.get("schema_version", 1)
+        check_schema(schema)
+        config = from_dict(ModelConfig, values["model"], schema)
+        reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
+        stored = reader.get_variable_to_shape_map()
+
+        def arrays(prefix: str) -> tuple[np.ndarray, ...]:
+            count = sum(name.startswith(prefix) and name.endswith(_VALUE) for name in stored)
+            return tuple(reader.get_tensor(f"{prefix}{i}{_VALUE}") for i in range(count))
+
+        pairs = [arrays(f"blocks/{i}/") for i in range(len(config.filters) + 1)]
+        blocks = tuple((kernel, bias) for kernel, bias in pairs)
+        names = {name: tuple(vector) for name, vector in values["textures"].items()}
+        return FoldedGenerator(config, values["dtype"], blocks, arrays("waves/")), names
+    except OSError as error:
+        problem, allowed = f"cannot be read ({error.strerror})", "give the folder of an exported model"
+        raise ExportError(str(folder), problem, allowed) from None
+    except (ValueError, LookupError, TypeError, AttributeError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")[:200]
+        raise ExportError(str(folder), f"not a SavedModel of this package ({reason})", "export it again") from None
+
+
+def is_here(path: Path) -> bool:
+    """Whether a folder is a SavedModel, or holds versions of one."""
+    return (path / "saved_model.pb").exists() or bool(versions(path))
+
+
+def versions(folder: Path) -> list[int]:
+    """Numbers of the versions in a model's folder, in no order."""
+    return [int(entry.name) for entry in folder.glob("[1-9]*") if entry.name.isdecimal() and entry.is_dir()]
