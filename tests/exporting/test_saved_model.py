@@ -158,16 +158,19 @@ def test_a_wrong_value_is_refused_in_the_graph_by_its_name(server, change, words
 
 def test_a_torus_that_cannot_be_is_refused_with_the_nearest_that_can():
     ask, plane = single()
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"height: 44 is no multiple .*; give 40 or 48"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"height: 44 is not a multiple .*; give 40 or 48"):
         ask("torus", seed=0, texture=0, height=44, width=56)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"64x64 pixels would bend .* the nearest .*: 80x56"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError,
+        match=r"64x64 pixels would distort .* times more than allowed; the nearest extent that fits: 80x56",
+    ):
         ask("torus", seed=0, texture=0, height=64, width=64)
     assert plane.tile(80, 56).shape == (80, 56, 3)
 
 
 def test_a_morph_of_a_model_of_one_texture_is_refused():
     morph = {"textures": [1, 2, 3, 4], "extent_height": 9, "extent_width": 9}
-    with pytest.raises(tf.errors.InvalidArgumentError, match="the model has one texture only; ask for a window"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="the model has a single texture; request a window"):
         single()[0]("morph", **{name: WINDOW[name] for name in WINDOW if name != "texture"}, **morph)
 
 
@@ -188,7 +191,7 @@ def test_latents_of_a_wrong_extent_are_refused(server, shape, words):
 def test_latents_that_are_no_numbers_are_refused(server):
     latents = np.zeros((1, 9, 9, 10), np.float32)
     latents[0, 3, 3, 3] = np.nan
-    with pytest.raises(tf.errors.InvalidArgumentError, match="latents: some are no finite numbers"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="latents: some are not finite"):
         server[0]("serving_default", latents=latents)
 
 

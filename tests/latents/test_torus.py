@@ -1,52 +1,127 @@
+"""Waves on a torus, against Python's integers and fractions."""
+
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tf_psgan.latents import torus
 
-TURN = 2 * math.pi
+STEP = 2**32
+EXTENTS = [1, 2, 3, 5, 7, 64, 1000, 2**20 - 1, 2**20, 2**33 + 9, 2**40 - 1, 2**40]
 
 
-def test_waves_move_to_the_nearest_that_close():
-    # 0.26 turns a cell over 10 cells is 2.6 turns: 3 is nearest. Along the endless axis nothing moves.
-    np.testing.assert_allclose(torus.snap(np.array([[0.26 * TURN, 1.0]]), 10, 0), [[0.3 * TURN, 1.0]])
-    np.testing.assert_allclose(torus.snap(np.array([[-0.26 * TURN, -0.12 * TURN]]), 10, 8), [[-0.3 * TURN, -TURN / 8]])
+def steps(*turns):
+    """Waves (rows, cols) given in turns per cell, as steps: int64 [waves, 2]."""
+    return np.array([[round(Fraction(part) * STEP) for part in wave] for wave in turns], np.int64)
 
 
-def test_a_wave_that_fits_stays():
-    numbers = np.array([[0.3 * TURN, -0.4 * TURN], [0.0, 0.1 * TURN]])
-    np.testing.assert_allclose(torus.snap(numbers, 10, 20), numbers)
-    assert torus.strain(numbers, 10, 20) < 1e-9
+def random_steps():
+    """Wave numbers of every size, and those at and next to ties."""
+    random = np.random.default_rng(0)
+    drawn = [int(random.integers(-(2**bits), 2**bits)) for bits in range(1, 35) for _ in range(4)]
+    ties = [sign * (half + off) for half in (2**31, 2**30, 3 * 2**31) for sign in (1, -1) for off in (-1, 0, 1)]
+    return [0, STEP, -STEP, *drawn, *ties]
 
 
-def test_strain_is_the_way_a_wave_moves_over_what_its_look_bears():
-    # From 2.2 turns in 10 cells to 2: a move of a tenth against the twentieth that is allowed.
-    assert torus.strain(np.array([[0.22 * TURN, 0.0]]), 10, 10) == pytest.approx((0.02 / 0.22) / torus.RELATIVE)
-    # A wave so long that it does not close even once: to nothing, seen from a cell a small move.
-    assert torus.strain(np.array([[0.01, 0.0]]), 10, 10) == pytest.approx(0.01 / torus.ABSOLUTE)
-    assert torus.strain(np.zeros((0, 2)), 10, 10) == 0
+def wrapped(value):
+    return (value + 2**63) % 2**64 - 2**63
 
 
-def test_moves_are_told_in_wave_lengths_and_shares():
-    ((before, after, share),) = torus.moves(np.array([[0.0, 0.26 * TURN]]), 0, 10)
+@pytest.mark.parametrize("extent", EXTENTS)
+def test_a_wave_moves_to_the_nearest_whole_number_of_turns(extent):
+    values = random_steps()
+    found = torus.whole(np.array(values), extent).numpy().tolist()
+    assert found == [round(Fraction(value * extent, STEP)) for value in values]  # round: ties to even
+
+
+@pytest.mark.parametrize("extent", EXTENTS)
+def test_turns_are_the_exact_fraction_rounded_down(extent):
+    values = random_steps()
+    found = torus.turns(np.array([[value, value] for value in values]), extent, 0).numpy()
+    exact = [wrapped(round(Fraction(value * extent, STEP)) * 2**64 // extent) for value in values]
+    assert found[:, 0].tolist() == exact
+    assert found[:, 1].tolist() == [wrapped(value * STEP) for value in values]  # the endless axis: as they were
+
+
+def test_a_wave_closes_after_once_around():
+    (fixed,) = torus.turns(steps(("3/7", "0.2")), 7, 10).numpy()
+    for part, extent in zip(fixed.tolist(), (7, 10), strict=True):
+        assert 0 <= -wrapped(part * extent) < extent  # in units of 2**-64 turns
+
+
+def test_a_graph_computes_the_bits_of_eager_tensors():
+    spec = [tf.TensorSpec((None, 2), tf.int64), tf.TensorSpec((), tf.int64), tf.TensorSpec((), tf.int64)]
+    graph = tf.function(torus.turns, input_signature=spec)
+    values = np.array([[value, -value] for value in random_steps()])
+    for rows, cols in zip(EXTENTS, EXTENTS[::-1], strict=True):
+        np.testing.assert_array_equal(graph(values, rows, cols), torus.turns(values, rows, cols))
+    np.testing.assert_array_equal(graph(values, 5, 0), torus.turns(values, 5, 0))
+
+
+def strain(waves, rows, cols):
+    return float(torus.strain(waves, [rows], [cols])[0, 0])
+
+
+def test_a_wave_that_fits_has_no_strain():
+    assert strain(steps(("0.3", "-0.4"), ("0", "0.1")), 10, 20) < 1e-6
+    assert strain(steps(("0.26", "0.77")), 0, 0) == 0
+
+
+def test_strain_is_the_move_of_a_wave_over_what_is_allowed():
+    # From 2.2 turns in 10 cells to 2: a tenth of the wave number, where a twentieth is allowed.
+    assert strain(steps(("0.22", "0")), 10, 10) == pytest.approx((0.02 / 0.22) / torus.RELATIVE)
+    # A wave too long to close even once moves to zero; at the scale of a cell that is a small move.
+    assert strain(steps((Fraction(0.01 / 2 / math.pi), "0")), 10, 10) == pytest.approx(0.01 / torus.ABSOLUTE)
+    # Moves along both axes add as the sides of a right triangle.
+    both = math.hypot(0.02, 0.04) / math.hypot(0.22, 0.26) / torus.RELATIVE
+    assert strain(steps(("0.22", "0.26")), 10, 10) == pytest.approx(both)
+
+
+def test_strain_is_the_maximum_over_waves_at_each_extent():
+    found = torus.strain(steps(("0.25", "0"), ("0", "0.2")), [4, 5, 0], [5, 7]).numpy()
+    assert found.shape == (3, 2)
+    each = [[strain(steps(("0.25", "0"), ("0", "0.2")), rows, cols) for cols in (5, 7)] for rows in (4, 5, 0)]
+    np.testing.assert_array_equal(found, each)
+    assert found[0, 0] < 1e-6 < found.min(axis=1)[1]
+    np.testing.assert_array_equal(torus.strain(np.zeros((0, 2), np.int64), [10], [3, 4]), [[0, 0]])
+
+
+def test_wave_lengths_before_and_after_and_the_relative_move():
+    ((before, after, share),) = torus.wave_lengths(steps(("0", "0.26")), 0, 10)
     assert (before, after) == pytest.approx((1 / 0.26, 1 / 0.3))
     assert share == pytest.approx(0.04 / 0.26)
 
 
-def test_good_extents_fit_and_are_the_nearest():
-    numbers = np.array([[0.0, TURN / 7]])
-    good = torus.good_extents([numbers], 10, 10)
-    assert good[0] == (10, 7)  # 14 columns are one further
-    assert all(torus.strain(numbers, *extent) <= 1 for extent in good)
-    apart = [abs(rows - 10) + abs(cols - 10) for rows, cols in good]
-    assert apart == sorted(apart)
+def brute_force(textures, rows, cols, least, count):
+    """All extents around, nearest first, rows before columns among equals."""
+    extents = [
+        (r, c)
+        for r in (range(max(least, rows - torus.NEAR), rows + torus.NEAR + 1) if rows else [0])
+        for c in (range(max(least, cols - torus.NEAR), cols + torus.NEAR + 1) if cols else [0])
+    ]
+    fit = [e for e in sorted(extents, key=lambda e: abs(e[0] - rows) + abs(e[1] - cols))
+           if all(strain(each, *e) <= 1 for each in textures)]  # fmt: skip
+    return fit[:count]
 
 
-def test_good_extents_fit_every_texture_and_leave_an_endless_axis_alone():
-    numbers = [np.array([[0.0, TURN / 4]]), np.array([[0.0, TURN / 6]])]
-    assert torus.good_extents(numbers, 0, 11, count=1) == [(0, 12)]
+@pytest.mark.parametrize(
+    "textures, rows, cols, least",
+    [
+        ([steps(("0", "1/7"))], 0, 10, 1),
+        ([steps(("0", "1/4")), steps(("0", "1/6"))], 0, 11, 1),
+        ([steps(("1/9", "0"), ("0.03", "0"))], 12, 0, 5),
+        ([steps(("0", "1/2"))], 0, 1, 70),
+    ],
+)
+def test_good_extents_are_those_of_a_search_through_all(textures, rows, cols, least):
+    found = torus.good_extents(textures, rows, cols, least)
+    assert found == brute_force(textures, rows, cols, least, 3)
 
 
-def test_where_nothing_near_fits_there_is_no_extent():
-    assert torus.good_extents([np.array([[0.0, 0.5 * TURN]])], 0, 1, least=70) == []
+def test_good_extents_by_hand():
+    assert torus.good_extents([steps(("0", "1/7"))], 10, 10)[0] == (10, 7)  # 14 columns are one further
+    assert torus.good_extents([steps(("0", "1/4")), steps(("0", "1/6"))], 0, 11, count=1) == [(0, 12)]
+    assert torus.good_extents([steps(("0", "1/2"))], 0, 1, least=70) == []  # nothing that near

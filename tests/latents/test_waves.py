@@ -22,43 +22,54 @@ def distance(a, b):
     return abs(wrapped(Fraction(a) - Fraction(b)))
 
 
-def test_turns_are_the_wave_numbers_over_two_pi():
-    for fixed, number in zip(waves.turns(NUMBERS).ravel(), NUMBERS.ravel(), strict=True):
-        assert distance(Fraction(int(fixed), TURN), Fraction(float(number)) / TAU) < Fraction(1, 2**52)
+def turns(numbers):
+    """Turns per cell of wave numbers in radians per cell."""
+    return waves.turns(waves.steps(numbers))
+
+
+def test_steps_are_the_nearest_of_the_grid():
+    for found, number in zip(waves.steps(NUMBERS).numpy().ravel(), NUMBERS.ravel(), strict=True):
+        exact = Fraction(float(number)) / TAU * 2**32
+        assert abs(int(found) - exact) <= Fraction(1, 2) + Fraction(1, 10**5)
+    assert waves.steps(np.zeros((0, 2))).shape == (0, 2)
 
 
 @pytest.mark.parametrize(
     "number, expected",
     [
         (0.0, 0),
-        (np.pi / 2, 2**62),
-        (-np.pi / 2, -(2**62)),
-        (np.pi, -(2**63)),
-        (-np.pi, -(2**63)),
-        (2 * np.pi, 0),
-        (-4 * np.pi, 0),
-        (5 * np.pi / 2, 2**62),
-        (-7 * np.pi / 2, 2**62),
-        (3 * np.pi / 2, -(2**62)),
+        (np.pi / 2, 2**30),
+        (-np.pi / 2, -(2**30)),
+        (np.pi, 2**31),
+        (-np.pi, -(2**31)),
+        (2 * np.pi, 2**32),
+        (-7 * np.pi / 2, -7 * 2**30),
+        (2 * np.pi * 2.0**-34, 0),
+        (2 * np.pi * 3.0 * 2.0**-34, 1),
     ],
 )
-def test_turns_ignore_whole_turns(number, expected):
-    found = waves.turns(np.array([number]))
-    assert found.dtype == np.int64
-    assert found.tolist() == [expected]
+def test_steps_by_hand(number, expected):
+    found = waves.steps(np.array([number]))
+    assert found.dtype == tf.int64 and found.numpy().tolist() == [expected]
 
 
-@pytest.mark.parametrize("below", [0.5 - 2**-54, 0.5 - 2**-53, -0.5 - 2**-53, 1.5 - 2**-52])
-def test_turns_next_to_half_a_turn_stay_half_a_turn(below):
-    fixed = int(waves.turns(np.array([below * 2 * np.pi]))[0])
-    assert distance(Fraction(fixed, TURN), Fraction(1, 2)) < Fraction(1, 2**51)
+def test_wave_numbers_are_the_steps_in_radians():
+    steps = np.array([0, 1, -(2**31), 3 * 2**30, 123456789])
+    np.testing.assert_allclose(waves.wave_numbers(steps), steps * (2 * np.pi / 2**32), rtol=1e-15)
+    np.testing.assert_array_equal(waves.steps(waves.wave_numbers(steps)), steps)
+
+
+@pytest.mark.parametrize("step", [0, 1, -1, 2**31 - 1, 2**31, -(2**31), 2**32, 5 * 2**30, -(7 * 2**30) - 3])
+def test_turns_are_exact_modulo_whole_turns(step):
+    fixed = int(waves.turns(np.array([step]))[0])
+    assert fixed == (step * 2**32 + 2**63) % 2**64 - 2**63
 
 
 @pytest.mark.parametrize("cell", [0, 10**9, -(10**9), 10**12, -(10**12) - 7, 2**62])
 def test_a_phase_is_exact_at_any_cell(cell):
-    fixed = waves.turns(NUMBERS)
+    fixed = turns(NUMBERS)
     row, col = cell, 3 - cell
-    found = waves.phase_at(tf.constant(fixed), tf.constant(PHASES, tf.int64), row, col)
+    found = waves.phase_at(fixed, tf.constant(PHASES, tf.int64), row, col)
     for wave in range(3):
         exact = int(fixed[wave, 0]) * row + int(fixed[wave, 1]) * col + PHASES[wave]
         assert int(found[wave]) == (exact + TURN // 2) % TURN - TURN // 2
@@ -66,8 +77,8 @@ def test_a_phase_is_exact_at_any_cell(cell):
 
 @pytest.mark.parametrize("cell", [10**9, 10**12])
 def test_radians_far_away_are_as_fine_as_float32(cell):
-    fixed = waves.turns(NUMBERS)
-    found = waves.radians(waves.phase_at(tf.constant(fixed), tf.constant(PHASES, tf.int64), cell, -cell)).numpy()
+    fixed = turns(NUMBERS)
+    found = waves.radians(waves.phase_at(fixed, tf.constant(PHASES, tf.int64), cell, -cell)).numpy()
     for wave in range(3):
         exact = wrapped(Fraction(int(fixed[wave, 0]) * cell - int(fixed[wave, 1]) * cell + PHASES[wave], TURN))
         assert abs(Fraction(float(found[wave])) - exact * TAU) < Fraction(2, 10**7)
@@ -82,8 +93,8 @@ def test_radians_span_one_turn():
 @pytest.mark.parametrize("row, col", [(0, 0), (5, -3), (-11, 8)])
 def test_a_window_shows_the_waves_of_the_plane(row, col):
     numbers = np.array([[0.31, -0.12], [0.0, 0.45], [-0.29, 0.07]], np.float32)
-    fixed, phase = waves.turns(numbers), np.array(PHASES, np.int64)
-    here = waves.radians(waves.phase_at(tf.constant(fixed), tf.constant(phase), row, col))
+    fixed, phase = turns(numbers), np.array(PHASES, np.int64)
+    here = waves.radians(waves.phase_at(fixed, tf.constant(phase), row, col))
     found = waves.plane_waves(tf.constant(numbers[None]), here[tf.newaxis], 6, 5, quadrature=False)
     rows, cols = np.meshgrid(np.arange(row, row + 6.0), np.arange(col, col + 5.0), indexing="ij")
     angle = numbers[:, 0] * rows[..., None] + numbers[:, 1] * cols[..., None] + phase * (2 * np.pi / TURN)
@@ -93,7 +104,7 @@ def test_a_window_shows_the_waves_of_the_plane(row, col):
 
 @pytest.mark.parametrize("row, col", [(10**9, -(10**9)), (-(10**12), 10**12)])
 def test_windows_far_away_show_one_wave(row, col):
-    fixed, phase = tf.constant(waves.turns(NUMBERS)), tf.constant(PHASES, tf.int64)
+    fixed, phase = turns(NUMBERS), tf.constant(PHASES, tf.int64)
     numbers = waves.radians(fixed)[tf.newaxis]
 
     def window(row, col, rows, cols):

@@ -90,9 +90,10 @@ def direct(network, seed, texture, row, col, cells):
     """The pixels of cells x cells cells from the bare network; wave phases in Python's integers."""
     extent = cells + 4
     z_global = noise.global_vector(texture, network.global_channels)[tf.newaxis]
-    numbers = fold(network).wave_numbers(z_global[0].numpy())
+    steps = fold(network).wave_steps(z_global[0].numpy())
+    numbers = waves.wave_numbers(steps).numpy()
     starts, phase = noise.phases(seed, network.waves).numpy(), []
-    for turns, start in zip(waves.turns(numbers), starts, strict=True):
+    for turns, start in zip(waves.turns(steps).numpy(), starts, strict=True):
         exact = int(turns[0]) * (row - 2) + int(turns[1]) * (col - 2) + int(start)
         phase.append((exact % 2**64) / 2**64 * 2 * np.pi)
     in_radians = tf.constant(numbers[np.newaxis], tf.float32), tf.constant([phase], tf.float32)
@@ -126,7 +127,7 @@ def test_waves_are_the_same_lattice_a_billion_cells_away():
     plane = TexturePlane(fold(network), chunk_cells=TILE)
     near = plane.window(64, 8, seed=SEED)
     assert near.std() > 10
-    little = int(waves.turns(plane.wave_numbers(0))[0, 0]) - 2**62
+    little = int(waves.turns(plane.wave_steps(0))[0, 0]) - 2**62
     cells = 4 * round(2**64 / abs(little))
     assert cells > 10**8
     far = plane.window(64, 8, top=cells * SIDE, seed=SEED)

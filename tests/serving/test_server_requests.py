@@ -132,7 +132,7 @@ def test_an_output_filter_selects(channel):
         (request(**WINDOW | {"height": 0}), "INVALID_ARGUMENT", "height: 0 is outside 1 .. 8192"),
         (request(**WINDOW | {"height": 8000, "width": 8000}), "INVALID_ARGUMENT", "64000000 pixels"),
         (request(**WINDOW | {"top": 2**41}), "INVALID_ARGUMENT", "top: 2199023255552 is outside"),
-        (request("torus", seed=1, texture=1, height=65, width=64), "INVALID_ARGUMENT", "height: 65 is no multiple"),
+        (request("torus", seed=1, texture=1, height=65, width=64), "INVALID_ARGUMENT", "height: 65 is not a multiple"),
         (request("serving_default", latents=np.full((1, 8, 8, 10), np.nan, "f")), "INVALID_ARGUMENT", "NaN or inf"),
         (b"\xff", "INVALID_ARGUMENT", "cannot be parsed"),
         (b"", "INVALID_ARGUMENT", "model's name is missing"),

@@ -62,8 +62,8 @@ def _tile(folded: FoldedGenerator, limits: Limits) -> dict[str, int]:
     cell, channels = folded.pixels_per_cell, folded.config.global_channels
     cells = max(1, SIDE // cell)
     for texture in range(TEXTURES if channels else 1):
-        numbers = folded.wave_numbers(noise.global_vector(texture, channels).numpy())
-        for found in torus.good_extents([numbers], cells, cells, count=1):
+        steps = folded.wave_steps(noise.global_vector(texture, channels).numpy())
+        for found in torus.good_extents([steps], cells, cells, count=1):
             height, width = (extent * cell for extent in found)
             if max(height, width) <= limits.side and height * width <= limits.pixels:
                 return {"texture": texture, "height": height, "width": width}

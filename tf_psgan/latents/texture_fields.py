@@ -3,7 +3,7 @@
 A field assigns every cell of the plane a set of textures with weights that sum to 1. The plane blends the global
 vectors of the textures and their waves, not their wave numbers: the waves of each texture stay coherent, without the
 jumps and chirps of interpolated wave numbers. Where one weight is 1 the picture equals the plane of that texture.
-Weights are evaluated at the centres of cells, with NumPy.
+Weights are evaluated at the centres of cells.
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, SupportsIndex
 
 import numpy as np
+import tensorflow as tf
 
 from tf_psgan.latents.arguments import int64, integer
 
@@ -118,8 +119,8 @@ class Morph:
 
     def weights(self, rows: np.ndarray, cols: np.ndarray, pixels_per_cell: int) -> list[Weighted]:
         """See `Field`."""
-        down = _hats((rows + 0.5) * pixels_per_cell, self.top, self.height, len(self.knots))
-        right = _hats((cols + 0.5) * pixels_per_cell, self.left, self.width, len(self.knots[0]))
+        down = hats(rows, pixels_per_cell, self.top, self.height, len(self.knots)).numpy()
+        right = hats(cols, pixels_per_cell, self.left, self.width, len(self.knots[0])).numpy()
         return [
             (self.knots[i][j], (down[i][:, np.newaxis] * right[j]).astype(np.float32))
             for i in np.flatnonzero(down.any(axis=1))
@@ -190,12 +191,24 @@ def quilt(textures: Sequence[AnyTexture], rows: int, cols: int) -> tuple[np.ndar
     return labels, tuple(texture(value) for value in textures)
 
 
+def hats(cells: Any, pixels_per_cell: int, first: Any, extent: Any, knots: int) -> tf.Tensor:
+    """Weights of linear interpolation between knots spread evenly along an axis, at the centres of cells.
+
+    The same bits eagerly, in a graph and in an exported model.
+
+    Args:
+      cells: int64 [cells].
+      first, extent: of the picture along the axis, in pixels: the first and the last knot lie at its ends.
+
+    Returns:
+      float64 [knots, cells], in [0, 1]; sums over the knots are 1.
+    """
+    first, extent = tf.cast(first, tf.float64), tf.cast(extent, tf.float64)
+    pixels = (tf.cast(cells, tf.float64) + 0.5) * pixels_per_cell
+    position = tf.clip_by_value((pixels - first) / extent, 0.0, 1.0) * (knots - 1)
+    return tf.maximum(1.0 - tf.abs(position - tf.range(knots, dtype=tf.float64)[:, tf.newaxis]), 0.0)
+
+
 def _check_picture(field: Morph | Painting) -> None:
     for name, low in (("top", -(2**62)), ("left", -(2**62)), ("height", 1), ("width", 1)):
         object.__setattr__(field, name, integer(name, getattr(field, name), low, 2**62))
-
-
-def _hats(pixels: np.ndarray, first: int, extent: int, knots: int) -> np.ndarray:
-    """Weights of linear interpolation between knots spread evenly from end to end: [knots, pixels], sum 1."""
-    position = np.clip((pixels - first) / extent, 0.0, 1.0) * (knots - 1)
-    return np.maximum(1.0 - np.abs(position - np.arange(knots)[:, np.newaxis]), 0.0)

@@ -1,33 +1,28 @@
-"""A generator in the form that pictures are made with: its config and NumPy arrays, nothing to train.
+"""The folded generator: configuration and weights as NumPy arrays, with batch norm folded into the kernels.
 
-Batch norm is folded into the kernels. Far from the origin the slightest other wave number is
-another phase, and a sum depends on the order of its terms: the wave-number MLP is evaluated
-in float64 and rounded to a grid, so that every way of evaluating it gives the same numbers.
+The form in which a generator computes pictures, and in which it is exported.
 """
 
 import dataclasses
 import hashlib
-import math
 
 import numpy as np
 
 from tf_psgan import geometry
 from tf_psgan.config import ModelConfig, to_json
+from tf_psgan.latents import wave_numbers
 from tf_psgan.networks.generator import SpatialGenerator
-
-STEP = 2.0 * math.pi * 2.0**-32
-"""The grid of wave numbers, in radians per cell."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FoldedGenerator:
-    """Everything that a picture follows from, but its seed and its textures.
+    """Everything that a picture follows from, except its scene.
 
     Args:
       config: the model's.
       dtype: what the convolutions are computed in: "float32" or "bfloat16".
       blocks: (kernel [3, 3, in, 4 out], bias [4 out]) float32, input side first.
-      waves: nothing; or the table of wave numbers; or the MLP's two kernels and biases in turn. float32.
+      waves: float32; empty; or the table of wave numbers; or the kernels and biases of the wave-number MLP in turn.
     """
 
     config: ModelConfig
@@ -40,25 +35,21 @@ class FoldedGenerator:
         """Side of the block of pixels that one cell becomes."""
         return geometry.pixels_per_cell(len(self.blocks))
 
-    def wave_numbers(self, z_global: np.ndarray) -> np.ndarray:
-        """The wave numbers of a texture: z_global [channels] -> float64 [waves, 2] (Bergmann et al. 2017, equation 4).
+    def wave_steps(self, z_global: np.ndarray) -> np.ndarray:
+        """The wave numbers of a texture on their grid (`latents.wave_numbers`).
 
-        Radians per cell, (row, col) last; `SpatialGenerator.wave_numbers` for pictures.
+        Args:
+          z_global: float32 [global channels], in [-1, 1].
+
+        Returns:
+          int64 [waves, 2], steps of 2**-32 turns per cell, (row, col) last.
         """
-        if not self.waves:
-            return np.zeros((0, 2))
-        exact = [array.astype(np.float64) for array in self.waves]
-        if len(exact) == 1:
-            numbers = exact[0]
-        else:
-            hidden = np.maximum(np.asarray(z_global, np.float64) @ exact[0] + exact[1], 0.0)
-            numbers = (hidden @ exact[2] + exact[3]).reshape(self.config.waves, 2)
-        if self.config.wave_angles == "axis":
-            numbers = numbers * np.eye(2)[np.arange(self.config.waves) % 2]
-        return np.round(numbers / STEP) * STEP
+        return wave_numbers.of_textures(self.config, self.waves, np.asarray(z_global, np.float32)[np.newaxis])[
+            0
+        ].numpy()
 
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that differ where anything here does."""
+        """Sixteen hexadecimal digits that differ where the configuration, the compute type or a weight differs."""
         digest = hashlib.sha256((to_json(self.config) + self.dtype).encode())
         for array in (*(part for block in self.blocks for part in block), *self.waves):
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -66,7 +57,11 @@ class FoldedGenerator:
 
 
 def fold(generator: SpatialGenerator) -> FoldedGenerator:
-    """Takes a settled generator's weights as they are now."""
+    """Folds batch norm into the kernels and copies the weights as they are now.
+
+    Args:
+      generator: with recalibrated batch-norm statistics; later changes of its weights have no effect on the result.
+    """
     config = generator.model_config
     layers = [generator.wave_hidden, generator.wave_out] if config.waves and config.global_channels else []
     variables = [v for layer in layers for v in (layer.kernel, layer.bias)]

@@ -104,7 +104,7 @@ class TexturePlane:
     ) -> np.ndarray:
         """A seamless tile: a picture that continues at its opposite edge, exactly.
 
-        Each wave number is moved to the nearest one that closes on the tile (`torus.snap`).
+        Each wave number is moved to the nearest one that closes on the tile (`torus.turns`).
 
         Args:
           height, width: extent in pixels, multiples of `pixels_per_cell` along the seamless axes.
@@ -222,7 +222,11 @@ class TexturePlane:
 
     def wave_numbers(self, texture: texture_fields.AnyTexture) -> np.ndarray:
         """The wave numbers of a texture on the endless plane, float64 [waves, 2], radians per cell, (row, col) last."""
-        return self.folded.wave_numbers(self.vector(texture))
+        return waves.wave_numbers(self.wave_steps(texture)).numpy()
+
+    def wave_steps(self, texture: texture_fields.AnyTexture) -> np.ndarray:
+        """`wave_numbers` on their grid, int64 [waves, 2], steps of 2**-32 turns per cell."""
+        return self.folded.wave_steps(self.vector(texture))
 
     def cells(self, name: str, pixels: SupportsIndex) -> int:
         """The extent in cells of a torus along an axis.
@@ -248,20 +252,20 @@ class TexturePlane:
         Raises:
           InputError: they do not; names the nearest extents that fit (`torus.strain`).
         """
-        numbers = {texture: self.wave_numbers(texture) for texture in scene.field.textures}
-        strains = {texture: torus.strain(found, scene.rows, scene.cols) for texture, found in numbers.items()}
+        steps = {texture: self.wave_steps(texture) for texture in scene.field.textures}
+        strains = {texture: float(torus.strain(k, [scene.rows], [scene.cols])[0, 0]) for texture, k in steps.items()}
         worst = max(strains, key=strains.__getitem__)
         if strains[worst] <= 1.0:
             return
         least = 2 * geometry.HALO + 1 if scene.edges else 1
-        good = torus.good_extents(list(numbers.values()), scene.rows, scene.cols, least)
+        good = torus.good_extents(list(steps.values()), scene.rows, scene.cols, least)
         side = self.pixels_per_cell
         near = ", ".join("x".join(str(n * side) for n in extent if n) for extent in good) or "none within 64 cells"
         pixels = "x".join(str(n * side) for n in (scene.rows, scene.cols) if n)
-        which = "the texture" if len(numbers) == 1 else f"texture {worst}"
+        which = "the texture" if len(steps) == 1 else f"texture {worst}"
         raise InputError(
             "tile",
-            f"{pixels} pixels would distort the waves of {which} {strains[worst]:.1f} times more than allowed",
+            f"{pixels} pixels would distort the waves of {which} {strains[worst]:.2f} times more than allowed",
             f"the nearest extents that fit: {near}",
             value=(scene.rows * side, scene.cols * side),
             settings=("height", "width"),
@@ -281,15 +285,11 @@ class TexturePlane:
             )
 
     def _anchor(self, texture: texture_fields.Texture, rows: int, cols: int) -> tuple[np.ndarray, np.ndarray]:
-        """The global vector [channels] of a texture and its wave numbers in fixed-point turns [waves, 2].
-
-        Computed once and kept: far from the origin the slightest difference in a wave number is another phase.
-        """
+        """The global vector [channels] of a texture and its waves, int64 turns per cell [waves, 2]; kept for reuse."""
         key = (texture if self.config.global_channels else 0, rows, cols)
         if key not in self._anchors:
             vector = self.vector(texture)
-            numbers = torus.snap(self.folded.wave_numbers(vector), rows, cols)
-            self._anchors[key] = vector, waves.turns(numbers)
+            self._anchors[key] = vector, torus.turns(self.folded.wave_steps(vector), rows, cols).numpy()
         return self._anchors[key]
 
     def _latents(self, scene: Scene, row: int, col: int) -> tf.Tensor:

@@ -200,6 +200,6 @@ def _log_wave_lengths(plane: TexturePlane, composed: Composition) -> None:
     if not (scene.rows or scene.cols):
         return
     for texture in dict.fromkeys(scene.field.textures):
-        changes = torus.moves(plane.wave_numbers(texture), scene.rows, scene.cols)
+        changes = torus.wave_lengths(plane.wave_steps(texture), scene.rows, scene.cols)
         each = ", ".join(f"{b * side:.2f} -> {a * side:.2f} px ({100 * m:.1f} %)" for b, a, m in changes) or "none"
         logger.info("wave lengths, changed to close the tile (texture %s): %s", texture, each)

@@ -1,0 +1,113 @@
+"""The texture plane inside a graph: a window of any extent, assembled from the same chunks as `TexturePlane` makes.
+
+All sizes share one graph, and the chunks are computed one after the other, so that memory does not grow with the
+variety of requests.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tf_psgan import geometry
+from tf_psgan.exporting.graph_checks import demand
+from tf_psgan.latents import noise, torus, wave_numbers
+from tf_psgan.plane import chunks
+from tf_psgan.plane.folded_generator import FoldedGenerator
+
+Pair = tuple[Any, Any]
+"""Two scalars, rows before columns."""
+
+
+class GraphPlane:
+    """A folded generator's plane in a graph.
+
+    Args:
+      folded: the generator. The weights of its convolutions become constants of the graph, once for all signatures:
+        variables would be cast and laid out anew for each picture.
+      wave_weights: `folded.waves` as variables.
+    """
+
+    def __init__(self, folded: FoldedGenerator, wave_weights: Sequence[tf.Variable]) -> None:
+        self._config, self._cell, self._wave_weights = folded.config, folded.pixels_per_cell, wave_weights
+        extent = chunks.cells(self._cell) + 2 * geometry.HALO
+        self._pixels = tf.function(
+            lambda field: chunks.pixels(chunks.cast(folded.blocks, folded.dtype), field, folded.dtype),
+            input_signature=[tf.TensorSpec((1, extent, extent, folded.blocks[0][0].shape[2]), tf.float32)],
+        )
+
+    def wave_steps(self, vectors: tf.Tensor) -> tf.Tensor:
+        """The wave numbers of global vectors [textures, channels]: int64 [textures, waves, 2]."""
+        return wave_numbers.of_textures(self._config, self._wave_weights, vectors)
+
+    def check_fit(self, steps: tf.Tensor, rows: tf.Tensor, cols: tf.Tensor) -> tf.Operation:
+        """Ends the request where a torus would distort waves [waves, 2]; the message names the nearest extent."""
+        if not steps.shape[0]:
+            return tf.no_op()
+        here = torus.strain(steps, rows[tf.newaxis], cols[tf.newaxis])[0, 0]
+        extents, exist = torus.nearest_fits([steps], rows, cols, least=1, count=1)
+        near = tf.where(exist[0], self._pixel_extent(*tf.unstack(extents[0])), f"none within {torus.NEAR} cells")
+        text = ["torus: ", self._pixel_extent(rows, cols), " pixels would distort the waves of the texture "]
+        text += [tf.as_string(here, precision=2), " times more than allowed; the nearest extent that fits: ", near, "."]
+        return demand(here <= 1.0, text)
+
+    def render(
+        self,
+        seed: tf.Tensor,
+        vectors: tf.Tensor,
+        weigh: Callable[[Any, Any], Any],
+        corner: Pair,
+        extent: Pair,
+        period: Pair | None = None,
+    ) -> tf.Tensor:
+        """A window of pixels.
+
+        Args:
+          seed: int64 scalar.
+          vectors: float32 [textures, global channels].
+          weigh: from int64 rows [rows] and cols [cols] of cells to the weights of the textures there, float32
+            [textures, rows, cols].
+          corner: top and left in pixels, int64.
+          extent: height and width in pixels, int64.
+          period: rows and cols of a torus in cells, int64; None for the endless plane.
+
+        Returns:
+          uint8 [height, width, 3].
+        """
+        count, halo = chunks.cells(self._cell), geometry.HALO
+        side = count * self._cell
+        phases = noise.phases(seed, self._config.waves)
+        turns = torus.turns(self.wave_steps(vectors), *(period or (0, 0)))
+        first = [at // side for at in corner]
+        number = [(at + long - 1) // side - begin + 1 for at, long, begin in zip(corner, extent, first, strict=True)]
+
+        def one(index: Any) -> Any:
+            at = (first[0] + index // number[1], first[1] + index % number[1])
+            rows, cols = (chunk * count - halo + tf.range(count + 2 * halo, dtype=tf.int64) for chunk in at)
+            if period is not None:
+                rows, cols = rows % period[0], cols % period[1]
+            field = chunks.latents(
+                self._config, tf.reshape(seed, (1, 1)), rows, cols, phases, vectors, turns, weigh(rows, cols)
+            )
+            return self._pixels(field)
+
+        down, right = (at - chunk * side for at, chunk in zip(corner, first, strict=True))
+
+        def several() -> Any:
+            pixels = tf.map_fn(
+                one, tf.range(number[0] * number[1]), parallel_iterations=1,
+                fn_output_signature=tf.TensorSpec((side, side, 3), tf.uint8),
+            )  # fmt: skip
+            # Row by row: a transposition would copy the rows outside the window as well.
+            rows = (down + tf.range(extent[0]))[:, tf.newaxis]
+            parts = (rows // side * number[1] + tf.range(number[1])) * side + rows % side  # [height, chunks across]
+            page = tf.reshape(tf.gather(tf.reshape(pixels, (-1, side * 3)), parts), (extent[0], number[1] * side, 3))
+            return page[:, right : right + extent[1]]
+
+        def single() -> Any:
+            return one(tf.zeros((), tf.int64))[down : down + extent[0], right : right + extent[1]]
+
+        return tf.cond(number[0] * number[1] > 1, several, single)
+
+    def _pixel_extent(self, rows: tf.Tensor, cols: tf.Tensor) -> tf.Tensor:
+        return tf.strings.join([tf.as_string(rows * self._cell), "x", tf.as_string(cols * self._cell)])
