@@ -1,10 +1,9 @@
 """Counter-based noise: the value at (seed, row, col, channel) is a pure function of these.
 
-Never a stream: any window of the plane, in any order, holds the same numbers. A key is
-mixed with one counter at a time by the finaliser of SplitMix64 (Steele, Lea and Flood
-2014, "Fast splittable pseudorandom number generators"). All arithmetic is 64-bit integer
-arithmetic that wraps, so eager TensorFlow, a graph, XLA and NumPy give the same bits, and
-coordinates may be any int64, negative ones included.
+There is no stream of random numbers: any window of the plane, in any order, has the same values. A key is mixed with
+one counter at a time by the finaliser of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number
+generators"). All arithmetic is 64-bit integer arithmetic that wraps, so eager TensorFlow, a graph, XLA and NumPy give
+the same bits, and coordinates may be any int64, negative ones included.
 
 Seeds and counters are Python integers or int64 tensors.
 """
@@ -18,13 +17,13 @@ from tf_psgan.config import ModelConfig
 from tf_psgan.latents import waves
 
 _GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15, the odd number nearest 2**64 / golden ratio
-_GLOBAL, _PHASE, _LOCAL, _EDGE, _CHANGE = 1, 2, 3, 4, 5  # streams apart from each other
+_GLOBAL, _PHASE, _LOCAL, _EDGE, _CHANGE = 1, 2, 3, 4, 5  # one stream for each kind of value
 _MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
 _MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
 
 
 def fold(key: Any, *counters: Any) -> tf.Tensor:
-    """A new key from a key and counters, one after the other; shapes broadcast. int64."""
+    """A new key from a key and counters, mixed in one after the other: int64; shapes broadcast."""
     key = _int64(key)
     for counter in counters:
         key = _mix(key + _GOLDEN * (_int64(counter) + 1))
@@ -32,13 +31,13 @@ def fold(key: Any, *counters: Any) -> tf.Tensor:
 
 
 def uniform(key: Any) -> tf.Tensor:
-    """float32 in [-1, 1), on a grid of 2**-23, one for each key."""
+    """A value for each key: float32 in [-1, 1), a multiple of 2**-23."""
     bits = _shift(_int64(key), 40)
     return tf.cast(bits, tf.float32) * 2.0**-23 - 1.0
 
 
 def below(key: Any, limit: Any) -> tf.Tensor:
-    """int64 in [0, limit), one for each key; limit in 1 .. 2**31, shapes broadcast."""
+    """An integer for each key: int64 in [0, limit); limit in 1 .. 2**31, shapes broadcast."""
     bits = _shift(_int64(key), 32)
     return _shift(bits * _int64(limit), 32)
 
@@ -47,10 +46,10 @@ def local(seed: Any, row: Any, col: Any, rows: Any, cols: Any, channels: int) ->
     """The local channels over a window of cells.
 
     Args:
-      seed: of the plane; a scalar, or [batch, 1, 1] for a batch of windows.
-      row, col: first cell; scalars, any int64, or [batch] each.
+      seed: of the plane, int64; a scalar, or [batch, 1, 1] for a batch of windows.
+      row, col: first cell, any int64; scalars, or [batch] each.
       rows, cols: extent in cells; Python or scalar tensor.
-      channels: how many values each cell has.
+      channels: number of values at each cell.
 
     Returns:
       z_local, float32 [rows, cols, channels] or [batch, rows, cols, channels], uniform in [-1, 1).
@@ -66,25 +65,30 @@ def cells(seed: Any, row: Any, col: Any, channels: int) -> tf.Tensor:
 
 
 def changed(z_local: Any, seed: Any, row: Any, col: Any, time: Any, amount: Any) -> tf.Tensor:
-    """The local channels of cells at a time of a loop; as uniform at every time as they were.
+    """The local channels of cells at a time of a loop; uniformly distributed at every time.
 
-    A value in [-1, 1] is a place on a circle, folded flat; there each goes to and fro by `amount` of the circle, in a
-    phase of its own: amount * (sin(2 pi time + own) - sin(own)). So time 0 and time 1 are the plane itself.
+    A value in [-1, 1] is the position on a circle folded flat. Each position oscillates by `amount` of the circle with
+    a phase of its own: amount * (sin(2 pi time + phase) - sin(phase)). Times 0 and 1 are the plane itself.
 
     Args:
       z_local: float32 [..., channels], from `cells` with the same seed, row and col.
-      time: in [0, 1), scalar; amount: in [0, 1], scalar.
+      seed, row, col: as for `cells`.
+      time: scalar in [0, 1).
+      amount: scalar in [0, 1].
+
+    Returns:
+      float32 [..., channels], in [-1, 1].
     """
     own = fold(_channels(_cell(seed, row, col), z_local.shape[-1]), _CHANGE)
     side, begin = uniform(own), math.pi * uniform(fold(own, 0))
     quarter = (1.0 + z_local) / 4.0  # [0, 1/2): rising; falling beyond
-    place = tf.where(side < 0.0, quarter, 1.0 - quarter)
-    moved = place + amount * (tf.sin(2.0 * math.pi * time + begin) - tf.sin(begin))
+    position = tf.where(side < 0.0, quarter, 1.0 - quarter)
+    moved = position + amount * (tf.sin(2.0 * math.pi * time + begin) - tf.sin(begin))
     return 1.0 - tf.abs(4.0 * (moved - tf.floor(moved)) - 2.0)
 
 
 def global_vector(texture: Any, channels: int) -> tf.Tensor:
-    """The global vector that an integer names: float32 [..., channels], uniform in [-1, 1)."""
+    """The global vector of a texture number, int64 [...]: float32 [..., channels], uniform in [-1, 1)."""
     return uniform(_channels(fold(_GLOBAL, texture), channels))
 
 
@@ -94,7 +98,11 @@ def phases(seed: Any, waves: int) -> tf.Tensor:
 
 
 def sample(key: Any, model: ModelConfig, batch: int, rows: Any, cols: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Latent fields of a batch of windows, each of another plane and another texture, for training.
+    """Latent fields of a batch of windows for training, each of a different plane and a different texture.
+
+    Args:
+      key: int64 scalar; fixes everything.
+      rows, cols: extent of a window in cells.
 
     Returns:
       z_local [batch, rows, cols, local channels] and z_global [batch, global channels] in [-1, 1),
@@ -107,12 +115,12 @@ def sample(key: Any, model: ModelConfig, batch: int, rows: Any, cols: Any) -> tu
 
 
 def edge(zone: int, colour: int) -> tf.Tensor:
-    """The seed of a strip of noise that tiles share along an edge: the same whatever the tiles' own seeds."""
+    """The seed of the noise along an edge of tiles with shared edges; it does not depend on the seeds of the tiles."""
     return fold(_EDGE, zone, colour)
 
 
 def _cell(seed: Any, row: Any, col: Any) -> tf.Tensor:
-    # The stream comes first: without its mixing, two seeds could show one plane shifted by rows.
+    # The stream is mixed in first: otherwise two seeds could give the same plane, shifted by rows.
     return fold(seed, _LOCAL, row, col)
 
 

@@ -1,6 +1,7 @@
-"""One tile of the plane as tensors: from a scene's numbers to latents, from latents to pixels.
+"""A chunk of the plane as tensors: from positions and seeds to latents, from latents to pixels.
 
-The only place where pictures' pixels are made: `Plane` and the signatures of an export both call it.
+A chunk is the plane's unit of computation, a square of a fixed number of cells. All pixels, of `TexturePlane` and of
+the signatures of an export, are computed here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,11 +16,11 @@ from tf_psgan.networks import inference
 from tf_psgan.networks.generator import latent_field
 
 CHUNK_PIXELS = 512
-"""Side of a tile; chosen by measurement, see docs/training.md."""
+"""Approximate side of a chunk in pixels; chosen by measurement, see docs/training.md."""
 
 
 def cells(pixels_per_cell: int) -> int:
-    """Side of a tile in cells."""
+    """Side of a chunk in cells."""
     return max(1, CHUNK_PIXELS // pixels_per_cell)
 
 
@@ -34,16 +35,16 @@ def latents(
     weights: Any,
     change: Any = None,
 ) -> tf.Tensor:
-    """Local noise, the blended global vectors and the blended waves of a square of cells, with its halo.
+    """The network's input for a square of cells: local noise, blended global vectors and blended waves.
 
     Args:
-      seeds: int64 [1, 1], or [extent, extent] where cells take noise of other seeds.
-      rows, cols: int64 [extent], cells in any order.
-      phases: int64 [waves], at cell (0, 0), in units of 2**-64 turns.
+      seeds: int64 [1, 1]; or [extent, extent] where cells differ in the seed of their noise.
+      rows, cols: int64 [extent], the cells of the chunk and of its halo, in any order.
+      phases: int64 [waves], at cell (0, 0), turns in units of 2**-64.
       vectors: float32 [textures, global channels].
-      wave_turns: int64 [textures, waves, 2], from `waves.turns`.
+      wave_turns: int64 [textures, waves, 2], turns per cell in units of 2**-64, from `torus.turns`.
       weights: float32 [textures, extent, extent], sum 1 at every cell.
-      change: None, or time and amount of a loop of the noise, see `noise.changed`.
+      change: None, or time and amount of animated noise (`noise.changed`).
 
     Returns:
       float32 [1, extent, extent, channels].
@@ -64,18 +65,20 @@ def latents(
 
 
 def cast(blocks: Iterable[Sequence[Any]], dtype: str) -> list[tuple[Any, Any]]:
-    """Weights in the type that they are computed in."""
+    """Kernels and biases in the type in which convolutions are computed."""
     return [(tf.cast(kernel, dtype), tf.cast(bias, dtype)) for kernel, bias in blocks]
 
 
 def pixels(blocks: list[tuple[Any, Any]], field: Any, dtype: str) -> tf.Tensor:
-    """A tile from its latents: uint8 [side, side, 3], without the halo.
+    """The pixels of a chunk from its latents: uint8 [side, side, 3], without the halo.
 
     Args:
-      blocks: the network's weights, already of `dtype`.
-      field: from `latents`.
+      blocks: kernels and biases of the network, already of `dtype`.
+      field: float32 [1, extent, extent, channels], from `latents`.
+      dtype: of the convolutions.
     """
-    # `images.to_bytes` without its clipping: a tanh stays inside. Bytes are cut, not floats: a quarter of the copying.
+    # `images.to_bytes` without its clipping, since tanh stays inside. The halo is cut from bytes, not from floats: a
+    # quarter of the copying.
     picture = inference.generate_strips(
         blocks, field, dtype, lambda strip: tf.cast(tf.round((strip + 1.0) * 127.5), tf.uint8)
     )
