@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.small_export import exported
 from tests.support.small_run import changed
+from tf_psgan.config import ModelConfig
 from tf_psgan.data import images
 from tf_psgan.data.manifest import Manifest
 from tf_psgan.evaluation.evaluator import METRICS
@@ -33,7 +34,7 @@ def card():
         "| computed in | float32 |",
         "| textures | any 64-bit number is one; by name, with tf_psgan: rust |",
         "| `describe` | none | `description` string [] |",
-        "| `filters` | 8, 4 | Generator widths, input side first; one more layer makes the colours. |",
+        f"| `filters` | 8, 4 | {ModelConfig.__dataclass_fields__['filters'].metadata['help']} |",
     ],
 )
 def test_the_card_says_what_is_known(card, line):
