@@ -26,7 +26,7 @@ TEXTURES = [0, -7, 2**62 + 11]
 def waves_only(network):
     """The generator with the local noise disconnected, so that every pixel depends on the phases of the waves."""
     kernel = network.up_0.kernel.numpy()
-    kernel[:, :, : network.config.local_channels] = 0
+    kernel[:, :, : network.local_channels] = 0
     network.up_0.kernel.assign(kernel)
     return network
 
