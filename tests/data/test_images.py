@@ -60,7 +60,7 @@ def test_a_transparent_16_bit_grey_becomes_background():
 @pytest.mark.parametrize("dtype", [np.float32, np.int32])
 def test_32_bits_a_channel_are_refused(dtype):
     data = encoded(Image.fromarray(np.ones((2, 2), dtype)), "TIFF")
-    with pytest.raises(ValueError, match=r"32 bits a channel.*save it anew"):
+    with pytest.raises(ValueError, match=r"32 bits per channel.*save it again"):
         images.decode(data)
 
 
@@ -135,7 +135,7 @@ def test_a_truncated_picture_is_one_line_that_names_the_file(kind, tmp_path):
     path = tmp_path / "half"
     data = encoded(Image.fromarray(noisy), kind)
     path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(ValueError, match=r"half: .*save it anew") as caught:
+    with pytest.raises(ValueError, match=r"half: .*save it again") as caught:
         images.decode(path)
     assert "\n" not in str(caught.value)
 
@@ -197,7 +197,7 @@ def test_a_written_picture_reads_back_with_its_text(suffix, worst, tmp_path):
 def test_an_unknown_suffix_is_refused_with_the_known_ones(name, tmp_path):
     with pytest.raises(ValueError, match=r"use one of \.png, \.jpg"):
         images.write(tmp_path / name, np.zeros((1, 1, 3), np.uint8))
-    with pytest.raises(ValueError, match=r"end in \.png"):
+    with pytest.raises(ValueError, match=r"let it end in \.png"):
         images.write_png(tmp_path / name, np.zeros((1, 1, 3), np.uint8))
 
 

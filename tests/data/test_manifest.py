@@ -50,7 +50,7 @@ def test_loops_of_links_end(tmp_path):
 
 @pytest.mark.parametrize("source", ["", "nowhere", "nowhere/*.png"])
 def test_a_missing_source_is_named(source):
-    with pytest.raises(ValueError, match="no such file or folder; correct --images") as caught:
+    with pytest.raises(ValueError, match=r"no such file or folder; (?:correct the path|name the folder)") as caught:
         manifest.scan([source])
     assert repr(source) in str(caught.value)
 
@@ -94,14 +94,15 @@ def test_a_picture_smaller_than_the_crop_is_skipped_until_crops_shrink():
     scanned = manifest.Manifest((*entries, manifest.Entry("small.png", 1, "bb", 100, 200)))
     checked = manifest.check(scanned, 160)
     assert [entry.reason for entry in checked.skipped] == [
-        "small.png: 100x200 pixels, but crops need 160; drop the picture, enlarge it or lower --crop_cells."
+        "small.png: 100x200 pixels, but a crop needs 160; "
+        "remove or enlarge the picture, or choose smaller crops (crop_cells)."
     ]
     assert manifest.check(checked, 100) == scanned
 
 
 def test_the_reasons_listed_are_few():
     bad = tuple(manifest.Entry(f"{i}.png", reason=f"{i}.png: damaged.") for i in range(7))
-    with pytest.raises(ValueError, match=r"4.png: damaged.\n  and 2 more$"):
+    with pytest.raises(ValueError, match=r"4.png: damaged.\n  and 2 more.$"):
         manifest.check(manifest.Manifest(bad), 8)
 
 
@@ -150,3 +151,18 @@ def test_reading_refuses_a_file_that_changed_or_vanished(tmp_path):
 def test_texture_names_are_valid_file_names_and_distinct():
     paths = ["x/brick.png", "y/brick.jpg", "3rd wall.png", "brick_2.png", "é.png"]
     assert manifest.texture_names(paths) == ["brick", "brick_2", "_3rd_wall", "brick_2_2", "_"]
+
+
+@pytest.mark.parametrize("name", ["späne ½.png", "煉瓦.png", os.fsdecode(b"\xff\xfe.png")])
+def test_names_that_are_not_ascii_or_not_utf_8_are_read_and_survive_json(tmp_path, name):
+    paint(tmp_path / name)
+    scanned = manifest.scan([str(tmp_path)])
+    (entry,) = manifest.from_json(manifest.to_json(scanned)).usable
+    assert os.path.basename(entry.path) == name
+    assert manifest.read(entry).shape == (8, 8, 3)
+
+
+def test_a_damaged_picture_with_a_name_that_is_not_utf_8_is_skipped_with_its_reason(tmp_path):
+    (tmp_path / os.fsdecode(b"\xff.png")).write_bytes(b"no picture")
+    (entry,) = manifest.scan([str(tmp_path)]).skipped
+    assert "not a picture" in entry.reason and "\n" not in entry.reason

@@ -11,7 +11,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.support.small_run import CONFIG, changed, picture, tensors
-from tf_psgan.data.crops import ImageCache
+from tf_psgan.data.image_cache import ImageCache
 from tf_psgan.runs import checkpoint
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device

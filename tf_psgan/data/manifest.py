@@ -1,8 +1,7 @@
-"""Which pictures a run learns from: a scan of files and folders, with a result on each.
+"""The pictures of a run: a scan of files and folders, with size, hash and, if it cannot be used, the reason for each.
 
-A picture that cannot be used stays in the manifest with its reason and is skipped; too many
-of them stop the run before it trains. The digest over the contents tells a resumed run
-whether the pictures are still the same.
+A picture that cannot be used stays in the manifest and is skipped; too many of them stop the run before it trains. The
+digest of the contents tells a resumed run whether the pictures are still the same.
 """
 
 import contextlib
@@ -21,15 +20,25 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from tf_psgan.data import images
+from tf_psgan.errors import PictureError
 
-_LARGE_BYTES = 4 << 20  # such files are decoded one at a time, to bound the memory
+_LARGE_BYTES = 4 << 20  # larger files are decoded one at a time, to bound the memory
 _LONGEST_NAME = 60  # characters of a texture's name, before a number is added
 _WORKERS = min(4, os.cpu_count() or 1)
+_RESTORE = "restore it or start a new run"
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One file: its size on disk and in pixels, 0 where unknown; `reason` is "" for a usable picture."""
+    """One file.
+
+    Args:
+      path: as it was found. Bytes that are not UTF-8 are escaped as surrogates (`os.fsdecode`), in JSON too.
+      bytes: size on disk.
+      sha256: of the content, hexadecimal.
+      height, width: in pixels, 0 where unknown.
+      reason: why it cannot be used; "" for a usable picture.
+    """
 
     path: str
     bytes: int = 0
@@ -41,7 +50,7 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """The files of a scan, in its order."""
+    """The files of a scan, in order."""
 
     entries: tuple[Entry, ...]
 
@@ -52,33 +61,33 @@ class Manifest:
 
     @property
     def skipped(self) -> tuple[Entry, ...]:
-        """The pictures left out, each with its reason."""
+        """The pictures that cannot be used."""
         return tuple(entry for entry in self.entries if entry.reason)
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the contents of the usable pictures, in order; names and places do not count."""
+        """SHA-256 over the contents of the usable pictures, in order; their paths do not count."""
         return hashlib.sha256("\n".join(entry.sha256 for entry in self.usable).encode()).hexdigest()
 
 
-def scan(sources: Sequence[str], flag: str = "images") -> Manifest:
-    """Decodes every picture once, for its result.
+def scan(sources: Sequence[str], setting: str = "images") -> Manifest:
+    """Decodes every picture once.
 
     Args:
-      sources: a file is always looked at; a folder is searched for picture suffixes, sorted, with its
-        subfolders and links, without hidden names. A file met twice counts once.
-      flag: named where a source is not there.
+      sources: files, whatever their names, and folders. A folder is searched for picture suffixes, sorted, with
+        subfolders and links, without hidden names. A file that is met twice counts once.
+      setting: the setting that the sources come from, for errors.
 
     Raises:
-      ValueError: a source does not exist, or a folder cannot be read.
+      PictureError: a source does not exist, or a folder cannot be read.
     """
     paths: dict[str, str] = {}
     seen: set[str] = set()
     for source in sources:
         if not os.path.exists(source):
-            hint = " (name the folder instead of a pattern)" if "*" in source else ""
-            raise ValueError(f"{source!r}: no such file or folder; correct --{flag}{hint}.")
-        for path in _walk(source, seen) if os.path.isdir(source) else [source]:
+            allowed = "name the folder instead of a pattern" if "*" in source else "correct the path"
+            raise PictureError(repr(source), "no such file or folder", allowed, value=source, settings=(setting,))
+        for path in _walk(source, seen, setting) if os.path.isdir(source) else [source]:
             paths.setdefault(os.path.realpath(path), path)
     large = threading.Lock()
     with ThreadPoolExecutor(_WORKERS) as pool:
@@ -86,43 +95,43 @@ def scan(sources: Sequence[str], flag: str = "images") -> Manifest:
 
 
 def check(manifest: Manifest, crop_pixels: int) -> Manifest:
-    """The manifest with verdicts for this side of a crop; may be repeated with another.
+    """The manifest with pictures smaller than a crop marked as unusable; may be repeated for another crop.
 
     Raises:
-      ValueError: no usable picture, or more than one in ten is not.
+      PictureError: no usable picture, or more than one in ten that is not.
     """
     checked = Manifest(tuple(_check(entry, crop_pixels) for entry in manifest.entries))
     total, bad = len(checked.entries), checked.skipped
     if not total:
-        raise ValueError(f"no pictures found; name files, or folders with {', '.join(images.SUFFIXES)}, in --images.")
+        allowed = f"name files, or folders with {', '.join(images.SUFFIXES)}"
+        raise PictureError("images", "no pictures found", allowed, settings=("images",))
     if len(bad) == total or len(bad) * 10 > total:
         reasons = "".join(f"\n  {entry.reason}" for entry in bad[:5])
         more = f"\n  and {len(bad) - 5} more" if len(bad) > 5 else ""
-        raise ValueError(
-            f"{len(bad)} of {total} pictures cannot be used (at most one in ten may be skipped); "
-            f"mend or remove them:{reasons}{more}"
+        problem = f"{len(bad)} of {total} pictures cannot be used (at most one in ten may be skipped)"
+        raise PictureError(
+            "images", problem, f"repair or remove them:{reasons}{more}".rstrip("."), settings=("images",)
         )
     return checked
 
 
 def read(entry: Entry) -> np.ndarray:
-    """The picture itself, uint8 [height, width, 3].
+    """The pixels of a picture, uint8 [height, width, 3].
 
     Raises:
-      ValueError: the file is gone or is not what it was at the scan.
+      PictureError: the file is gone, or has changed since the scan.
     """
     try:
         data = Path(entry.path).read_bytes()
     except OSError as error:
-        reason = f"gone since the scan ({error.strerror})"
-        raise ValueError(f"{entry.path}: {reason}; restore it or start a new run.") from None
+        raise PictureError(entry.path, f"gone since the scan ({error.strerror})", _RESTORE) from None
     if hashlib.sha256(data).hexdigest() != entry.sha256:
-        raise ValueError(f"{entry.path}: changed since the scan; restore it or start a new run.")
+        raise PictureError(entry.path, "changed since the scan", _RESTORE)
     return images.decode(data)
 
 
 def difference(old: Manifest, new: Manifest) -> str:
-    """The first usable picture of `old` that `new` has not, or the reverse, with what became of it; '' when equal."""
+    """The first usable picture in which two manifests differ, and how; '' when equal."""
     if old.digest == new.digest:
         return ""
     now = {entry.path: entry for entry in new.usable}
@@ -155,21 +164,26 @@ def to_json(manifest: Manifest) -> str:
 
 
 def from_json(text: str) -> Manifest:
-    """Reads what `to_json` wrote; ValueError when it is anything else."""
+    """Reads what `to_json` wrote.
+
+    Raises:
+      PictureError: it is anything else.
+    """
     try:
         entries = tuple(Entry(**values) for values in json.loads(text)["pictures"])
         if any(type(getattr(e, f.name)) is not f.type for e in entries for f in dataclasses.fields(e)):
             raise TypeError("a value has the wrong type")
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"not a list of pictures: {error}; restore the file or start a new run.") from None
+        raise PictureError("not a list of pictures", str(error), _RESTORE) from None
     return Manifest(entries)
 
 
-def _walk(folder: str, seen: set[str]) -> Iterator[str]:
+def _walk(folder: str, seen: set[str], setting: str) -> Iterator[str]:
     """The picture files below a folder; `seen` are the real folders already visited, so that loops of links end."""
 
     def fail(error: OSError) -> None:
-        raise ValueError(f"{error.filename}: cannot be read ({error.strerror}); correct it or --images.")
+        problem = f"cannot be read ({error.strerror})"
+        raise PictureError(str(error.filename), problem, "correct its permissions", settings=(setting,))
 
     for parent, folders, names in os.walk(folder, onerror=fail, followlinks=True):
         real = os.path.realpath(parent)
@@ -183,7 +197,7 @@ def _walk(folder: str, seen: set[str]) -> Iterator[str]:
 def _inspect(path: str, large: threading.Lock) -> Entry:
     try:
         status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would block
             return Entry(path, reason=f"{path}: not a regular file.")
         with open(path, "rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -199,11 +213,11 @@ def _inspect(path: str, large: threading.Lock) -> Entry:
 
 def _check(entry: Entry, crop_pixels: int) -> Entry:
     if not entry.height:
-        return entry  # damaged: its reason stays
+        return entry  # damaged
     reason = ""
     if min(entry.height, entry.width) < crop_pixels:
         reason = (
-            f"{entry.path}: {entry.height}x{entry.width} pixels, but crops need {crop_pixels}; "
-            "drop the picture, enlarge it or lower --crop_cells."
+            f"{entry.path}: {entry.height}x{entry.width} pixels, but a crop needs {crop_pixels}; "
+            "remove or enlarge the picture, or choose smaller crops (crop_cells)."
         )
     return dataclasses.replace(entry, reason=reason)

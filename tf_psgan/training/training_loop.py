@@ -17,7 +17,7 @@ import tensorflow as tf
 from tf_psgan import geometry
 from tf_psgan.config import Config
 from tf_psgan.data import manifest
-from tf_psgan.data.crops import ImageCache
+from tf_psgan.data.image_cache import ImageCache
 from tf_psgan.evaluation import lattice
 from tf_psgan.evaluation.evaluator import SOURCE_PIXELS, Sources
 from tf_psgan.latents import noise
