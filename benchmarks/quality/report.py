@@ -1,10 +1,11 @@
-"""Measures pictures against a photograph, beside the photograph's two halves and image quilting.
+"""Measures pictures against a photograph, beside the photograph's two halves, image quilting and random-phase noise.
 
   python -m benchmarks.quality.report --source=PHOTO [--vgg=WEIGHTS] [--cell=16] [--json=FILE] PICTURE ...
 
 Every picture becomes a row: precision, recall and Fréchet distance of VGG-19 features (with --vgg) and the metrics of
 `artefacts`. "halves" holds one half of the photograph against the other and is what a perfect picture would reach;
-"quilting" is image quilting of the photograph. Pictures are cut to the photograph's extent where they are larger.
+"quilting" is image quilting of the photograph; "noise" has its spectrum and random phases. Pictures are cut to the
+photograph's extent where they are larger.
 """
 
 import argparse
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
 def table(
     source: np.ndarray, made: dict[str, list[np.ndarray]], features: VggFeatures | None = None, cell: int = 0
 ) -> dict[str, Row]:
-    """Rows by name: the two references, then each list of pictures of `made`.
+    """Rows by name: the three references, then each list of pictures of `made`.
 
     Args:
       source: uint8 [h, w, 3].
@@ -55,6 +56,7 @@ def table(
     rows = {
         "halves": _compare([halves[0]], halves[1], features),
         "quilting": _compare([quilted(source)], source, features),
+        "noise": _compare([random_phases(source)], source, features),
     }
     for name, pictures in made.items():
         rows[name] = _compare([_cut(picture, source) for picture in pictures], source, features)
@@ -67,6 +69,18 @@ def quilted(source: np.ndarray, seed: int = 0) -> np.ndarray:
     """Image quilting of a photograph, of its shorter side, with blocks that its structures fit into."""
     block = quilting.block_side(source, lattice([source]))
     return quilting.quilt(source, min(source.shape[:2]), seed, block)
+
+
+def random_phases(source: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Noise with the photograph's power spectrum and correlations of colours (Galerne et al. 2011, section III).
+
+    The phases of one white noise are added to those of each colour, so the mean stays and all structure goes.
+    """
+    mean = source.mean(axis=(0, 1))
+    white = np.fft.rfft2(np.random.default_rng(seed).normal(size=source.shape[:2]))
+    turn = white / np.maximum(np.abs(white), 1e-12)
+    waves = np.fft.rfft2(source - mean, axes=(0, 1)) * turn[..., np.newaxis]
+    return np.clip(np.rint(np.fft.irfft2(waves, source.shape[:2], axes=(0, 1)) + mean), 0, 255).astype(np.uint8)
 
 
 def to_markdown(rows: dict[str, Row]) -> str:

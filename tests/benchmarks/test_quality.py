@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.quality import artefacts, neighbours, report
+from benchmarks.quality import artefacts, neighbours, report, vgg_features
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -101,6 +101,24 @@ def test_clipped_pixels_and_the_mean_colour_are_counted_in_8_bit_values():
     assert artefacts.mean_colour_error(np.full((10, 10, 3), (100, 104, 90), np.uint8), np.full((10, 10, 3), 100)) == 10
 
 
+def test_random_phases_keep_the_spectrum_and_the_mean_and_lose_the_edges():
+    checks = np.indices((128, 128)).sum(0) // 16 % 2 * np.indices((128, 128))[0] // 16 % 2
+    source = np.repeat(np.where(checks, 160, 90)[..., None], 3, -1).astype(np.uint8)
+    made = report.random_phases(source)
+    assert np.allclose(made.mean(axis=(0, 1)), source.mean(axis=(0, 1)), atol=1)
+    powers = [np.abs(np.fft.rfft2(picture[..., 1] / 255)) ** 2 for picture in (source, made)]
+    assert np.corrcoef(powers[0].ravel()[1:], powers[1].ravel()[1:])[0, 1] > 0.95
+    assert artefacts.band_moments(made)[1] < artefacts.band_moments(source)[1] - 1
+
+
+def test_positions_are_drawn_without_replacement_and_by_the_seed():
+    rows = np.arange(50.0)[:, np.newaxis]
+    drawn = vgg_features.draw(rows, 20, seed=3)
+    assert len(np.unique(drawn)) == 20 and np.array_equal(drawn, vgg_features.draw(rows, 20, seed=3))
+    assert not np.array_equal(drawn, vgg_features.draw(rows, 20, seed=4))
+    assert len(vgg_features.draw(rows, 99, seed=3)) == 50
+
+
 def test_the_report_ranks_a_shuffled_photograph_behind_quilting(tmp_path):
     rows, cols = np.mgrid[:160, :200]
     light = 128 + 60 * np.sin(rows / 3) * np.sin(cols / 5) + np.random.default_rng(0).normal(0, 10, rows.shape)
@@ -115,6 +133,6 @@ def test_the_report_ranks_a_shuffled_photograph_behind_quilting(tmp_path):
     command += [f"--json={tmp_path / 'values.json'}", str(tmp_path / "shuffled.png")]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "| shuffled |" in printed
-    assert json.loads((tmp_path / "values.json").read_text()).keys() == {"halves", "quilting", "shuffled"}
+    assert json.loads((tmp_path / "values.json").read_text()).keys() == {"halves", "quilting", "noise", "shuffled"}
     failed = subprocess.run([*command[:3], "--source=missing.png"], cwd=ROOT, capture_output=True, text=True)
     assert failed.returncode == 2 and "missing.png" in failed.stderr and "Traceback" not in failed.stderr
