@@ -1,6 +1,6 @@
-"""Makes the pictures of docs/pictures.md and README.md from two runs: one of honeycomb.cfg, one of manifold.cfg.
+"""Makes the pictures in docs/images/ from two runs, one of flags/honeycomb.cfg and one of flags/manifold.cfg.
 
-python docs/pictures.py --honeycomb=runs/honeycomb --manifold=runs/manifold
+python docs/make_pictures.py --honeycomb=runs/honeycomb --manifold=runs/manifold
 """
 
 import argparse
@@ -9,21 +9,22 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
-from tf_psgan.rendering.request import Request
 
-from tf_psgan import Plane, load_plane
+from tf_psgan import Plane
 from tf_psgan.data import images
 from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
 from tf_psgan.rendering.composition import compose, wang_tiles
+from tf_psgan.rendering.spec import RenderSpec, Tile, Window
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs" / "images"
 TEXTURES = ("honeycomb", "knit", "pebbles", "scales", "brick", "plate")
 
 
 def honeycomb(plane: Plane) -> np.ndarray:
     """The picture that was learned, and a window far from the origin of what it became."""
-    source = images.decode(HERE.parent / "textures/honeycomb.png")
+    source = images.decode(ROOT / "textures/honeycomb.png")
     return images.sheet([source, plane.window(384, 960, top=100_000, left=100_000)], 2, gap=16)
 
 
@@ -55,7 +56,7 @@ def tile(plane: Plane) -> np.ndarray:
 
 def wang(plane: Plane) -> np.ndarray:
     """A wall of Wang tiles, laid at random so that edges agree."""
-    tiles = wang_tiles(compose(Request(tile="xy", shared_edge="all", height=128, width=176), plane))
+    tiles = wang_tiles(compose(RenderSpec(window=Window(height=128, width=176), tile=Tile(edges="all")), plane))
     by_edges = {tile.scene.edges: tile for row in tiles for tile in row}
     random = np.random.default_rng(0)
     across, down = random.integers(0, 2, (5, 5)), random.integers(0, 2, (4, 6))
@@ -85,16 +86,16 @@ def painting(plane: Plane) -> np.ndarray:
 
 
 def main() -> None:
-    """Writes the pictures beside this file."""
+    """Writes the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--honeycomb", required=True, help="a run of flags/honeycomb.cfg")
     parser.add_argument("--manifold", required=True, help="a run of flags/manifold.cfg")
     asked = parser.parse_args()
-    one, many = load_plane(asked.honeycomb), load_plane(asked.manifold)
+    one, many = Plane.from_run(asked.honeycomb), Plane.from_run(asked.manifold)
     for make in (honeycomb, local, periodic, tile, wang):
-        images.write(HERE / f"{make.__name__}.jpg", make(one))
+        images.write(IMAGES / f"{make.__name__}.jpg", make(one))
     for make in (different, morph, painting):
-        images.write(HERE / f"{make.__name__}.jpg", make(many))
+        images.write(IMAGES / f"{make.__name__}.jpg", make(many))
 
 
 if __name__ == "__main__":
