@@ -1,24 +1,9 @@
-"""Periodic Spatial GAN: textures of any size, learned from pictures."""
+"""Spatial GAN and Periodic Spatial GAN: textures of any size, learned from photographs.
 
-from typing import Any
+The public names are listed, with their types, in `__init__.pyi`. Each is loaded when it is first used, so that
+`import tf_psgan` does not load TensorFlow.
+"""
 
-from tf_psgan._version import __version__
+import lazy_loader
 
-__all__ = ["Plane", "Scene", "__version__", "load_plane"]
-
-
-def __getattr__(name: str) -> Any:
-    """Loads what needs TensorFlow only when it is asked for, so that `--help` is quick."""
-    if name == "Plane":
-        from tf_psgan.loading import Plane
-
-        return Plane
-    if name == "Scene":
-        from tf_psgan.latents.scene import Scene
-
-        return Scene
-    if name == "load_plane":
-        from tf_psgan.loading import load_plane
-
-        return load_plane
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""Runs the programs as a user does."""
+"""Runs the programs as a user does, as processes of their own."""
 
 import os
 import subprocess
@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def start(*arguments):
+    """Starts a program from the root of the project; the process."""
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env=environment, **pipes)
@@ -22,8 +23,8 @@ def call(*arguments, code=0):
     return out, err
 
 
-def refused(*arguments, code=2):
-    """The one line that a program says when it refuses."""
+def fail(*arguments, code=2):
+    """Runs a program that must fail; the one line that it writes."""
     out, err = call(*arguments, code=code)
     assert out == "" and err.startswith("error: ") and err.count("\n") == 1, err
     return err

@@ -1,0 +1,38 @@
+from ._version import __version__
+from .assessment import Evaluation, evaluate
+from .config import Config, DataConfig, ModelConfig, TrainingConfig
+from .errors import ExportError, InputError, PictureError, RunError, SettingError
+from .exporting.export import export
+from .latents.scene import Scene
+from .latents.texture_fields import Mix, Morph, Painting, Uniform
+from .loading import Plane, load_generator, load_plane
+from .networks.discriminator import PatchDiscriminator
+from .networks.generator import SpatialGenerator
+from .training.training_loop import train
+
+__all__ = [
+    "Config",
+    "DataConfig",
+    "Evaluation",
+    "ExportError",
+    "InputError",
+    "Mix",
+    "ModelConfig",
+    "Morph",
+    "Painting",
+    "PatchDiscriminator",
+    "PictureError",
+    "Plane",
+    "RunError",
+    "Scene",
+    "SettingError",
+    "SpatialGenerator",
+    "TrainingConfig",
+    "Uniform",
+    "__version__",
+    "evaluate",
+    "export",
+    "load_generator",
+    "load_plane",
+    "train",
+]
