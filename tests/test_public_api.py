@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,13 +15,15 @@ from tf_psgan.cli.flags import SECTIONS
 STUB = Path(tf_psgan.__file__).with_suffix(".pyi")
 
 SCRIPT = """
+from pathlib import Path
+
 import numpy as np
 
 import tf_psgan
 from tf_psgan import Config, DataConfig, Plane, TrainingConfig
 
 config = Config(data=DataConfig(images=("brick.png",)), training=TrainingConfig(minutes=4))
-run = tf_psgan.train(config, "runs/brick", progress=True)
+run = tf_psgan.train(config, Path("runs/brick"), progress=True)
 plane = Plane.from_run(run)
 window: np.ndarray = plane.window(512, 512, top=-100, left=2**33, seed=1, texture=0)
 tile: np.ndarray = plane.tile(256, 256, axes="xy", texture=[0.5, -1.0])
@@ -36,7 +39,8 @@ def mypy(tmp_path):
     def check(script):
         (tmp_path / "user.py").write_text(script)
         call = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--follow-imports=silent", "user.py"]
-        done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
+        environment = os.environ | {"MYPYPATH": str(STUB.parents[1])}  # an editable installation is not searched
+        done = subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout
 
     return check

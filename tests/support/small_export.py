@@ -39,4 +39,4 @@ def exported():
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     folder = run(place / "rusty")
     asked = {"source_licence": "CC0, by the tests", "onnx": True}
-    return folder, exporter.export(folder.path, place / "small", "float32", **asked)
+    return folder, exporter.export(folder.path, place / "small", dtype="float32", **asked)

@@ -16,8 +16,9 @@ MOST_PIXELS = 2**28
 
 
 def export(
-    path: Path,
-    out: Path,
+    run_folder: str | Path,
+    out_folder: str | Path,
+    *,
     dtype: str = "auto",
     version: int = 0,
     limits: Limits | None = None,
@@ -27,8 +28,8 @@ def export(
     """Writes a run's newest good generator as the next version of a SavedModel; its folder.
 
     Args:
-      path: the run's.
-      out: the model's folder.
+      run_folder: the run.
+      out_folder: the model's folder; versions are its folders 1, 2, ...
       dtype: what it computes in, as for `Plane.from_run`; ONNX is float32 always.
       version: 0 for the one after the newest.
       limits: what one request may ask for, at least a tile and at most MOST_PIXELS.
@@ -39,6 +40,7 @@ def export(
       ValueError: as `Plane.from_run` and `saved_model.write`; a limit out of range; a file of the run is missing or
         damaged; the packages for ONNX are missing.
     """
+    path, out = Path(run_folder), Path(out_folder)
     if onnx:
         onnx_export.check_installed()
     limits = limits or Limits()
