@@ -146,7 +146,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path):
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.1)
 
-    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+    with pytest.raises(KeyboardInterrupt, match="the same command resumes"):
         write(tmp_path / "a.tif", 100, 150, Watched(3, twice))
     write(tmp_path / "a.tif", 100, 150)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif", key=0), view(0, 0, 100, 150))

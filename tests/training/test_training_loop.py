@@ -279,13 +279,13 @@ def test_a_rehearsal_says_what_would_be_done_and_writes_nothing(tmp_path, image)
     [
         ({"steps": 0}, "a run needs an end; set --steps or --minutes"),
         ({"images": ()}, "images: none named; give --images="),
-        ({"images": ("nowhere",)}, "'nowhere': no such file or folder; correct --images"),
+        ({"images": ("nowhere",)}, "'nowhere': no such file or folder; correct the path"),
         ({"sample_pixels": 32}, "sample_pixels: 32 are too few to judge; give 64 or more"),
         (
             {"discriminator_filters": (4, 6, 8, 10, 12)},
             "crops of 32 pixels do not halve 6 times; let .* a multiple of 8 or",
         ),
-        ({"crop_cells": 16}, "lower --crop_cells"),
+        ({"crop_cells": 16}, "choose smaller crops"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_written(tmp_path, image, settings, words):

@@ -1,4 +1,4 @@
-"""What a run computes on: threads, compute type, and the conditions that its exact bits depend on."""
+"""The hardware of a run: threads, compute type, and the conditions that its exact bits depend on."""
 
 import os
 import platform
@@ -9,38 +9,43 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_psgan.errors import SettingError
 from tf_psgan.runtime.threads import cores, split
 
 
-def set_threads(threads: int, within: int = 0) -> int:
-    """Fixes how many cores TensorFlow uses, 0 for all, as `threads.split` shares them; returns their number.
+def set_threads(threads: int, intra_op: int = 0) -> int:
+    """Sets the number of TensorFlow's threads, and lets a GPU's memory grow as needed.
 
-    `within` is how many of them compute one operation where that is not to be as there.
+    So pictures can be made on the GPU of a running training.
 
-    Also lets a GPU's memory grow as needed, so that pictures can be made while a training runs.
+    Args:
+      threads: how many cores to use, divided as in `threads.split`; 0 for all.
+      intra_op: threads within an operation instead; 0 for those of `threads.split`.
+
+    Returns:
+      The number of cores.
 
     Raises:
-      ValueError: TensorFlow has started in this process with another number.
+      SettingError: TensorFlow has started in this process with another number.
     """
     threads = threads or cores()
     try:
         half, between = split(threads)
-        tf.config.threading.set_intra_op_parallelism_threads(within or half)
+        tf.config.threading.set_intra_op_parallelism_threads(intra_op or half)
         tf.config.threading.set_inter_op_parallelism_threads(between)
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
     except RuntimeError:
-        raise ValueError(
-            f"threads: TensorFlow has started and can no longer be set to {threads}; "
-            "train in a process of its own, or call set_threads first."
-        ) from None
+        problem = f"TensorFlow has started and can no longer be set to {threads}"
+        allowed = "train in a process of its own, or set the threads first"
+        raise SettingError("threads", problem, allowed, value=threads, settings=("threads",)) from None
     return threads
 
 
-def compute_type(asked: str) -> str:
-    """ "mixed_bfloat16" or "float32"; "auto" takes bfloat16 where the GPU or the processor multiplies it natively."""
-    if asked != "auto":
-        return asked
+def compute_type(dtype: str) -> str:
+    """Resolves "auto": "mixed_bfloat16" where the hardware supports it natively, else "float32"."""
+    if dtype != "auto":
+        return dtype
     if gpus := tf.config.list_physical_devices("GPU"):
         major, _ = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
         native = major >= 8
@@ -50,9 +55,9 @@ def compute_type(asked: str) -> str:
 
 
 def conditions(threads: int, dtype: str) -> dict[str, Any]:
-    """What must be alike for a resumed run to have exactly the bits of one that was never stopped.
+    """What has to be equal for a resumed run to have exactly the bits of an uninterrupted one.
 
-    That holds on processors; on a GPU some of TensorFlow's kernels sum in no fixed order.
+    That holds on processors. On a GPU some of TensorFlow's kernels sum in no fixed order.
     """
     return {
         "tensorflow": tf.__version__,
@@ -71,7 +76,7 @@ def conditions(threads: int, dtype: str) -> dict[str, Any]:
 
 
 def _processor(field: str) -> str:
-    """A field of the first processor as Linux reports it; "" elsewhere."""
+    """A field of the first processor, as Linux reports it; "" on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

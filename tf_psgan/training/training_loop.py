@@ -155,7 +155,7 @@ class _Run:
         training, now = self.config.training, self.seconds
         previews = Schedule(training.evaluate_minutes, 0, now, FIRST_PREVIEW_SECONDS)
         checkpoints = Schedule(training.checkpoint_minutes, training.checkpoint_steps, now)
-        while not self.is_over and not stopping.asked:
+        while not self.is_over and not stopping.requested:
             began = time.monotonic()
             self.losses = self.step(self.cache.at(self.at))
             skipped_in_a_row = int(self.step.skipped_in_a_row)  # waits until the step is done

@@ -161,7 +161,7 @@ class _Run:
         ):
             try:
                 while True:
-                    wanted = 0 if stopping.asked else 2 * threads - len(ahead)
+                    wanted = 0 if stopping.requested else 2 * threads - len(ahead)
                     for index in itertools.islice(indices, wanted):
                         ahead.append((*index, makers.submit(self._make, *index)))
                     if not ahead:
