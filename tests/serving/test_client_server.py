@@ -22,7 +22,7 @@ CORNERS = (1, 7, 9, 30)
 
 @pytest.fixture(scope="module")
 def plane():
-    return TexturePlane(tiny.generator(global_channels=3, waves=0))
+    return TexturePlane(fold(tiny.generator(global_channels=3, waves=0)))
 
 
 @pytest.fixture(scope="module")

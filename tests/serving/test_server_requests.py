@@ -25,6 +25,7 @@ from tensorflow_serving.apis import (
 from tests.support import tiny
 from tests.support.malformed import malformed
 from tests.support.small_server import OPTIONS, WINDOW, export, predict, request, running, status
+from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 from tf_psgan_serving.server import services
 from tf_psgan_serving.server.interceptor import MAX_STREAMS
@@ -56,7 +57,7 @@ def no_internal_error(caplog):
 
 
 def test_a_window_has_the_planes_pixels(channel):
-    plane = TexturePlane(tiny.generator(global_channels=3))
+    plane = TexturePlane(fold(tiny.generator(global_channels=3)))
     found = predict(channel, request())["image"]
     np.testing.assert_array_equal(found, plane.window(40, 50, top=-9, left=70, seed=3, texture=5))
 

@@ -137,7 +137,7 @@ def test_the_script_gets_the_planes_picture_and_removes_the_container(tmp_path, 
     assert re.search(r"a height of 0 is rejected: .*height: 0 is outside 1 \.\. ", done.stdout)
     with Image.open(tmp_path / "smoke.png") as picture:
         found = np.asarray(picture)
-    expected = TexturePlane(network).window(512, 384, top=-100, left=10**9, seed=1, texture=0)
+    expected = TexturePlane(fold(network)).window(512, 384, top=-100, left=10**9, seed=1, texture=0)
     assert found.shape == expected.shape and np.abs(found.astype(int) - expected).max() <= 1
     started, *_, removed = (tmp_path / "docker.log").read_text().splitlines()
     assert f"{folder}:/models/tiny:ro" in started and "--model_base_path=/models/tiny" in started
