@@ -2,6 +2,8 @@
 
 import dataclasses
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,12 @@ def test_flags_reach_their_settings(call):
 
 def test_the_result_is_the_last_line_on_standard_output(call):
     assert call(main=lambda values: "runs/a") == (0, "runs/a\n", "")
+
+
+def test_a_path_that_is_not_utf8_is_printed_as_its_bytes():
+    code = "from tf_psgan.cli import program; program.run(['p'], '', lambda _: None, lambda _: 'runs/\\udcff')"
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8"}
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, env=environment) == b"runs/\xff\n"
 
 
 def test_help_shows_every_setting_with_its_default_and_help(call):

@@ -48,7 +48,7 @@ def run(argv: Sequence[str], usage: str, define: Callable[[flags.FlagValues], No
             raise ValueError(f"{rest[0]!r}: not a flag; write --name=value (in a flag file too).")
         with logged_to_stderr():
             result = main(values)
-        print(result, flush=True)
+        _print_path(result)
         return 0
     except KeyboardInterrupt as error:
         return _fail(str(error) or "stopped by the keyboard.", 130)
@@ -67,6 +67,14 @@ def with_remedy(error: InputError, names: Sequence[str]) -> str:
         return message
     change = f"change {' or '.join(remedies)}"
     return f"{message.removesuffix('.')} ({change})." if error.allowed else f"{message.removesuffix('.')}; {change}."
+
+
+def _print_path(text: str) -> None:
+    """Prints a line in which a path may have bytes that are no characters."""
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+        reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
+    print(text, flush=True)
 
 
 def _worded(error: Exception, values: flags.FlagValues) -> tuple[str, int]:
