@@ -88,7 +88,7 @@ def test_a_wrong_type_is_named_with_its_value(section, name, value):
         from_json(section, changed(section, **{name: value}))
 
 
-def test_a_whole_number_serves_as_a_fraction():
+def test_an_integer_is_accepted_as_a_float():
     assert from_json(TrainingConfig, changed(TrainingConfig, minutes=3)).minutes == 3.0
 
 
@@ -123,12 +123,12 @@ def test_an_error_says_which_setting_to_change():
     assert error.value.allowed == "choose a value inside"
 
 
-def test_what_is_no_config_is_refused():
+def test_json_of_anything_else_is_an_error():
     with pytest.raises(ValueError, match=r"\[1\] is not an object"):
         from_json(Config, "[1]")
 
 
-def test_a_section_that_is_no_object_is_refused():
+def test_a_section_that_is_no_object_is_an_error():
     with pytest.raises(ValueError, match="ModelConfig: 3 is not an object of settings"):
         from_json(Config, json.dumps(json.loads(configs.to_json(Config())) | {"model": 3}))
 

@@ -49,8 +49,8 @@ def extracted(version, folder):
 def check_windows(version, window):
     with np.load(FOLDER / f"version_{version}" / "windows.npz") as stored:
         assert set(stored.files) == set(WINDOWS)
-        for name, asked in WINDOWS.items():
-            assert np.abs(window(**asked).astype(int) - stored[name]).max() <= 1, name
+        for name, arguments in WINDOWS.items():
+            assert np.abs(window(**arguments).astype(int) - stored[name]).max() <= 1, name
             assert stored[name].std() > 4, name  # a picture, not one colour
 
 
@@ -84,9 +84,10 @@ def test_an_export_answers_in_the_loader_of_a_server(version, exported):
     with SessionModel(exported) as model:
         names = Plane.from_saved_model(exported).names
 
-        def window(**asked):
-            number = list(names).index(asked["texture"]) if asked["texture"] in names else asked["texture"]
-            return model.run("window", **(asked | {"texture": number}))
+        def window(**arguments):
+            texture = arguments["texture"]
+            number = list(names).index(texture) if texture in names else texture
+            return model.run("window", **(arguments | {"texture": number}))
 
         check_windows(version, window)
 

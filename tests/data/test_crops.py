@@ -17,11 +17,11 @@ def test_a_crop_is_a_window_of_one_picture():
         np.testing.assert_array_equal(crop, pictures[index][top : top + SIDE, left : left + SIDE])
 
 
-def test_every_place_of_every_picture_is_drawn_alike():
+def test_pictures_and_then_offsets_are_drawn_uniformly():
     cut = crops.crops(packed_of(numbered(0, 5, 6), numbered(1, 4, 4)), 1, 7000, SIDE).numpy()
-    places, counts = np.unique(cut[:, 0, 0], axis=0, return_counts=True)
-    # Half of the crops show picture 1, which has one place; picture 0 has 2 x 3.
-    assert places.tolist() == [[0, r, c] for r in (0, 1) for c in (0, 1, 2)] + [[1, 0, 0]]
+    offsets, counts = np.unique(cut[:, 0, 0], axis=0, return_counts=True)
+    # Half of the crops show picture 1, which has one offset; picture 0 has 2 x 3.
+    assert offsets.tolist() == [[0, r, c] for r in (0, 1) for c in (0, 1, 2)] + [[1, 0, 0]]
     assert abs(counts[-1] - 3500) < 200 and np.abs(counts[:-1] - 3500 / 6).max() < 100
     corners = cut[cut[:, 0, 0, 0] == 0][:, [0, 0, -1, -1], [0, -1, 0, -1]].reshape(-1, 3)
     assert {(0, 0, 0), (0, 0, 5), (0, 4, 0), (0, 4, 5)} <= set(map(tuple, corners.tolist()))

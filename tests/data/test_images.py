@@ -58,7 +58,7 @@ def test_a_transparent_16_bit_grey_becomes_background():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32])
-def test_32_bits_a_channel_are_refused(dtype):
+def test_32_bits_per_channel_are_an_error(dtype):
     data = encoded(Image.fromarray(np.ones((2, 2), dtype)), "TIFF")
     with pytest.raises(ValueError, match=r"32 bits per channel.*save it again"):
         images.decode(data)
@@ -141,7 +141,7 @@ def test_a_truncated_picture_is_one_line_that_names_the_file(kind, tmp_path):
 
 
 @pytest.mark.parametrize("data", [b"", b"not a picture", b"<svg/>", b"%PDF-1.7"])
-def test_other_files_are_told_from_pictures(data):
+def test_other_files_are_an_error(data):
     with pytest.raises(ValueError, match="not a picture, or none of PNG, JPEG"):
         images.decode(data)
 
@@ -151,7 +151,7 @@ def test_a_missing_file_is_an_os_error(tmp_path):
         images.decode(tmp_path / "gone.png")
 
 
-def test_a_bomb_is_refused_by_its_header():
+def test_a_decompression_bomb_is_an_error_before_decoding():
     with pytest.raises(ValueError, match="30000x60000 pixels are more than 400000000; cut it"):
         images.decode(png(60000, 30000, 8, 2, b""))
 
@@ -194,7 +194,7 @@ def test_a_written_picture_reads_back_with_its_text(suffix, worst, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a"])
-def test_an_unknown_suffix_is_refused_with_the_known_ones(name, tmp_path):
+def test_an_unknown_suffix_is_an_error_with_the_known_ones(name, tmp_path):
     with pytest.raises(ValueError, match=r"use one of \.png, \.jpg"):
         images.write(tmp_path / name, np.zeros((1, 1, 3), np.uint8))
     with pytest.raises(ValueError, match=r"let it end in \.png"):
@@ -215,7 +215,7 @@ def test_a_failed_write_leaves_the_old_file_alone(tmp_path, monkeypatch):
     assert (images.decode(path) == 9).all()
 
 
-def test_a_picture_too_wide_for_jpeg_is_refused(tmp_path):
+def test_a_picture_too_wide_for_jpeg_is_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"wide.jpg: .*use .png"):
         images.write(tmp_path / "wide.jpg", np.zeros((1, 70000, 3), np.uint8))
 

@@ -114,7 +114,7 @@ def test_json_goes_both_ways(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"pictures": [{"path": 3}]}', '{"pictures": [{"name": "a"}]}'])
-def test_json_of_anything_else_is_refused(text):
+def test_json_of_anything_else_is_an_error(text):
     with pytest.raises(ValueError, match="not a list of pictures"):
         manifest.from_json(text)
 
@@ -137,7 +137,7 @@ def test_a_moved_folder_is_no_difference_but_a_changed_picture_is(tmp_path):
     assert "another order" in manifest.difference(before, manifest.Manifest(before.entries[::-1]))
 
 
-def test_reading_refuses_a_file_that_changed_or_vanished(tmp_path):
+def test_a_file_that_changed_or_vanished_is_an_error(tmp_path):
     path = paint(tmp_path / "a.png", value=5)
     (entry,) = manifest.scan([str(path)]).entries
     assert (manifest.read(entry) == 5).all()

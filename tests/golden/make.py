@@ -38,7 +38,9 @@ def main() -> None:
             for name in EXPORT:
                 archive.write(exported / name, f"1/{name}")
         plane = load_plane("run", "float32")
-        np.savez_compressed(target / "windows.npz", **{name: plane.window(**asked) for name, asked in WINDOWS.items()})
+        np.savez_compressed(
+            target / "windows.npz", **{name: plane.window(**arguments) for name, arguments in WINDOWS.items()}
+        )
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def write_bundle(path, values):
     )
 
 
-def test_every_bit_comes_back(tmp_path):
+def test_every_bit_is_restored(tmp_path):
     kernel = np.random.default_rng(0).standard_normal((7, 5)).astype(np.float32)
     kernel[0, :3] = [-0.0, 1e-45, np.finfo(np.float32).max]
     half = tf.cast(kernel[1:], tf.bfloat16)
@@ -116,14 +116,14 @@ def test_what_is_not_finite_is_not_saved(tmp_path, name, bad):
 
 
 @pytest.mark.parametrize("keep, step, notes", [(0, 1, {}), (1, -1, {}), (1, 1, {"seconds": float("nan")})])
-def test_senseless_arguments_are_refused(tmp_path, keep, step, notes):
+def test_arguments_out_of_range_are_an_error(tmp_path, keep, step, notes):
     with pytest.raises(ValueError, match=r"must be at least|not JSON compliant"):
         checkpoint.save(tmp_path / "new", step, variables(), notes, keep)
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("name", ["run[1]", "run\\1", os.fsdecode(b"run\xff")])
-def test_a_folder_that_tensorflow_cannot_read_back_is_refused_at_once(tmp_path, name):
+def test_a_folder_that_tensorflow_cannot_read_back_is_an_error_at_once(tmp_path, name):
     for call in (lambda: save(tmp_path / name, 1), lambda: checkpoint.restore(tmp_path / name, variables())):
         with pytest.raises(
             ValueError, match=r"TensorFlow (reads \[ and .* in|cannot use) a path .*; choose a run folder with"
@@ -337,7 +337,7 @@ for operation in range(1, 200):
 """
 
 
-def test_a_save_killed_at_any_file_operation_leaves_a_whole_checkpoint(tmp_path):
+def test_a_save_killed_at_any_file_operation_leaves_a_complete_checkpoint(tmp_path):
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", KILLED_SAVES, tmp_path], cwd=root, check=True, timeout=60)
     folders = sorted(tmp_path.glob("run*x"))

@@ -1,4 +1,4 @@
-"""A run's folder: what is written is whole, what is damaged is named, and one process trains in it."""
+"""The run folder: complete files, errors that name the damaged one, and one training process."""
 
 import dataclasses
 import errno
@@ -28,11 +28,11 @@ def folder(tmp_path):
     return found
 
 
-def test_the_settings_come_back(folder):
+def test_settings_are_written_and_read(folder):
     assert folder.read_config() == CONFIG
 
 
-def test_no_run_is_said_to_be_none(tmp_path):
+def test_a_folder_without_a_run_is_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"no run here \(no config.json\); train one first or choose another folder"):
         RunFolder(tmp_path).read_config()
 
@@ -40,7 +40,7 @@ def test_no_run_is_said_to_be_none(tmp_path):
 @pytest.mark.parametrize(
     "setting", [{"waves": 5}, {"batch_size": 3}, {"learning_rate": 1e-3}, {"threads": 2}, {"seed": 9}]
 )
-def test_a_resume_with_another_setting_is_refused_and_the_setting_named(folder, setting):
+def test_a_resume_with_another_setting_is_an_error_that_names_the_setting(folder, setting):
     ((name, value),) = setting.items()
     save_generator(folder)
     with pytest.raises(ValueError, match=rf"other settings \({name}: {value} here, .* there\); choose another run"):
@@ -53,11 +53,11 @@ def test_a_run_that_failed_before_its_first_checkpoint_may_start_with_other_sett
     assert folder.read_config() == changed(waves=5)
 
 
-def test_a_run_whose_checkpoints_are_gone_does_not_start_over_in_silence(folder):
+def test_a_run_whose_checkpoints_are_gone_does_not_start_over(folder):
     folder.add_metrics({"step": 40, "seconds": 9.0})
-    for refused in (lambda: folder.check_config(CONFIG), lambda: folder.check_manifest(PICTURES)):
+    for check in (lambda: folder.check_config(CONFIG), lambda: folder.check_manifest(PICTURES)):
         with pytest.raises(ValueError, match=r"no checkpoint is left of this run's 40 steps; put one back or choose"):
-            refused()
+            check()
 
 
 def test_how_long_and_how_often_may_change_and_the_pictures_may_move(folder):
@@ -100,7 +100,7 @@ def test_a_setting_out_of_range_in_the_file_is_named(folder):
         folder.read_config()
 
 
-def test_metrics_come_back_without_a_line_cut_off_by_a_kill(folder):
+def test_metrics_are_read_without_a_line_cut_off_by_a_kill(folder):
     rows = [{"step": 1, "seconds": 0.5}, {"step": 2, "seconds": 1}]
     for row in rows:
         folder.add_metrics(row)
@@ -135,7 +135,7 @@ def test_a_write_that_fails_leaves_the_old_file(folder, monkeypatch):
     assert folder.read_conditions() == {"threads": 1, "dtype": "float32"}
 
 
-def test_changed_conditions_are_told_once_and_kept(folder):
+def test_changed_conditions_are_returned_once_and_kept(folder):
     assert folder.note_conditions({"threads": 1, "dtype": "float32"}, 10) == []
     assert folder.note_conditions({"threads": 2, "dtype": "float32"}, 10) == ["step 10: threads was 1 and is 2"]
     assert folder.note_conditions({"threads": 2, "dtype": "float32"}, 20) == []
@@ -144,7 +144,7 @@ def test_changed_conditions_are_told_once_and_kept(folder):
     assert folder.read_conditions() == {"threads": 1, "dtype": "float32", "changes": changes}
 
 
-def test_other_pictures_are_refused_once_there_is_a_checkpoint(folder):
+def test_other_pictures_are_an_error_once_there_is_a_checkpoint(folder):
     other = Manifest((Entry("a.png", 10, "other", 96, 96),))
     folder.check_manifest(other)
     save_generator(folder)
@@ -155,20 +155,20 @@ def test_other_pictures_are_refused_once_there_is_a_checkpoint(folder):
 
 
 @pytest.mark.parametrize("name", ["file", "file/run", "file/deep/run"])
-def test_a_run_folder_below_a_file_is_refused(tmp_path, name):
+def test_a_run_folder_below_a_file_is_an_error(tmp_path, name):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(ValueError, match=r"file is a file; choose another run"), RunFolder(tmp_path / name).locked():
         pass
 
 
-def test_a_place_that_may_not_be_written_is_refused_before_anything_is_made(tmp_path, monkeypatch):
+def test_a_folder_without_write_permission_is_an_error_before_anything_is_made(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # tests may run as root, who may write everywhere
     with pytest.raises(ValueError, match=r"no permission to write in .*; choose another run"):
         RunFolder(tmp_path / "deep" / "run").check_place()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path, monkeypatch):
     def mkdir(*args, **kwargs):
         raise OSError(errno.EROFS, "Read-only file system")
 

@@ -1,4 +1,4 @@
-"""Lock files: a second process is refused, and a file system without locks is named as such."""
+"""Lock files: a second process gets an error, and so does a file system without locks, each in its own words."""
 
 import errno
 import os
@@ -23,7 +23,7 @@ with locks.locked(Path(sys.argv[1]), RunError("a", "b")):
 """
 
 
-def test_a_second_holder_is_refused_and_the_next_one_is_not(tmp_path):
+def test_a_second_holder_gets_an_error_and_a_later_one_does_not(tmp_path):
     with locks.locked(tmp_path / "lock", BUSY):
         with pytest.raises(RunError) as error, locks.locked(tmp_path / "lock", BUSY):
             pass
@@ -45,7 +45,7 @@ def test_the_lock_ends_with_a_killed_process(tmp_path):
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
-def test_a_file_system_without_locks_is_named_and_not_taken_for_another_process(tmp_path, monkeypatch, code):
+def test_a_file_system_without_locks_is_not_taken_for_another_process(tmp_path, monkeypatch, code):
     def unsupported(handle, blocking):
         raise OSError(code, os.strerror(code))
 

@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal if it is wanted, records in a log otherwise, by a clock that the test turns."""
+"""Progress: a bar on a terminal if it is wanted, records in a log otherwise, with a clock set by the test."""
 
 import io
 import logging

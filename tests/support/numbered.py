@@ -7,7 +7,7 @@ from tf_psgan.data.crops import PackedImages
 
 
 def numbered(index: int, height: int, width: int) -> np.ndarray:
-    """A picture whose pixels say where they are: (picture, row, column)."""
+    """A picture whose pixels are their own positions: (picture, row, column)."""
     rows, cols = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
     return np.stack([np.full_like(rows, index), rows, cols], axis=-1).astype(np.uint8)
 

@@ -36,7 +36,7 @@ FREE = frozenset(
         "sample_pixels",
     }
 )
-"""Settings that a resumed run may change: they say when it ends and how often it writes. The pictures may move, since
+"""Settings that a resumed run may change: they decide when it ends and how often it writes. The pictures may move:
 the manifest tells whether they are the same."""
 
 _ANOTHER = "choose another run folder"

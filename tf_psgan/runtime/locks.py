@@ -19,7 +19,7 @@ def locked(path: Path, busy: InputError) -> Iterator[None]:
       busy: raised where another process holds the lock, or has just removed the file.
 
     Raises:
-      InputError: `busy`, or an error of its kind that says that the file system has no locks.
+      InputError: `busy`, or an error of its kind about a file system without locks.
       OSError: the file cannot be made.
     """
     with path.open("a") as stream:
