@@ -6,11 +6,11 @@
 From the same crop of each texture every method makes a picture larger than it: PSGAN and SGAN (trained by their
 presets), image quilting (Efros and Freeman 2001), Gatys et al. 2015, Portilla and Simoncelli 2000, and DCGAN (Radford
 et al. 2015), which can only make pictures as large as its training crops and is measured at that size. The floor is the
-same made texture with other random numbers; of photographs, parts against other parts.
+same procedural texture with other random numbers; of photographs, parts against other parts.
 
 Textures stand in benchmarks/quality/textures.txt; --folder adds pictures of your own. Every texture, method and seed is
 a process of its own; what is done, by the same settings, is left as it is, so the same command goes on after a stop and
-takes further methods in. Written: per texture a folder with all pictures, their records, figures.json and sheet.png;
+takes further methods in. Written: per texture a folder with all pictures, their records, metrics.json and sheet.png;
 report.md and table.json. Definitions: methods/period_score.py and methods/measure.py. A result is tied to its
 settings and to the preset, not to the methods' code: after a change of that, delete their files.
 
@@ -158,13 +158,13 @@ def _report(
         "megabytes",
     ):
         if any(row[name] for rows in found.values() for row in rows.values()):
-            parts += [f"### {table.COLUMNS[name][0].capitalize()}", table.of_figure(found, name, methods)]
+            parts += [f"### {table.COLUMNS[name][0].capitalize()}", table.of_metric(found, name, methods)]
     summary = "\n\n".join(parts)
     for folder in folders:
         sheet.write(folder, methods, seeds[0])
     every = [f"### {name}\n\n{table.of_texture(rows)}\n\n![{name}]({name}/sheet.png)" for name, rows in found.items()]
     (out / "report.md").write_text("\n\n".join([summary, *every]) + "\n", encoding="utf-8")
-    results.write(out / "table.json", {"conditions": chosen, "figures": table.to_json(found)})
+    results.write(out / "table.json", {"conditions": chosen, "metrics": table.to_json(found)})
     if failures:
         print(summary)
         raise ArithmeticError(f"{len(failures)} failed, the first {failures[0]}; the same command tries again.")

@@ -1,10 +1,10 @@
-"""How soon the honeycomb's lattice stands: honeycomb.cfg over several seeds, and sgan.cfg beside it.
+"""When the honeycomb's lattice is learned: honeycomb.cfg with several seeds, and sgan.cfg for comparison.
 
   python benchmarks/quality/lattice.py --out=runs/lattice [--seeds=1,2,3,4,5] [--minutes=4] [--threads=0]
 
-A run that is already there is only read. The lattice stands when the mean of the samples has its autocorrelation
-peaks within 1.5 pixels of the source's and at 0.9 of their height or more, and an autocorrelation distance of 0.10
-or less; "from" is the first evaluation from which it stood to the end.
+A finished run is only read. The lattice is learned when the samples' mean autocorrelation peaks lie within 1.5 pixels
+of the source's, are at least 0.9 of their height, and the autocorrelation distance is at most 0.10; "from" is the first
+evaluation from which this held to the end.
 """
 
 import subprocess
@@ -18,7 +18,7 @@ from tf_psgan.cli import flags as edge
 from tf_psgan.cli import program
 from tf_psgan.runs.run_folder import RunFolder
 
-USAGE = "Trains the honeycomb with several seeds and tabulates when its lattice stood."
+USAGE = "Trains the honeycomb with several seeds and tabulates when its lattice was learned."
 ROOT = Path(__file__).parents[2]
 
 
@@ -33,7 +33,7 @@ def define(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues) -> str:
     """Trains what is missing; a Markdown table of all runs."""
     out = edge.path(values, "out")
-    lines = ["| run | steps | from, s | place, px | height | distance | spectrum | patches | wave lengths, px |"]
+    lines = ["| run | steps | from, s | peak offset, px | height | distance | spectrum | patches | wave lengths, px |"]
     lines.append("|---|---|---|---|---|---|---|---|---|")
     for preset, seeds in (("honeycomb", values.seeds), ("sgan", values.seeds[:1])):
         for seed in seeds:
@@ -47,8 +47,8 @@ def main(values: flags.FlagValues) -> str:
     return "\n".join(lines)
 
 
-def stands(row: dict[str, Any]) -> bool:
-    """Whether the lattice stands at an evaluation."""
+def is_learned(row: dict[str, Any]) -> bool:
+    """Whether the lattice is learned at an evaluation."""
     return bool(
         row["peak_offset_pixels"] <= 1.5 and row["peak_height"] >= 0.9 and row["autocorrelation_distance"] <= 0.10
     )
@@ -58,7 +58,7 @@ def _row(folder: RunFolder) -> str:
     rows = folder.read_metrics()
     since = ""
     for row in reversed(rows):
-        if not stands(row):
+        if not is_learned(row):
             break
         since = f"{row['seconds']:.0f}"
     last = rows[-1]

@@ -1,12 +1,12 @@
-"""Whether the search finds the texture of pictures that were made from known vectors.
+"""Whether texture inversion finds the textures of pictures that were generated from known vectors.
 
   python benchmarks/quality/like.py --run=runs/manifold [--pictures=16] [--first=1001] [--sheet=sheet.png]
 
-Each picture is a window of another texture (numbers from --first on; from 0 where the model is told its pictures
-apart). The search is given the picture alone, and what the run has stored; a window of what it found is then held, by
-`metrics.nearest`, against other windows of all the known textures. Found is where the nearest one is the true one. For
-comparison the same is asked of a window of the known vector itself: some random textures of a model are so much alike
-that even their own windows are taken for each other.
+Each picture is a window of another texture (numbers from --first on; from 0 for a class-conditional model). The
+inversion gets the picture and the run's stored textures; a window of the found texture is then compared, by
+`texture_metrics.nearest`, with other windows of all the known textures. It is found if the nearest one is the true one.
+A window of the known vector itself is measured in the same way as a reference, since some random textures of a model
+are so similar that their own windows are confused.
 """
 
 import sys
@@ -38,7 +38,7 @@ def define(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues) -> str:
-    """Makes, searches and judges; Markdown."""
+    """Generates, inverts and compares; Markdown."""
     side, first = values["pixels"].value, values["first"].value
     run = edge.path(values, "run")
     generator, _ = restore_generator(run, values["dtype"].value)

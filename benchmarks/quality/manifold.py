@@ -1,22 +1,22 @@
-"""What a model of many textures has learned: every source, random textures, and the ways between two textures.
+"""What a model of many textures has learned: every source, random textures, and the paths between two textures.
 
   python benchmarks/quality/manifold.py --run=runs/many [--textures=64] [--pixels=256] [--pairs=8] [--steps=8]
-                                [--sheet=samples.png] [--morphs=morphs.png] [--json=figures.json]
+                                [--sheet=samples.png] [--morphs=morphs.png] [--json=manifold.json]
 
-Sources: a window of each one's own texture is held against it. Distance is the mean of the distances of `metrics.py`,
-each over what chance alone makes of two windows of one texture (`metrics.CHANCE`): about 1 is the same texture. Right
-is a window whose nearest source is its own. In a run with --conditioning=class texture N is the N-th source; in
-another one the nearest of the random textures stands for it, the choice that a person would make by hand.
+Sources: a window of each one's own texture is compared with it. Distance is the mean of the distances of
+`texture_metrics`, each divided by the distance that chance causes between two windows of one texture (`CHANCE`): about
+1 is the same texture. A window is right if its nearest source is its own. In a run with --conditioning=class texture N
+is the N-th source; in another run the nearest of the random textures represents it, as a person would choose by hand.
 
 Random textures are global vectors 1, 2, 3, ...; in a run with --conditioning=class blends of two sources' textures,
-sources and weight drawn at random. Each is held against every source: the nearest by `metrics.nearest`, sure where its
-distance is at most 0.8 of the second nearest one's; and `metrics.uniformity` against that source, 0.4 or more for one
-texture all over.
+sources and weight drawn at random. Each is compared with every source: the nearest by `texture_metrics.nearest`, sure
+if its distance is at most 0.8 of the second nearest one's; and `texture_metrics.uniformity` against that source, 0.4 or
+more for a uniform texture.
 
 Morphs go from texture to texture in equal steps of the weight, over one window of one plane. Evenness is the longest
-step over the mean step, by the same distance: 1 is perfectly even, --steps is one jump with rest before and after.
-Detour is the length of all steps over the distance of the ends: 1 is straight. Beside them stands a cross-fade of the
-two end pictures' pixels, which is even for certain and shows both at once.
+step divided by the mean step, by the same distance: 1 is perfectly even, --steps is a single jump. Detour is the length
+of all steps divided by the distance of the ends: 1 is straight. A cross-fade of the two end pictures' pixels, which is
+even by construction and shows both at once, is listed for comparison.
 """
 
 import dataclasses
@@ -41,7 +41,7 @@ from tf_psgan.rendering.texture_inversion import distance
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.signal_processing import central_crop
 
-USAGE = "Judges every source, random textures and morphs of a run of many textures."
+USAGE = "Evaluates every source, random textures and morphs of a run of many textures."
 SURE, UNIFORM = 0.8, 0.4
 COLUMNS = 8
 
@@ -49,17 +49,17 @@ COLUMNS = 8
 def define(values: flags.FlagValues) -> None:
     """The run, how many pictures, how large, and the files to write."""
     flags.DEFINE_string("run", None, "A run's folder.", flag_values=values)
-    flags.DEFINE_integer("textures", 64, "Random textures to look at.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("textures", 64, "Random textures to evaluate.", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("pixels", 256, "Side of each picture.", lower_bound=128, flag_values=values)
     flags.DEFINE_integer("pairs", 8, "Morphs between two textures.", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("steps", 8, "Steps of a morph.", lower_bound=2, flag_values=values)
     flags.DEFINE_string("sheet", "", "Where to write the sources' textures and the random ones.", flag_values=values)
     flags.DEFINE_string("morphs", "", "Where to write the morphs, one a row.", flag_values=values)
-    flags.DEFINE_string("json", "", "Where to write all figures.", flag_values=values)
+    flags.DEFINE_string("json", "", "Where to write all metrics as JSON.", flag_values=values)
 
 
 def main(values: flags.FlagValues) -> str:
-    """Makes and judges the pictures; Markdown."""
+    """Generates and evaluates the pictures; Markdown."""
     found = Manifold(edge.path(values, "run"), values["textures"].value, values["pixels"].value)
     morphs = found.morphs(values["pairs"].value, values["steps"].value)
     if values.sheet:
@@ -67,15 +67,15 @@ def main(values: flags.FlagValues) -> str:
     if values.morphs:
         strips = [picture for morph in morphs for picture in morph.pictures]
         images.write_png(Path(values.morphs), images.sheet(strips, len(morphs[0].pictures)))
-    figures = found.figures() | morph_figures(morphs)
+    metrics = found.metrics() | morph_metrics(morphs)
     if values["json"].value:
-        Path(values["json"].value).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    return to_markdown(figures)
+        Path(values["json"].value).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    return to_markdown(metrics)
 
 
 @dataclasses.dataclass(frozen=True)
 class Morph:
-    """A way between two textures: its pictures and what its steps are like."""
+    """A path between two textures: its pictures, and how even and straight its steps are."""
 
     pictures: Sequence[np.ndarray]
     evenness: float
@@ -84,22 +84,24 @@ class Morph:
 
 
 class Manifold:
-    """A run's sources and pictures, and what they score."""
+    """A run's sources and pictures, and their metrics."""
 
     def __init__(self, run: Path, textures: int, side: int) -> None:
         entries = manifest.check(RunFolder(run).read_manifest(), side).usable
         self.names = [Path(entry.path).stem for entry in entries]
         self.sources = [central_crop(manifest.read(entry), evaluator.SOURCE_PIXELS) for entry in entries]
         self._known = {str(i): texture_features.features([source]) for i, source in enumerate(self.sources)}
-        self.told = RunFolder(run).read_config().training.conditioning == "class"
+        self.conditional = RunFolder(run).read_config().training.conditioning == "class"
         self._plane, self._side = load_plane(run), side
-        drawn = self._blends(textures) if self.told else [texture_fields.Uniform(i) for i in range(1, textures + 1)]
+        drawn = (
+            self._blends(textures) if self.conditional else [texture_fields.Uniform(i) for i in range(1, textures + 1)]
+        )
         self.random = [self._window(i, field) for i, field in enumerate(drawn)]
-        self.textures = list(range(len(entries))) if self.told else [1 + i for i in self._nearest_random()]
+        self.textures = list(range(len(entries))) if self.conditional else [1 + i for i in self._nearest_random()]
         self.own = [self._window(i, texture_fields.Uniform(texture)) for i, texture in enumerate(self.textures)]
 
-    def figures(self) -> dict[str, Any]:
-        """Each source's and the random textures' figures."""
+    def metrics(self) -> dict[str, Any]:
+        """The metrics of each source and of the random textures."""
         rows = []
         for i, (name, picture) in enumerate(zip(self.names, self.own, strict=True)):
             apart = distance(texture_metrics.distances(self._known[str(i)], texture_features.features([picture])))
@@ -114,7 +116,7 @@ class Manifold:
             uniform.append(texture_metrics.uniformity(picture, [self.sources[int(name)]]))
             rows[int(name)]["nearest_of"] += 1
         return {
-            "conditioning": "class" if self.told else "none",
+            "conditioning": "class" if self.conditional else "none",
             "sources": rows,
             "mean_distance": float(np.mean([row["distance"] for row in rows])),
             "median_distance": float(np.median([row["distance"] for row in rows])),
@@ -127,7 +129,7 @@ class Manifold:
         }
 
     def morphs(self, pairs: int, steps: int) -> list[Morph]:
-        """Ways between textures drawn from the sources' own, two different ones each where there are two."""
+        """Paths between textures drawn from the sources' own, two different ones each where there are two."""
         rng = np.random.default_rng(0)
         ends = [rng.permutation(self.textures)[:2] for _ in range(pairs)]
         return [self._morph(int(pair[0]), int(pair[-1]), steps) for pair in ends]
@@ -149,12 +151,12 @@ class Manifold:
         return [texture_fields.Mix(((int(e[0]), 1.0 - w), (int(e[-1]), w))) for e, w in zip(ends, weights, strict=True)]
 
     def _nearest_random(self) -> list[int]:
-        """For each source the place of the random texture nearest to it."""
+        """For each source the index of the random texture nearest to it."""
         made = [texture_features.features([picture]) for picture in self.random]
         return [int(np.argmin([distance(texture_metrics.distances(f, m)) for m in made])) for f in self._known.values()]
 
 
-def morph_figures(morphs: Sequence[Morph]) -> dict[str, Any]:
+def morph_metrics(morphs: Sequence[Morph]) -> dict[str, Any]:
     """Medians over the morphs, and the worst."""
     evenness = [morph.evenness for morph in morphs]
     return {
@@ -167,29 +169,29 @@ def morph_figures(morphs: Sequence[Morph]) -> dict[str, Any]:
     }
 
 
-def to_markdown(figures: dict[str, Any]) -> str:
-    """The figures as a table and three lines."""
-    rows = figures["sources"]
+def to_markdown(metrics: dict[str, Any]) -> str:
+    """The metrics as a table and three lines."""
+    rows = metrics["sources"]
     lines = ["| source | texture | distance | right | nearest of |", "|---|---|---|---|---|"]
     for row in rows:
         right = "yes" if row["right"] else "no"
         lines.append(f"| {row['source']} | {row['texture']} | {row['distance']:.2f} | {right} | {row['nearest_of']} |")
     lines += [
         "",
-        f"Sources: mean distance {figures['mean_distance']:.2f}, median {figures['median_distance']:.2f}; "
-        f"{figures['right']} of {len(rows)} textures are nearest to their own.",
-        f"Random textures: {figures['random']} cover {figures['covered']} of {len(rows)} sources; {figures['sure']} "
-        f"surely one source's; {figures['uniform']} one texture all over (median uniformity "
-        f"{figures['median_uniformity']:.2f}).",
-        f"Morphs: {figures['morphs']} of {figures['steps']} steps; evenness {figures['evenness']:.2f} in the median, "
-        f"{figures['worst_evenness']:.2f} at worst, of pixels cross-faded {figures['faded_evenness']:.2f}; detour "
-        f"{figures['detour']:.2f}.",
+        f"Sources: mean distance {metrics['mean_distance']:.2f}, median {metrics['median_distance']:.2f}; "
+        f"{metrics['right']} of {len(rows)} textures are nearest to their own.",
+        f"Random textures: {metrics['random']} cover {metrics['covered']} of {len(rows)} sources; {metrics['sure']} "
+        f"surely one source's; {metrics['uniform']} uniform (median uniformity "
+        f"{metrics['median_uniformity']:.2f}).",
+        f"Morphs: {metrics['morphs']} of {metrics['steps']} steps; evenness {metrics['evenness']:.2f} in the median, "
+        f"{metrics['worst_evenness']:.2f} at worst, of pixels cross-faded {metrics['faded_evenness']:.2f}; detour "
+        f"{metrics['detour']:.2f}.",
     ]
     return "\n".join(lines)
 
 
 def _steps(pictures: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Evenness and detour of a way."""
+    """Evenness and detour of a path."""
     features = [texture_features.features([picture]) for picture in pictures]
     steps = [distance(texture_metrics.distances(a, b)) for a, b in itertools.pairwise(features)]
     ends = distance(texture_metrics.distances(features[0], features[-1]))

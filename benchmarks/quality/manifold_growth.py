@@ -5,9 +5,9 @@
                                        [--steps=1500] [--conditioning=class,none] [--threads=0] [--json=growth.json]
 
 Trains `flags/many.cfg` once on the first 1, 2, 4, ... pictures of a folder, each for the same number of steps of the
-same batch, so that each costs the same time whatever else the machine does; and judges each run as
-`benchmarks/quality/manifold.py` does. Procedural variations come in their own order, kind by
-kind; others by name. A run that is already there is only read; one that was interrupted goes on.
+same batch, so that each costs the same time; and evaluates each run as `benchmarks/quality/manifold.py` does.
+Procedural variations come in their own order, kind by kind; others by name. A finished run is only read; an interrupted
+one continues.
 """
 
 import json
@@ -25,11 +25,11 @@ from tf_psgan.cli import program
 from tf_psgan.data import images
 from tf_psgan.runs.run_folder import RunFolder
 
-WAYS = {
+SETTINGS = {
     "class": (),
     "none": ("--waves=12", "--wave_lr_multiplier=0.25"),
 }  # without conditioning waves are shared by all
-USAGE = "Trains models of more and more textures for equally many steps and tabulates how good they are."
+USAGE = "Trains models of more and more textures for equally many steps and tabulates their quality."
 ROOT = Path(__file__).parents[2]
 
 
@@ -38,12 +38,12 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("out", None, "Folder for the runs.", flag_values=values)
     flags.DEFINE_string("images", None, "Folder of the pictures.", flag_values=values)
     flags.DEFINE_list("counts", ["1", "2", "4", "8", "16", "32", "56"], "Textures in a model.", flag_values=values)
-    flags.DEFINE_list("conditioning", ["class"], "Ways to train: class, none (12 waves).", flag_values=values)
+    flags.DEFINE_list("conditioning", ["class"], "class, or none (12 waves).", flag_values=values)
     flags.DEFINE_integer("steps", 1500, "Steps of each run.", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("seed", 1, "Every random number follows from it.", flag_values=values)
     flags.DEFINE_integer("threads", 0, "Threads; 0 for one a core.", flag_values=values)
-    flags.DEFINE_integer("textures", 64, "Random textures to look at.", lower_bound=1, flag_values=values)
-    flags.DEFINE_string("json", "", "Where to write all figures.", flag_values=values)
+    flags.DEFINE_integer("textures", 64, "Random textures to evaluate.", lower_bound=1, flag_values=values)
+    flags.DEFINE_string("json", "", "Where to write all metrics as JSON.", flag_values=values)
 
 
 def main(values: flags.FlagValues) -> str:
@@ -52,8 +52,8 @@ def main(values: flags.FlagValues) -> str:
     found = sorted((file for file in folder.iterdir() if file.suffix.lower() in images.SUFFIXES), key=_order)
     rows = []
     for conditioning in values["conditioning"].value:
-        if conditioning not in WAYS:
-            raise ValueError(f"conditioning: {conditioning!r} is not one of {', '.join(WAYS)}.")
+        if conditioning not in SETTINGS:
+            raise ValueError(f"conditioning: {conditioning!r} is not one of {', '.join(SETTINGS)}.")
         for count in map(int, values["counts"].value):
             if not 1 <= count <= len(found):
                 raise ValueError(f"counts: {count} of {len(found)} pictures in {folder}; give 1 .. {len(found)}.")
@@ -76,15 +76,15 @@ def main(values: flags.FlagValues) -> str:
 
 
 def _row(run: RunFolder, pictures: str, length: list[str], conditioning: str, values: Any) -> dict[str, Any]:
-    """Trains a run where it is not there yet, and judges it."""
+    """Trains a run if it does not exist yet, and evaluates it."""
     if not (run.path / "report.md").exists():
         own = [f"--run={run.path.resolve()}", f"--images={pictures}", f"--conditioning={conditioning}"]
-        still = [*WAYS[conditioning], "--minutes=0", "--evaluate_minutes=0"]
-        command = [sys.executable, "train.py", "--flagfile=flags/many.cfg", *own, *length, *still]
+        fixed = [*SETTINGS[conditioning], "--minutes=0", "--evaluate_minutes=0"]
+        command = [sys.executable, "train.py", "--flagfile=flags/many.cfg", *own, *length, *fixed]
         subprocess.run(command, check=True, cwd=ROOT)
     last = run.read_metrics()[-1]
-    figures = manifold.Manifold(run.path, values["textures"].value, 256).figures()
-    return figures | {"run_steps": last["step"], "minutes": last["seconds"] / 60.0}
+    metrics = manifold.Manifold(run.path, values["textures"].value, 256).metrics()
+    return metrics | {"run_steps": last["step"], "minutes": last["seconds"] / 60.0}
 
 
 def _order(file: Path) -> tuple[int, str]:

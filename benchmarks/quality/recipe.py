@@ -1,13 +1,13 @@
-"""What makes it learn faster and look better: one thing changed at a time, on several textures and seeds.
+"""Ablations: one setting changed at a time, on several textures and seeds, at equal training time.
 
   python benchmarks/quality/recipe.py --out=runs/recipe [--arms=defaults,no_spectral_loss] [--seconds=60] [--workers=2]
                               [--textures=honeycomb,brick,my/photo.jpg]
 
-Every run has one thread and the same budget of processor seconds for its training steps, so that a dearer step has
-fewer of them and other work on the machine is no disadvantage. Its pictures are judged by `metrics.py`, and by how
-unevenly fine detail is spread (grain: `roughness`). The table holds each arm's figures over those of the defaults for
-the same texture and seed: the median and the middle half over all, below 1 for better. A run that is there is only
-read, so arms can be added.
+Every run has one thread and the same processor seconds for its training steps, so that a costlier step gets fewer of
+them and other work on the machine has no influence. Its pictures are evaluated by `texture_metrics` and by how evenly
+fine detail is distributed (grain: `roughness`). The table shows each arm's metrics divided by those of the defaults for
+the same texture and seed: the median and the quartiles over all; below 1 is better. Existing results are only read, so
+arms can be added later.
 """
 
 import json
@@ -26,10 +26,10 @@ from tf_psgan.cli import flags as edge
 from tf_psgan.cli import program
 from tf_psgan.signal_processing import luminance
 
-USAGE = "Trains with one setting changed at a time and tabulates what it does."
+USAGE = "Trains with one setting changed at a time and tabulates the effect."
 ROOT = Path(__file__).parents[2]
 BASE = "defaults"
-# What is changed: settings, and the name of a function in variants.py.
+# The change: settings, and the name of a function in variants.py.
 ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     BASE: ((), "plain"),
     "no_spectral_loss": (("--spectral_loss_weight=0",), "plain"),
@@ -125,24 +125,24 @@ def _table(found: dict[tuple[str, str, str], dict[str, Any]], arms: list[str]) -
     lines = ["| arm | steps | " + " | ".join(name.replace("_", " ") for name in METRICS) + " | lattices |"]
     lines.append("|---|---|" + "---|" * (len(METRICS) + 1))
     for arm in arms:
-        own = {run[1:]: figures for run, figures in found.items() if run[0] == arm}
+        own = {run[1:]: metrics for run, metrics in found.items() if run[0] == arm}
         cells = []
         for name in METRICS:
-            ratios = [figures[name] / found[(BASE, *run)][name] for run, figures in own.items()]
+            ratios = [metrics[name] / found[(BASE, *run)][name] for run, metrics in own.items()]
             low, middle, high = np.percentile(ratios, (25, 50, 75))
             cells.append(f"{middle:.2f} ({low:.2f} to {high:.2f})")
-        periodic = [figures for figures in own.values() if figures["periodic"]]
-        stand = sum(f["peak_offset_pixels"] <= 1.5 and f["peak_height"] >= 0.9 for f in periodic)
-        steps = f"{np.median([figures['step'] for figures in own.values()]):.0f}"
-        lines.append(f"| {arm} | {steps} | {' | '.join(cells)} | {stand} of {len(periodic)} |")
+        periodic = [metrics for metrics in own.values() if metrics["periodic"]]
+        matched = sum(f["peak_offset_pixels"] <= 1.5 and f["peak_height"] >= 0.9 for f in periodic)
+        steps = f"{np.median([metrics['step'] for metrics in own.values()]):.0f}"
+        lines.append(f"| {arm} | {steps} | {' | '.join(cells)} | {matched} of {len(periodic)} |")
     return "\n".join(lines)
 
 
 def roughness(pictures: list[np.ndarray]) -> np.ndarray:
-    """How rough the blocks of 8 x 8 pixels are, [49]: quantiles of the logarithm of the high-pass variance (levels).
+    """Roughness of the blocks of 8 x 8 pixels, [49]: quantiles of the logarithm of the high-pass variance.
 
-    High-pass is luminance less the mean of the four neighbours. Grain spread evenly over a picture of smooth places and
-    edges has nearly one roughness, whatever its spectrum.
+    High-pass is luminance, in 8-bit values, minus the mean of the four neighbours. Grain that is spread evenly over a
+    picture with smooth regions and edges has nearly one roughness, whatever its spectrum.
     """
     logs = []
     for picture in pictures:
@@ -195,10 +195,10 @@ def _train(path: Path, arm: str, picture: str, seed: str, seconds: float) -> Non
     pictures = [plane.window(PIXELS, PIXELS, seed=i) for i in range(PICTURES)]
     found = texture_metrics.compare(pictures, [source])
     found["grain"] = float(np.mean(np.abs(roughness(pictures) - roughness([source]))))
-    figures = {k: v if np.isfinite(v) else None for k, v in found.items()}
+    metrics = {k: v if np.isfinite(v) else None for k, v in found.items()}
     images.write_png(path.with_suffix(".png"), images.sheet([source[:PIXELS, :PIXELS], *pictures[:3]], columns=4))
     new = path.with_suffix(".new")
-    new.write_text(json.dumps({"step": int(step.step), **figures}), encoding="utf-8")
+    new.write_text(json.dumps({"step": int(step.step), **metrics}), encoding="utf-8")
     new.replace(path)
 
 

@@ -1,4 +1,4 @@
-"""Ways to make a large picture: side of the tiles, tiles at a time, callers, and forms of the up-convolution.
+"""Ways to make a large picture: side of the chunks, chunks at a time, callers, and forms of the up-convolution.
 
 All ways make the same 2048 x 2048 pixels (4096 x 4096 with --side) of the same network, interleaved in one run.
 
@@ -27,8 +27,8 @@ from tf_psgan.networks.generator import SpatialGenerator
 from tf_psgan.plane.folded_generator import FoldedGenerator, fold
 from tf_psgan.runtime import device
 
-USAGE = "Times a large picture by the way its tiles are made."
-WAYS = [  # side of a tile in pixels, tiles at a time, callers, form
+USAGE = "Times a large picture by the way its chunks are computed."
+WAYS = [  # side of a chunk in pixels, chunks at a time, callers, form
     (128, 1, 1, "one convolution"),
     (256, 1, 1, "one convolution"),
     (256, 4, 1, "one convolution"),
@@ -171,7 +171,7 @@ def main(values: flags.FlagValues) -> str:
             times[way].append(time.perf_counter() - began)
     rounds = values["rounds"].value
     lines = [f"{threads} threads, {folded.dtype}, {side} x {side} pixels, median (least time) of {rounds}", ""]
-    lines += ["| tile, px | tiles at a time | callers | form | megapixels/s |", "|---|---|---|---|---|"]
+    lines += ["| chunk, px | chunks at a time | callers | form | megapixels/s |", "|---|---|---|---|---|"]
     for (pixels, batch, callers, form), found in times.items():
         fast, best = (side**2 / 1e6 / seconds for seconds in (statistics.median(found), min(found)))
         lines.append(f"| {pixels} | {batch} | {callers} | {form} | {fast:.1f} ({best:.1f}) |")

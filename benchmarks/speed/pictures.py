@@ -46,7 +46,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("backend", "tensorflow", ["tensorflow", "jax"], "What runs the Keras model.", **where)
     flags.DEFINE_integer("compiled_up_to", 1024, "Largest side at which PyTorch is folded and compiled.", 0, **where)
     flags.DEFINE_float("gigabytes", 64.0, "Memory of the device, with --backend=jax.", 0.1, **where)
-    flags.DEFINE_string("json", None, "Where to write all figures.", **where)
+    flags.DEFINE_string("json", None, "Where to write all timings.", **where)
     flags.DEFINE_string("run", None, "Not used; here so that presets can be read.", **where)
 
 
@@ -134,7 +134,7 @@ def _others(work: Any, pixels: int, packages: list[str], threads: int, folded: b
 
 
 def _apart(way: Any, expected: np.ndarray | None) -> float | None:
-    """How far a picture is from the float32 one at most, in levels of 255."""
+    """How far a picture is from the float32 one at most, in 8-bit values."""
     if way.picture is None or expected is None:
         return None
     cut = slice(way.inside, len(expected) - way.inside)
@@ -174,7 +174,7 @@ def _markdown(found: dict[str, Any]) -> Iterator[str]:
     yield from found["missing"]
     yield ""
     columns = "pixels", "what", "type", "way", "median ms", "quartiles", "useful GFLOP/s", "over the best product"
-    yield f"| {' | '.join(columns)} | apart, levels |"
+    yield f"| {' | '.join(columns)} | difference, 8-bit values |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for row in sorted(found["rows"], key=_order):
         what = row.get("part") or f"batch {row['batch']}"

@@ -86,7 +86,7 @@ def _kills(values: flags.FlagValues, folder: Path) -> str:
     found = _finished(_start(values, folder, side))
     same = "the same" if found["sha256"] == expected["sha256"] else "NOT the same"
     at = ", ".join(map(str, counts[1:]))
-    return f"{side} x {side}, killed {kills} times, after tiles {at}: {same} as unbroken, {expected['sha256']}"
+    return f"{side} x {side}, killed {kills} times, after chunks {at}: {same} as unbroken, {expected['sha256']}"
 
 
 def _done(partial: Any) -> int:

@@ -9,8 +9,8 @@ phases drawn, plane waves, one forward pass of the generator, the discriminator 
 logits, both gradients from that one forward pass, L2 penalty, the test that all gradients are finite, Adam for both
 networks, and the running average of the generator's weights; networks and batch norm are alike layer by layer. (PyTorch
 pads its strided convolutions by 2 on every side; here it is 1 before and 2 behind, for the same output.) Plain Keras
-has the same layers, losses, Adam and average; no guard, no penalty and no waves. What --spectral_loss_weight adds is
-in a row of its own and in no other. R1, in one step of sixteen, is left out of all.
+has the same layers, losses, Adam and average; no test of the gradients, no penalty and no waves. The spectral loss
+(--spectral_loss_weight) is included in a row of its own only. R1, in one step of sixteen, is left out of all.
 
 PyTorch's best is the least of the medians of its forms (`steps/torch_step.py`). Useful operations are those of
 `steps/operations.py`, held against the best matrix product of either library in the same run. With --profile a second
@@ -66,7 +66,7 @@ def main(values: flags.FlagValues) -> str:
     if pixels > SIDE:
         raise ValueError(f"crop_cells: crops of {pixels} pixels, but the picture here has {SIDE}; lower --crop_cells.")
     picture = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
-    packed = _shelf(picture)
+    packed = _packed(picture)
     config = dataclasses.replace(config, training=dataclasses.replace(config.training, r1=0.0))
     bare = dataclasses.replace(config, training=dataclasses.replace(config.training, spectral_loss_weight=0.0))
     ours = {short: _runner(GanStep(bare, dtype), packed) for short, dtype in DTYPES.items()}
@@ -74,7 +74,7 @@ def main(values: flags.FlagValues) -> str:
     ways |= {("GanStep", short): run for short, run in ours.items()}
     if config.training.spectral_loss_weight:
         with_spectra = {short: _runner(GanStep(config, dtype), packed) for short, dtype in DTYPES.items()}
-        ways |= {("GanStep with the power loss", short): run for short, run in with_spectra.items()}
+        ways |= {("GanStep with the spectral loss", short): run for short, run in with_spectra.items()}
     if values["torch"].value:
         ways |= _torch_ways(config, picture, threads, values["compile"].value)
     products = matrix.products(("TensorFlow", "PyTorch") if values["torch"].value else ("TensorFlow",))
@@ -91,7 +91,7 @@ def main(values: flags.FlagValues) -> str:
     return "\n".join([*_table(found), *_profile_tables(found["profile"])])
 
 
-def _shelf(picture: np.ndarray) -> crops.PackedImages:
+def _packed(picture: np.ndarray) -> crops.PackedImages:
     whole = tf.constant([SIDE], tf.int64)
     return crops.PackedImages(tf.constant(picture.reshape(-1, 3)), tf.constant([0], tf.int64), whole, whole)
 

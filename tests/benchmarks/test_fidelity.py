@@ -24,7 +24,7 @@ def run(capsys, *arguments, code=0):
 
 @pytest.fixture
 def small(tmp_path):
-    """Flags for a made texture and a picture of one's own, at a small size."""
+    """Flags for a procedural texture and a picture of one's own, at a small size."""
     (tmp_path / "mine").mkdir()
     picture = np.random.default_rng(0).integers(0, 256, (140, 200, 3)).astype(np.uint8)
     Image.fromarray(picture).save(tmp_path / "mine" / "a.png")
@@ -36,10 +36,10 @@ def test_all_is_made_once_and_only_what_is_missing_later(small, tmp_path, capsys
     lines, _ = run(capsys, *small)
     assert lines[-1] == str(out / "report.md") and "| tiles |" in (out / "report.md").read_text()
     for name, methods in (("tiles", ("floor", "quilting")), ("a.png", ("quilting",))):
-        assert set(json.loads((out / name / "figures.json").read_text())) == {f"{method}-1" for method in methods}
+        assert set(json.loads((out / name / "metrics.json").read_text())) == {f"{method}-1" for method in methods}
         assert sources.read_picture(out / name / "quilting-1.png").shape == (160, 160, 3)
         assert (out / name / "sheet.png").exists()
-    row = json.loads((out / "table.json").read_text())["figures"]["tiles"]
+    row = json.loads((out / "table.json").read_text())["metrics"]["tiles"]
     assert row["floor"]["period_score"]["median"] > 0.8 and row["quilting"]["megabytes"]["median"] > 10
 
     kept, broken = out / "tiles" / "quilting-1.png", out / "a.png" / "quilting-1.json"
@@ -131,7 +131,7 @@ def test_a_table_shows_medians_and_ranges_and_does_not_rank_the_floor():
         "psgan": row | {"period_score": [0.5, 0.75, 0.8]},
         "quilting": row | {"period_score": [0.7]},
     }
-    text = table.of_figure({"tiles": rows, "mud": {"psgan": row}}, "period_score", ["psgan", "quilting"])
+    text = table.of_metric({"tiles": rows, "mud": {"psgan": row}}, "period_score", ["psgan", "quilting"])
     assert text.splitlines()[2:] == [
         "| tiles | 1.000 | **0.750 (0.500 to 0.800)** | 0.700 |",
         "| best of 1 |  | 1 | 0 |",

@@ -46,11 +46,11 @@ def test_the_textures_are_the_projects_own():
     assert set(recipe.TEXTURES) <= set(catalogue.TEXTURES)
 
 
-def result(folder, arm, texture, seed, **figures):
+def result(folder, arm, texture, seed, **metrics):
     blank = {"step": 300, "periodic": 1, "peak_offset_pixels": 0.5, "peak_height": 1.0}
     folder.mkdir(exist_ok=True)
     (folder / f"{arm}-{texture}-{seed}.json").write_text(
-        json.dumps(blank | dict.fromkeys(recipe.METRICS, 0.1) | figures), encoding="utf-8"
+        json.dumps(blank | dict.fromkeys(recipe.METRICS, 0.1) | metrics), encoding="utf-8"
     )
 
 

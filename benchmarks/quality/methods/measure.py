@@ -2,7 +2,7 @@
 
   python -m benchmarks.quality.methods.measure FOLDER [VGG]
 
-Writes figures.json: per picture the metrics of `tf_psgan.metrics.compare` against the source, the period score, and,
+Writes metrics.json: per picture the metrics of `texture_metrics.compare` against the source, the period score, and,
 where VGG-19 weights are given, the distance of its Gram matrices. A picture that was measured before, with or without
 VGG as now, is left as it is. A floor is measured like any other picture.
 """
@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.quality.methods import period_score, results, sources
 from tf_psgan.evaluation import texture_metrics
 
-Figures = dict[str, float | None]
+Metrics = dict[str, float | None]
 
 
 def main(argv: list[str]) -> int:
@@ -32,10 +32,10 @@ def main(argv: list[str]) -> int:
 
 
 def measure(folder: Path, weights: Path | None) -> None:
-    """Brings figures.json of a folder up to date."""
+    """Brings metrics.json of a folder up to date."""
     source = sources.read(folder)
     gram = _gram(source, weights) if weights else None
-    file = folder / "figures.json"
+    file = folder / "metrics.json"
     known = results.read(file)
     for picture in sorted(folder.glob("*-*.png")):
         digest = hashlib.sha256(picture.read_bytes() + source.picture.tobytes()).hexdigest()[:16]
@@ -45,22 +45,22 @@ def measure(folder: Path, weights: Path | None) -> None:
         found = of(sources.read_picture(picture), source)
         if gram:
             found["gram"] = gram(sources.read_picture(picture))
-        known[picture.stem] = {"digest": digest, "weights": weights.name if weights else "", "figures": found}
+        known[picture.stem] = {"digest": digest, "weights": weights.name if weights else "", "metrics": found}
         results.write(file, known)
 
 
-def of(picture: np.ndarray, source: sources.Source) -> Figures:
-    """The figures of one picture; None where one does not apply.
+def of(picture: np.ndarray, source: sources.Source) -> Metrics:
+    """The metrics of one picture; None where one does not apply.
 
-    `period_score`, `far` and `near` are those of `period_score.py`; place and height need a lattice, too.
+    `period_score`, `far` and `near` are those of `period_score.py`; peak offset and height need a lattice, too.
     """
-    figures = texture_metrics.compare([picture], [source.picture])
+    metrics = texture_metrics.compare([picture], [source.picture])
     if not len(source.periods):
-        figures |= {"peak_offset_pixels": math.nan, "peak_height": math.nan}
+        metrics |= {"peak_offset_pixels": math.nan, "peak_height": math.nan}
     score = period_score.period_score(picture, source.picture, source.periods)
-    figures |= {"period_score": score.score, "far": score.far, "near": score.near}
-    del figures["diversity"], figures["periodic"]  # the first needs several pictures, the second is the source's
-    return {name: float(value) if math.isfinite(value) else None for name, value in figures.items()}
+    metrics |= {"period_score": score.score, "far": score.far, "near": score.near}
+    del metrics["diversity"], metrics["periodic"]  # the first needs several pictures, the second is the source's
+    return {name: float(value) if math.isfinite(value) else None for name, value in metrics.items()}
 
 
 def diversity(folder: Path, source: sources.Source, method: str, seeds: Sequence[int]) -> float:

@@ -10,9 +10,9 @@ the height that it has near by, and one whose lattice slips, bends or breaks los
 `far` is the mean of A over the lattice's lags from one source's side up to three quarters of the made picture's;
 `near` the mean over those between a quarter and three quarters of the source's side. 1: as much order as the source
 has, at any distance. 0: none. The larger of the two `near`s below keeps a picture of stiffer elements from scoring
-above 1, and one with a faint lattice from scoring high. The lattice is the source's: exact for made textures, measured
-for photographs. The picture may strain it by `STRAIN` as a whole, which no eye sees; the farther off a period is beyond
-that, the less.
+above 1, and one with a faint lattice from scoring high. The lattice is the source's: exact for procedural textures,
+measured for photographs. The picture as a whole may strain it by `STRAIN`, which is invisible; the farther off a period
+is beyond that, the less it scores.
 
 What it does not say: whether elements look right or differ from each other. A source tiled by its exact period scores
 1. Read it beside the patches, the spectrum and the diversity.
@@ -124,7 +124,7 @@ def multiples(periods: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def _keys(t: np.ndarray) -> np.ndarray:
-    """[4, n] weights of the four values around a place t in 0 .. 1 between the second and the third."""
+    """[4, n] weights of the four values around a position t in 0 .. 1 between the second and the third."""
     return np.stack(
         [
             ((-0.5 * t + 1.0) * t - 0.5) * t,

@@ -32,12 +32,12 @@ def quilt(source: np.ndarray, pixels: int, seed: int, block: int) -> np.ndarray:
     match = _Match(source, block, overlap)
     for i in range(count):
         for j in range(count):
-            place = np.s_[i * step : i * step + block, j * step : j * step + block]
-            there = out[place]
+            window = np.s_[i * step : i * step + block, j * step : j * step + block]
+            there = out[window]
             row, col = match.draw(there, i > 0, j > 0, random)
             new = source[row : row + block, col : col + block].astype(np.float64)
             keep = kept(np.sum((new - there) ** 2, axis=-1), i > 0, j > 0, overlap)
-            out[place] = np.where(keep[..., np.newaxis], there, new)
+            out[window] = np.where(keep[..., np.newaxis], there, new)
     return out[:pixels, :pixels].astype(np.uint8)
 
 
@@ -85,7 +85,7 @@ def block_side(source: np.ndarray, periods: np.ndarray) -> int:
 
 
 class _Match:
-    """Sums of squared differences of an overlap and every place of the source, by Fourier transforms."""
+    """Sums of squared differences of an overlap and every position of the source, by Fourier transforms."""
 
     def __init__(self, source: np.ndarray, block: int, overlap: int) -> None:
         self.source = source.astype(np.float64) - source.mean((0, 1))
@@ -112,7 +112,7 @@ class _Match:
         if (above, left) not in self.energies:
             self.energies[above, left] = self._inverse(self.squares * np.conj(np.fft.rfft2(mask, self.shape)))
         error = np.maximum(self.energies[above, left] - 2 * product + np.sum(part**2), 0)
-        # Below half a level a pixel is rounding of the transforms.
+        # Less than half an 8-bit value per pixel is rounding of the transforms.
         limit = max(error.min() * (1 + TOLERANCE), error.min() + 0.01 * mask.sum())
         rows, cols = np.nonzero(error <= limit)
         chosen = random.integers(len(rows))

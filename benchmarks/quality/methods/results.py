@@ -18,7 +18,7 @@ METHODS = {
     "dcgan": "DCGAN",
 }
 FLOOR = "floor"
-"""The pseudo-method that makes the same made texture with another seed."""
+"""The pseudo-method that makes the same procedural texture with another seed."""
 
 
 @dataclasses.dataclass(frozen=True)

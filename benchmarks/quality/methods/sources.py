@@ -14,7 +14,7 @@ from benchmarks.quality.methods import results
 from tf_psgan.procedural import catalogue
 
 FLOOR_SEED = 1000
-"""The floor of seed n is the made texture of seed 1000 + n."""
+"""The floor of seed n is the procedural texture of seed 1000 + n."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Source:
     """A texture to compare on.
 
     picture: uint8 [side, side, 3].
-    periods: [2, 2] lattice vectors, (row, col) in pixels: exact for made textures, measured in the whole picture for
-      others; [0, 2] without a lattice.
-    made: its name among the made textures, or "".
-    floor: of a picture that is not made, what its own parts score against each other, by figure.
+    periods: [2, 2] lattice vectors, (row, col) in pixels: exact for procedural textures, measured in the whole
+      picture for others; [0, 2] without a lattice.
+    made: its name among the procedural textures, or "".
+    floor: of other pictures the metrics of their own parts against each other.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Source:
         return hashlib.sha256(self.picture.tobytes()).hexdigest()[:16]
 
     def again(self, seed: int, pixels: int) -> np.ndarray:
-        """The same made texture by other random numbers: what a perfect method would make."""
+        """The same procedural texture by other random numbers: what a perfect method would make."""
         return catalogue.make(self.made, FLOOR_SEED + seed, pixels, pixels)
 
     def write(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The figures of all textures, methods and seeds as medians with their range: JSON and Markdown."""
+"""The metrics of all textures, methods and seeds as medians with their range: JSON and Markdown."""
 
 import math
 import statistics
@@ -11,7 +11,7 @@ from benchmarks.quality.methods import measure, results, sources
 # Figure, its title, decimals, and which is best: the highest, the lowest, or the one nearest to 1.
 COLUMNS = {
     "period_score": ("period score", 3, "high"),
-    "peak_offset_pixels": ("place, px", 2, "low"),
+    "peak_offset_pixels": ("peak offset, px", 2, "low"),
     "peak_height": ("height", 2, "one"),
     "autocorrelation_distance": ("distance", 3, "low"),
     "log_spectrum": ("spectrum", 2, "low"),
@@ -25,21 +25,21 @@ COLUMNS = {
 TITLES = {results.FLOOR: "floor", **results.METHODS}
 
 Row = dict[str, list[float]]
-"""One method on one texture: per figure its values, a seed each."""
+"""One method on one texture: for each metric its values, one for each seed."""
 
 
 def collect(folder: Path, methods: Sequence[str], seeds: Sequence[int]) -> dict[str, Row]:
     """What is known about one texture, by method, the floor first."""
     source = sources.read(folder)
-    figures = results.read(folder / "figures.json")
+    metrics = results.read(folder / "metrics.json")
     rows: dict[str, Row] = {}
     for method in (results.FLOOR, *methods):
         found = []
         for seed in seeds:
             record = results.read(folder / f"{method}-{seed}.json")
-            if record and f"{method}-{seed}" in figures:
+            if record and f"{method}-{seed}" in metrics:
                 seconds = record["train_seconds"] + record["make_seconds"]
-                found.append(figures[f"{method}-{seed}"]["figures"] | record | {"seconds": seconds})
+                found.append(metrics[f"{method}-{seed}"]["metrics"] | record | {"seconds": seconds})
         row = {name: [float(f[name]) for f in found if f.get(name) is not None] for name in COLUMNS}
         several = measure.diversity(folder, source, method, seeds) if len(found) > 1 else math.nan
         row["diversity"] = [] if math.isnan(several) else [several]
@@ -53,7 +53,7 @@ def collect(folder: Path, methods: Sequence[str], seeds: Sequence[int]) -> dict[
 
 
 def to_json(found: dict[str, dict[str, Row]]) -> dict[str, Any]:
-    """Texture, method, figure: median, low, high and the values."""
+    """Texture, method, metric: median, low, high and the values."""
     return {
         texture: {
             method: {
@@ -68,7 +68,7 @@ def to_json(found: dict[str, dict[str, Row]]) -> dict[str, Any]:
 
 
 def of_texture(rows: dict[str, Row]) -> str:
-    """All figures of one texture, a method a line."""
+    """All metrics of one texture, a method a line."""
     names = [name for name in COLUMNS if any(row[name] for row in rows.values())]
     lines = [f"| method | {' | '.join(COLUMNS[name][0] for name in names)} |", "|---" * (len(names) + 1) + "|"]
     for method, row in rows.items():
@@ -76,8 +76,8 @@ def of_texture(rows: dict[str, Row]) -> str:
     return "\n".join(lines)
 
 
-def of_figure(found: dict[str, dict[str, Row]], name: str, methods: Sequence[str]) -> str:
-    """One figure, a texture a line and a method a column; the best median of each line is bold, the floor aside."""
+def of_metric(found: dict[str, dict[str, Row]], name: str, methods: Sequence[str]) -> str:
+    """One metric, one line for each texture, one column for each method; the best median of a line is bold."""
     _, decimals, best = COLUMNS[name]
     shown = [m for m in (results.FLOOR, *methods) if any(rows.get(m, {}).get(name) for rows in found.values())]
     lines = [f"| texture | {' | '.join(TITLES[method] for method in shown)} |", "|---" * (len(shown) + 1) + "|"]
@@ -101,7 +101,7 @@ def of_figure(found: dict[str, dict[str, Row]], name: str, methods: Sequence[str
 
 
 def lead(medians: dict[str, float], best: str) -> str:
-    """The method with the best median; "" for a figure that ranks nobody."""
+    """The method with the best median; "" for a metric that ranks none."""
     if not best or not medians:
         return ""
     worth = {"high": lambda v: v, "low": lambda v: -v, "one": lambda v: -abs(v - 1)}[best]

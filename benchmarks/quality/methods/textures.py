@@ -1,4 +1,4 @@
-"""Which textures are compared: made ones by name, pictures by path, each with its source crop and its lattice."""
+"""Which textures are compared: procedural ones by name, pictures by path, each with its source crop and its lattice."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ LATTICE_PIXELS = 1024
 
 
 def load(spec: str, source_pixels: int) -> Source:
-    """The texture of a made one's name, or of a picture's path.
+    """The texture of a procedural texture's name, or of a picture's path.
 
     Raises:
       ValueError: neither; or a picture that cannot be used or is smaller than `texture_features.MIN_PIXELS`.
@@ -29,7 +29,9 @@ def load(spec: str, source_pixels: int) -> Source:
     file = Path(spec).expanduser()
     if not file.is_file():
         names = ", ".join(catalogue.TEXTURES)
-        raise ValueError(f"{spec!r}: neither a picture nor a made texture; correct the path or use one of {names}.")
+        raise ValueError(
+            f"{spec!r}: neither a picture nor a procedural texture; correct the path or use one of {names}."
+        )
     whole = images.decode(file)
     side = min(*whole.shape[:2], source_pixels)
     if side < texture_features.MIN_PIXELS:
@@ -43,12 +45,12 @@ def load(spec: str, source_pixels: int) -> Source:
 
 
 def name_of(spec: str) -> str:
-    """A made texture's name, or a picture's file name: `honeycomb` and `honeycomb.jpg` are two."""
+    """A procedural texture's name, or a picture's file name: `honeycomb` and `honeycomb.jpg` are two."""
     return spec if spec in catalogue.TEXTURES else Path(spec).name
 
 
 def read_list(file: Path) -> list[str]:
-    """The lines of a list of textures, each a made one's name or a path (relative to the list); # starts a comment."""
+    """The lines of a list: names of procedural textures, or paths relative to the list; # starts a comment."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except OSError as error:

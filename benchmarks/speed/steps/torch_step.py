@@ -1,4 +1,4 @@
-"""The training step of `GanStep` written for PyTorch: the same networks, losses, optimisers, average and guard.
+"""The training step of `GanStep` in PyTorch: the same networks, losses, optimisers, moving average and gradient test.
 
 Each form of it does the same numeric work; they differ in what PyTorch leaves to choose: how an up-convolution and
 bfloat16 are written, and whether the graph is compiled. All run in channels_last with fused Adam.
@@ -79,7 +79,7 @@ class TorchStep:
         self.gradients: Callable[..., Any] = torch.compile(self._functional) if form.compiled else self._taped
 
     def __call__(self) -> float:
-        """One step: crops, noise, both losses and gradients, the guard, both updates, the average."""
+        """One step: crops, noise, both losses and gradients, their test, both updates, the average."""
         real, z = self._crops(), self._latents()
         g_loss, gradients = self.gradients(self.g, self.waves, self.d, real, z)
         variables = [*self.g.values(), *self.waves.values(), *self.d.values()]
