@@ -3,7 +3,7 @@
 import re
 
 from tf_psgan.errors import SettingError
-from tf_psgan.latents.texture_fields import Texture
+from tf_psgan.latents.arguments import Texture
 from tf_psgan.rendering.spec import NAME
 
 

@@ -5,6 +5,9 @@ from typing import SupportsIndex
 
 from tf_psgan.errors import SettingError
 
+Texture = int | str | tuple[float, ...]
+"""A texture in its stored form: a number, the name of a stored texture, or a global vector in [-1, 1]."""
+
 
 def integer(name: str, value: SupportsIndex, low: int, high: int) -> int:
     """An integer argument as a Python integer.

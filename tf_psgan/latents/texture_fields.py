@@ -13,10 +13,8 @@ from typing import Any, Protocol, SupportsIndex
 import numpy as np
 import tensorflow as tf
 
+from tf_psgan.latents.arguments import Texture as Texture
 from tf_psgan.latents.arguments import int64, integer
-
-Texture = int | str | tuple[float, ...]
-"""A texture in its stored form: a number, the name of a stored texture, or a global vector in [-1, 1]."""
 
 AnyTexture = SupportsIndex | str | Sequence[float] | np.ndarray
 """A texture as callers may give it: also NumPy integers, lists and arrays."""

@@ -12,8 +12,7 @@ from typing import Literal
 
 from tf_psgan.errors import SettingError
 from tf_psgan.geometry import MAX_PIXEL
-from tf_psgan.latents.arguments import int64, integer
-from tf_psgan.latents.texture_fields import Texture
+from tf_psgan.latents.arguments import Texture, int64, integer
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 """Names of stored textures: never a number, always usable as a file name."""
