@@ -1,4 +1,4 @@
-"""A run's export: its textures, its limits, and nothing half-made."""
+"""The export of a run: its textures, its limits, and no incomplete version."""
 
 import builtins
 import json
@@ -22,7 +22,7 @@ def test_a_run_is_exported_with_its_textures():
     np.testing.assert_array_equal(theirs.window(**window), ours.window(**window))
 
 
-def test_the_files_that_go_along():
+def test_the_files_of_a_version():
     _, path = exported()
     names = {entry.name for entry in (path / "assets.extra").iterdir()}
     warm_up = "tf_serving_warmup_requests"
@@ -49,7 +49,7 @@ def test_the_command_line_sets_limits_that_the_export_describes(tmp_path, capsys
         (Limits(pixels=2**28 + 1), "most_pixels: 268435457 is outside"),
     ],
 )
-def test_limits_that_make_no_sense_are_refused(tmp_path, limits, words):
+def test_limits_out_of_range_are_an_error(tmp_path, limits, words):
     with pytest.raises(ValueError, match=words):
         exporter.export(tmp_path / "no run is looked for", tmp_path / "m", limits=limits)
 
@@ -60,7 +60,7 @@ def test_the_command_line_has_the_limits_of_the_library():
     assert Limits() == Limits(values["most_side"].default, values["most_pixels"].default)
 
 
-def test_a_missing_package_is_said_before_any_work(tmp_path, monkeypatch):
+def test_a_missing_package_is_an_error_before_any_work(tmp_path, monkeypatch):
     real = builtins.__import__
 
     def broken(name, *args, **kwargs):

@@ -1,4 +1,4 @@
-"""The model card: what the run knows and what the export is, nothing made up, no paths of a machine."""
+"""The model card reports what the run records and what the export is, without paths of the machine."""
 
 import json
 
@@ -32,12 +32,12 @@ def card():
         "The run `rusty`, 3 steps, about 5.0 minutes. Settings: at the end.",
         f"| `log_spectrum` | 0.125 | 0 | {METRICS['log_spectrum'][0]} |",
         "| computed in | float32 |",
-        "| textures | any 64-bit number is one; by name, with tf_psgan: rust |",
+        "| textures | one for each 64-bit integer; by name, with tf_psgan: rust |",
         "| `describe` | none | `description` string [] |",
         f"| `filters` | 8, 4 | {ModelConfig.__dataclass_fields__['filters'].metadata['help']} |",
     ],
 )
-def test_the_card_says_what_is_known(card, line):
+def test_the_card_reports_what_is_known(card, line):
     assert line in card.splitlines()
 
 
@@ -47,20 +47,20 @@ def test_the_card_counts_the_weights_and_the_bytes(card):
     count = sum(part.size for block in folded.blocks for part in block) + sum(part.size for part in folded.waves)
     weights = sum(file.stat().st_size for file in (path / "variables").iterdir())
     graph = (path / "saved_model.pb").stat().st_size
-    assert f"| numbers that were learned | {count}, stored as float32, batch norm folded in |" in card
+    assert f"| parameters | {count}, stored as float32, batch norm folded in |" in card
     assert f"| on disk | {weights + graph} bytes: {weights} of weights, {graph} of graph |" in card
 
 
-def test_no_path_of_the_machine_that_trained_is_given_away(card):
+def test_the_card_has_no_path_of_the_machine_that_trained(card):
     assert "secret" not in card and "small.png" not in card
     assert str(exported()[1].parent.parent) not in card
 
 
-def test_the_card_shows_windows_of_the_export():
+def test_the_picture_of_the_card_is_a_sheet_of_windows():
     assert images.decode(exported()[1] / "assets.extra" / "samples.jpg").shape == (2 * 256 + 4, 4 * 256 + 12, 3)
 
 
-def test_what_is_not_known_is_said_to_be_so(tmp_path):
+def test_what_is_not_known_is_reported_as_such(tmp_path):
     _, path = exported()
     (tmp_path / "assets.extra").mkdir()
     (tmp_path / "variables").mkdir()

@@ -1,4 +1,4 @@
-"""SavedModels: the same planes from an export, each weight stored once, and no version half-written."""
+"""SavedModels: an export has the pixels of the library, stores each weight once, and is published complete or not."""
 
 import functools
 import io
@@ -41,7 +41,7 @@ def test_an_export_has_the_planes_of_the_generator(tmp_path, changes):
     np.testing.assert_array_equal(other.window(**window), plane.window(**window))
 
 
-def test_names_go_along(exported):
+def test_stored_textures_are_exported(exported):
     np.testing.assert_array_equal(load_plane(exported[1]).vector("rust"), np.float32(NAMES["rust"]))
 
 
@@ -54,7 +54,7 @@ def test_each_weight_is_stored_once(exported):
 
 
 @pytest.mark.parametrize("rows, cols", [(5, 5), (9, 6), (20, 33)])
-def test_a_server_paints_what_the_network_does_at_any_size(exported, rows, cols):
+def test_the_default_signature_is_the_network_at_any_extent(exported, rows, cols):
     network, path = exported
     latents = tiny.latents(network, batch=2, rows=rows, cols=cols).numpy()
     with SessionModel(path) as model:
@@ -68,7 +68,7 @@ def test_a_server_paints_what_the_network_does_at_any_size(exported, rows, cols)
 
 @pytest.fixture(scope="module")
 def server(exported):
-    """Asks a signature the way a server does, by its name and inputs; and the plane that it is to agree with."""
+    """Runs signatures of the export in a session; and the plane of the same generator."""
     network, path = exported
     with SessionModel(path) as model:
         yield model.run, TexturePlane(fold(network))
@@ -86,9 +86,9 @@ def decoded(data):
 @pytest.mark.parametrize("height, width", SIZES)
 @pytest.mark.parametrize("top, left", FAR)
 def test_a_window_has_the_bits_of_the_plane(server, top, left, height, width):
-    ask, plane = server
+    run, plane = server
     asked = {"top": top, "left": left, "height": height, "width": width}
-    found = ask("window", seed=-5, texture=9, **asked)
+    found = run("window", seed=-5, texture=9, **asked)
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found, plane.window(seed=-5, texture=9, **asked))
 
@@ -96,20 +96,20 @@ def test_a_window_has_the_bits_of_the_plane(server, top, left, height, width):
 @pytest.mark.parametrize("height, width", SIZES)
 @pytest.mark.parametrize("name", ["window", "morph"])
 def test_encoded_pictures_are_the_raw_ones(server, name, height, width):
-    ask, _ = server
+    run, _ = server
     asked = {"seed": 1, "top": 7, "left": -7, "height": height, "width": width}
     what = {"texture": 2} if name == "window" else {"textures": [1, 2, 3, 4], "extent_height": 500, "extent_width": 300}
-    raw = ask(name, **asked, **what)
-    np.testing.assert_array_equal(decoded(ask(f"{name}_png", **asked, **what)), raw)
-    assert np.abs(decoded(ask(f"{name}_jpeg", **asked, **what)).astype(int) - raw).mean() < 6
+    raw = run(name, **asked, **what)
+    np.testing.assert_array_equal(decoded(run(f"{name}_png", **asked, **what)), raw)
+    assert np.abs(decoded(run(f"{name}_jpeg", **asked, **what)).astype(int) - raw).mean() < 6
 
 
 @pytest.mark.parametrize("name", ["torus", "torus_png", "torus_jpeg"])
 @pytest.mark.parametrize("height, width", SIZES)
 def test_a_torus_has_the_bits_of_the_planes(name, height, width):
-    ask, plane = single()
+    run, plane = single()
     height, width = -(-height // 40) * 40, -(-width // 56) * 56
-    found = ask(name, seed=4, texture=0, height=height, width=width)
+    found = run(name, seed=4, texture=0, height=height, width=width)
     expected = plane.tile(height, width, seed=4)
     if name == "torus_jpeg":
         assert np.abs(decoded(found).astype(int) - expected).mean() < 6
@@ -129,11 +129,11 @@ def single():
 
 @pytest.mark.parametrize("height, width", SIZES)
 def test_a_morph_has_the_bits_of_the_planes(server, height, width):
-    ask, plane = server
+    run, plane = server
     corners = [[5, -1], [2**40, 8]]
     field = texture_fields.Morph(tuple(map(tuple, corners)), 0, 0, 500, 300)
     asked = {"top": -100, "left": 60, "height": height, "width": width}
-    found = ask("morph", seed=3, textures=np.ravel(corners), extent_height=500, extent_width=300, **asked)
+    found = run("morph", seed=3, textures=np.ravel(corners), extent_height=500, extent_width=300, **asked)
     np.testing.assert_array_equal(found, plane.render(Scene(3, field), **asked))
 
 
@@ -151,24 +151,24 @@ WINDOW = {"seed": 0, "texture": 0, "top": 0, "left": 0, "height": 8, "width": 8}
         ({"left": -(2**63)}, "left: -9223372036854775808 is outside"),
     ],
 )
-def test_a_wrong_value_is_refused_in_the_graph_by_its_name(server, change, words):
+def test_a_value_out_of_range_ends_the_request_with_its_name(server, change, words):
     with pytest.raises(tf.errors.InvalidArgumentError, match=words):
         server[0]("window", **(WINDOW | change))
 
 
-def test_a_torus_that_cannot_be_is_refused_with_the_nearest_that_can():
-    ask, plane = single()
+def test_an_extent_that_does_not_fit_ends_the_request_with_the_nearest_that_does():
+    run, plane = single()
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"height: 44 is not a multiple .*; give 40 or 48"):
-        ask("torus", seed=0, texture=0, height=44, width=56)
+        run("torus", seed=0, texture=0, height=44, width=56)
     with pytest.raises(
         tf.errors.InvalidArgumentError,
         match=r"64x64 pixels would distort .* times more than allowed; the nearest extent that fits: 80x56",
     ):
-        ask("torus", seed=0, texture=0, height=64, width=64)
+        run("torus", seed=0, texture=0, height=64, width=64)
     assert plane.tile(80, 56).shape == (80, 56, 3)
 
 
-def test_a_morph_of_a_model_of_one_texture_is_refused():
+def test_a_morph_needs_a_model_of_several_textures():
     morph = {"textures": [1, 2, 3, 4], "extent_height": 9, "extent_width": 9}
     with pytest.raises(tf.errors.InvalidArgumentError, match="the model has a single texture; request a window"):
         single()[0]("morph", **{name: WINDOW[name] for name in WINDOW if name != "texture"}, **morph)
@@ -183,12 +183,12 @@ def test_a_morph_of_a_model_of_one_texture_is_refused():
         ((1000, 104, 104), "latents in pixels: 640000000 is outside"),
     ],
 )
-def test_latents_of_a_wrong_extent_are_refused(server, shape, words):
+def test_latents_out_of_range_end_the_request(server, shape, words):
     with pytest.raises(tf.errors.InvalidArgumentError, match=words):
         server[0]("serving_default", latents=np.zeros((*shape, 10), np.float32))
 
 
-def test_latents_that_are_no_numbers_are_refused(server):
+def test_latents_that_are_not_finite_end_the_request(server):
     latents = np.zeros((1, 9, 9, 10), np.float32)
     latents[0, 3, 3, 3] = np.nan
     with pytest.raises(tf.errors.InvalidArgumentError, match="latents: some are not finite"):
@@ -200,7 +200,7 @@ def test_versions_count_on_and_are_never_written_over(tmp_path):
     folder.parent.mkdir()
     assert [saved_model.write(folded, folder, {}, {}).name for _ in range(2)] == ["1", "2"]
     assert saved_model.write(folded, folder, {}, {}, version=9).name == "9"
-    with pytest.raises(ValueError, match="9: is there already; leave --version out"):
+    with pytest.raises(ValueError, match="9: exists already; choose another version, or 0 for the next"):
         saved_model.write(folded, folder, {}, {}, version=9)
     assert sorted(entry.name for entry in folder.iterdir()) == ["1", "2", "9"]
 
@@ -236,5 +236,5 @@ def test_a_damaged_or_foreign_saved_model_is_named(tmp_path, exported):
         load_plane(broken)
     file = tmp_path / "file"
     file.write_text("")
-    with pytest.raises(ValueError, match="file: is a file; choose another --out"):
+    with pytest.raises(ValueError, match="file: is a file; choose a folder"):
         saved_model.write(fold(tiny.generator()), file, {}, {})

@@ -1,8 +1,9 @@
-"""A run's newest generator as a version of a SavedModel, with all that goes along: model card, warm-up, ONNX."""
+"""Exports a trained run: its newest generator as a SavedModel, with a model card, warm-up requests and ONNX."""
 
 from collections.abc import Callable
 from pathlib import Path
 
+from tf_psgan.errors import SettingError
 from tf_psgan.exporting import onnx_export, saved_model, warmup
 from tf_psgan.exporting.model_card import Card
 from tf_psgan.exporting.saved_model import Draft
@@ -12,7 +13,8 @@ from tf_psgan.plane.chunks import CHUNK_PIXELS
 from tf_psgan.runs.run_folder import RunFolder
 
 MOST_PIXELS = 2**28
-"""Of a picture in one request: 800 MB without its tiles, and gRPC carries no more than 2 GB."""
+"""Largest limit on the pixels of one request: such a picture takes 800 MB without its chunks, and a gRPC message holds
+at most 2 GB."""
 
 
 def export(
@@ -25,20 +27,25 @@ def export(
     source_licence: str = "",
     onnx: bool = False,
 ) -> Path:
-    """Writes a run's newest good generator as the next version of a SavedModel; its folder.
+    """Writes a run's newest good generator as the next version of a SavedModel.
 
     Args:
-      run_folder: the run.
-      out_folder: the model's folder; versions are its folders 1, 2, ...
-      dtype: what it computes in, as for `Plane.from_run`; ONNX is float32 always.
+      run_folder: of the run.
+      out_folder: of the model; versions are its folders 1, 2, ...
+      dtype: compute type of the model, "float32", "mixed_bfloat16" or "auto"; ONNX is always float32.
       version: 0 for the one after the newest.
-      limits: what one request may ask for, at least a tile and at most MOST_PIXELS.
-      source_licence: of the pictures that were learned; "" says that it is not stated.
-      onnx: writes the bare network as ONNX too.
+      limits: the largest picture of one request: at least a chunk, at most `MOST_PIXELS`.
+      source_licence: of the training pictures, for the model card; "" if it is not known.
+      onnx: also writes the network alone as ONNX.
+
+    Returns:
+      The version's folder.
 
     Raises:
-      ValueError: as `Plane.from_run` and `saved_model.write`; a limit out of range; a file of the run is missing or
-        damaged; the packages for ONNX are missing.
+      RunError: the run has no good checkpoint, or a file of it is missing or damaged.
+      SettingError: a limit out of range, or a package for ONNX is missing.
+      ExportError: that version exists already, the folder is a file, or the export gives other pictures when read back.
+      OSError: it cannot be written.
     """
     path, out = Path(run_folder), Path(out_folder)
     if onnx:
@@ -46,7 +53,8 @@ def export(
     limits = limits or Limits()
     for what, value, least in (("side", limits.side, CHUNK_PIXELS), ("pixels", limits.pixels, CHUNK_PIXELS**2)):
         if not least <= value <= MOST_PIXELS:
-            raise ValueError(f"most_{what}: {value} is outside {least} .. {MOST_PIXELS}; choose a value inside.")
+            problem, name = f"{value} is outside {least} .. {MOST_PIXELS}", f"most_{what}"
+            raise SettingError(name, problem, "choose a value inside", value=value, settings=(name,))
     folder = RunFolder(path)
     config, pictures, metrics = folder.read_config(), folder.read_manifest(), folder.read_metrics()
     generator, found = restore_generator(path, dtype)

@@ -1,7 +1,7 @@
-"""The model card of a version: what was learned from what, how well, what can be asked and how fast, in Markdown.
+"""The model card of a version, in Markdown: training pictures, quality, limits, speed, signatures and settings.
 
-It lies with its picture in `assets.extra` of the version. Figures that are not known are said not
-to be; the paths of the machine that trained are left out.
+It lies with its picture in `assets.extra` of the version. Values that are not known are reported as such; paths of the
+machine that trained are left out.
 """
 
 import dataclasses
@@ -29,18 +29,21 @@ FILE, PICTURE = "MODEL_CARD.md", "samples.jpg"
 SAMPLES, COLUMNS, SAMPLE_PIXELS = 8, 4, 256
 TIMED_PIXELS, CALLS = 512, 7
 MOST_PICTURES = 32
-"""Pictures that are listed one by one."""
+"""Most training pictures listed one by one."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Card:
-    """What a run knows about a generator.
+    """What a run records about a generator.
 
     Args:
+      run: name of the run.
+      config: of the run.
+      pictures: the training pictures.
       step: of the generator.
-      metrics: the run's evaluations.
-      textures: stored names.
-      licence: of the pictures; "" where nobody stated it.
+      metrics: the run's evaluations, oldest first.
+      textures: names of stored textures.
+      licence: of the training pictures; "" if it is not known.
     """
 
     run: str
@@ -52,7 +55,7 @@ class Card:
     licence: str
 
     def write(self, draft: Draft) -> None:
-        """Writes the card and its picture; samples and times come from the version itself."""
+        """Writes the card and its picture; samples and times are measured on the version itself."""
         images.write(draft.extra / PICTURE, self._samples(draft))
         several = bool(self.config.model.global_channels)
         what = f"textures 0 to {SAMPLES - 1}, seed 0" if several else f"seeds 0 to {SAMPLES - 1}"
@@ -61,7 +64,7 @@ class Card:
             "",
             f"![windows of its planes]({PICTURE})",
             "",
-            f"Windows of {SAMPLE_PIXELS} x {SAMPLE_PIXELS} pixels, {what}, none picked out.",
+            f"Windows of {SAMPLE_PIXELS} x {SAMPLE_PIXELS} pixels, {what}, not selected.",
             "",
             f"A generator of {'textures' if several else 'one texture'} at any size: a Periodic Spatial GAN "
             f"(Bergmann et al. 2017, arXiv:1705.06566), trained and exported by tf_psgan {__version__} "
@@ -74,9 +77,9 @@ class Card:
 
     def _samples(self, draft: Draft) -> np.ndarray:
         several = bool(self.config.model.global_channels)
-        asked = [{"seed": 0, "texture": i} if several else {"seed": i, "texture": 0} for i in range(SAMPLES)]
+        planes = [{"seed": 0, "texture": i} if several else {"seed": i, "texture": 0} for i in range(SAMPLES)]
         at = {"top": 0, "left": 0, "height": SAMPLE_PIXELS, "width": SAMPLE_PIXELS}
-        return images.sheet([draft.model.run("window", **one, **at) for one in asked], COLUMNS)
+        return images.sheet([draft.model.run("window", **plane, **at) for plane in planes], COLUMNS)
 
     def _sources(self) -> list[str]:
         used = self.pictures.usable
@@ -86,7 +89,7 @@ class Card:
             lines.append(f"| {name} | {entry.height} x {entry.width} | {entry.bytes} | {entry.sha256} |")
         if len(used) > MOST_PICTURES:
             lines.append(f"| ... and {len(used) - MOST_PICTURES} more | | | |")
-        unknown = "**not stated**; ask whoever trained the model before you publish what it makes"
+        unknown = "**not stated**; ask whoever trained the model before you publish its pictures"
         stated = " ".join(self.licence.split()).rstrip(".") or unknown
         digest = f"SHA-256 over these hashes, in order: {self.pictures.digest}"
         return [*lines, "", digest, "", f"Licence of the pictures: {stated}.", ""]
@@ -98,7 +101,7 @@ class Card:
         return ["## How it was trained", "", text, ""]
 
     def _likeness(self) -> list[str]:
-        lines = ["## How like its sources it is", ""]
+        lines = ["## Quality", ""]
         if not self.metrics:
             return [*lines, "Not known: the run was not evaluated.", ""]
         last = self.metrics[-1]
@@ -106,13 +109,13 @@ class Card:
             f"The run's last evaluation, after {last['step']} steps, of {last.get('samples', 'some')} samples of "
             f"{last.get('sample_pixels', 'some')} pixels a side, on the machine and in the compute type of the run.",
             "",
-            "| measure | value | ideal | what it says |",
+            "| metric | value | ideal | meaning |",
             "|---|---|---|---|",
         ]
         for name, (meaning, ideal) in METRICS.items():
             if last.get(name) is not None:
                 lines.append(f"| `{name}` | {last[name]:.3f} | {ideal} | {meaning} |")
-        lines += ["", "Other windows of the very same texture come near the ideal and do not reach it.", ""]
+        lines += ["", "Two windows of the source itself score slightly below the ideal.", ""]
         return lines
 
     def _sizes(self, draft: Draft) -> list[str]:
@@ -120,11 +123,11 @@ class Card:
         weights = sum(part.size for part in (*(p for block in folded.blocks for p in block), *folded.waves))
         stored = sum(file.stat().st_size for file in (draft.folder / "variables").iterdir())
         graph = (draft.folder / "saved_model.pb").stat().st_size
-        textures = "any 64-bit number is one" if self.config.model.global_channels else "one"
+        textures = "one for each 64-bit integer" if self.config.model.global_channels else "one"
         if self.textures:
             textures += f"; by name, with tf_psgan: {', '.join(self.textures)}"
         rows = {
-            "numbers that were learned": f"{weights}, stored as float32, batch norm folded in",
+            "parameters": f"{weights}, stored as float32, batch norm folded in",
             "computed in": f"{folded.dtype}",
             "on disk": f"{stored + graph} bytes: {stored} of weights, {graph} of graph",
             "a cell": f"{folded.pixels_per_cell} x {folded.pixels_per_cell} pixels",
@@ -137,35 +140,35 @@ class Card:
         return [
             "## Limits",
             "",
-            "- It makes surfaces like its sources and nothing else. It knows no objects, and nothing that none of the "
-            "sources shows.",
-            f"- One request: at most {limits.side} pixels high, {limits.side} wide, {limits.pixels} in all. A wrong "
-            "value is refused with a message that names it.",
+            "- It generates textures like its training pictures and nothing else: no objects, and nothing that none of "
+            "them contains.",
+            f"- One request: at most {limits.side} pixels high, {limits.side} wide, {limits.pixels} in all. A value "
+            "out of range ends the request with a message that names it.",
             f"- Corners of windows: from -{MAX_PIXEL} to {MAX_PIXEL} pixels. A `torus` has extents that are multiples "
-            f"of {cell} pixels and that its waves fit; a refusal names the nearest.",
+            f"of {cell} pixels and that its waves fit; the error names the nearest.",
             "- The same window always has the same pixels within this version on one machine. Another processor or "
-            "version of TensorFlow may change a value by a level of 255, in bfloat16 seldom by two.",
+            "version of TensorFlow may change an 8-bit value by one, in bfloat16 rarely by two.",
             "",
         ]
 
     def _settings(self) -> list[str]:
-        lines = ["## Settings of the run", "", "| setting | value | what it says |", "|---|---|---|"]
+        lines = ["## Settings of the run", "", "| setting | value | meaning |", "|---|---|---|"]
         for part in (self.config.model, self.config.data, self.config.training):
             for field in dataclasses.fields(part):
                 if field.name != "images":  # paths of the machine that trained
                     value = getattr(part, field.name)
-                    shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value
-                    lines.append(f"| `{field.name}` | {shown} | {field.metadata['help']} |")
+                    text = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+                    lines.append(f"| `{field.name}` | {text} | {field.metadata['help']} |")
         return lines
 
 
 def _speed(draft: Draft) -> list[str]:
-    asked = {"seed": 0, "texture": 0, "top": 0, "left": 0, "height": TIMED_PIXELS, "width": TIMED_PIXELS}
-    draft.model.run("window", **asked)
+    window = {"seed": 0, "texture": 0, "top": 0, "left": 0, "height": TIMED_PIXELS, "width": TIMED_PIXELS}
+    draft.model.run("window", **window)
     times = []
     for _ in range(CALLS):
         began = time.perf_counter()
-        draft.model.run("window", **asked)
+        draft.model.run("window", **window)
         times.append(1e3 * (time.perf_counter() - began))
     where = device.conditions(cores(), draft.folded.dtype)
     side = chunks.cells(draft.folded.pixels_per_cell) * draft.folded.pixels_per_cell
@@ -173,10 +176,10 @@ def _speed(draft: Draft) -> list[str]:
         f"`window`, {TIMED_PIXELS} x {TIMED_PIXELS} pixels at the plane's origin: "
         f"**{statistics.median(times):.1f} ms**, the median of {CALLS} calls after a first one ({min(times):.1f} to "
         f"{max(times):.1f}), in one process, no network in between, with whatever else ran on the machine during the "
-        f"export. Pictures are made of tiles of {side} x {side} pixels: a window across a tile's edge costs both tiles."
+        f"export. Pictures are computed in chunks of {side} x {side} pixels: a window across a border costs both."
     )
-    shown = {name: ", ".join(map(str, v)) or "none" if isinstance(v, list) else v for name, v in where.items()}
-    return ["## Speed", "", text, "", *_table(shown), ""]
+    rows = {name: ", ".join(map(str, v)) or "none" if isinstance(v, list) else v for name, v in where.items()}
+    return ["## Speed", "", text, "", *_table(rows), ""]
 
 
 def _signatures(draft: Draft) -> list[str]:

@@ -1,7 +1,6 @@
-"""The bare network as ONNX, for programs without TensorFlow: latents in, pictures out, at any size.
+"""The network alone as ONNX, for programs without TensorFlow: latents in, pictures out, at any size.
 
-Always float32: not every runtime computes in bfloat16. The noise stays with TensorFlow; whoever
-uses the file brings latents.
+Always float32: not every runtime computes in bfloat16. The noise is not part of the file; its users supply latents.
 """
 
 import importlib
@@ -11,34 +10,36 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan import geometry
+from tf_psgan.errors import ExportError, SettingError
 from tf_psgan.exporting.saved_model import Draft
 from tf_psgan.networks import inference
 
 FILE = "model.onnx"
 OPSET = 18
 CELLS = ((1, 3, 5), (2, 17, 8))
-"""Batch, rows and cols of the pictures that are compared, without their halo."""
+"""Batch, rows and cols of the cells, without halo, whose pictures are compared with TensorFlow's."""
 
 BOUND = 1e-4
-"""Most that a value from -1 to 1 may differ from TensorFlow's: an eightieth of a level of 255. Seen: 1e-6."""
+"""Largest difference from TensorFlow's values in [-1, 1]: an eightieth of a step of an 8-bit value. Measured: 1e-6."""
 
 AXES = {"latents": ("batch", "rows", "cols"), "images": ("batch", "height", "width")}
 
 
 def check_installed() -> None:
-    """Raises ValueError, before work is lost on it, where a package that this needs is missing."""
+    """Raises SettingError where a package that this needs is missing; to be called before any work."""
     for name in ("onnx", "onnxruntime", "tf2onnx"):
         try:
             importlib.import_module(name)
         except ImportError as error:
-            raise ValueError(f"onnx: needs {name} ({error}); pip install 'tf_psgan[onnx]'.") from None
+            problem, remedy = f"needs the package {name} ({error})", "pip install 'tf_psgan[onnx]'"
+            raise SettingError("onnx", problem, remedy, settings=("onnx",)) from None
 
 
 def write(draft: Draft) -> None:
-    """Writes `model.onnx` beside a version's other extras, once onnxruntime has made the same pictures with it.
+    """Writes `model.onnx` among the extra files of a version, after onnxruntime computed the same pictures with it.
 
     Raises:
-      OSError: it makes others.
+      ExportError: it computes others.
     """
     import onnxruntime
     import tf2onnx
@@ -64,5 +65,7 @@ def write(draft: Draft) -> None:
         (found,) = session.run(["images"], {"latents": latents})
         apart = float(np.max(np.abs(found - network(latents)["images"].numpy())))
         if not apart <= BOUND:
-            raise OSError(f"onnx: the converted network is {apart:.1e} off; leave --onnx out, or try other versions.")
+            problem = f"the converted network differs by {apart:.1e}, more than {BOUND:.1e}"
+            remedy = "export without ONNX, or use other versions of tf2onnx and onnxruntime"
+            raise ExportError("onnx", problem, remedy, value=apart, settings=("onnx",))
     (draft.extra / FILE).write_bytes(content)

@@ -1,7 +1,7 @@
-"""A generator as a SavedModel: versioned folders that TensorFlow Serving and any TensorFlow program can load.
+"""Writes a generator as a SavedModel: versioned folders that TensorFlow Serving and any TensorFlow program can load.
 
-Each weight is one variable, batch norm folded in, and for windows a constant of the graph besides. A version is written
-under a temporary name, read back the way a server reads it, and only then renamed.
+Each weight is stored once, as a variable, with batch norm folded in; the graph of windows holds them as constants too.
+A version is written under a temporary name, read back the way a server reads it, and then renamed.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan.config import SCHEMA_VERSION, to_json
+from tf_psgan.errors import ExportError
 from tf_psgan.exporting.session_model import SessionModel
 from tf_psgan.exporting.signatures import Limits, Signatures
 from tf_psgan.networks import inference
@@ -25,11 +26,14 @@ from tf_psgan.runtime import files
 
 @dataclasses.dataclass(frozen=True)
 class Draft:
-    """A version that is written and can be asked, and that is not published yet.
+    """A version that is written and loaded, but not published yet.
 
     Args:
-      folder: where it stands for now.
-      target: where it is going to stand.
+      folder: its temporary folder.
+      target: its final folder.
+      folded: the generator.
+      limits: of one request.
+      model: the version in a session.
     """
 
     folder: Path
@@ -40,7 +44,7 @@ class Draft:
 
     @property
     def extra(self) -> Path:
-        """The folder for files of any kind that go along."""
+        """The folder for further files of any kind."""
         return self.folder / EXTRA
 
 
@@ -56,25 +60,28 @@ def write(
     """Writes the next version of a model.
 
     Args:
-      folder: of the model; made where it is missing. Versions are its folders 1, 2, ...
+      folded: the generator.
+      folder: of the model, created if it is missing. Versions are its folders 1, 2, ...
       names: stored textures, global vectors by name.
-      about: what else the description is to say, as JSON values.
+      about: further entries of the description, JSON values.
       version: 0 for the one after the newest.
-      limits: what one request may ask for.
+      limits: the largest picture of one request.
       extras: called in turn before the version is published, to add files; if one raises, nothing is published.
 
     Returns:
       The version's folder.
 
     Raises:
-      ValueError: that version is there already, or the folder is none.
+      ExportError: that version exists already, the folder is a file, or the model gives other pictures when read back.
       OSError: it cannot be written.
     """
     if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder}: is a file; choose another --out.")
+        raise ExportError(str(folder), "is a file", "choose a folder", settings=("out",))
     target = folder / str(version or max(versions(folder), default=0) + 1)
     if target.exists():
-        raise ValueError(f"{target}: is there already; leave --version out for the next one, or choose another.")
+        raise ExportError(
+            str(target), "exists already", "choose another version, or 0 for the next", settings=("version",)
+        )
     limits = limits or Limits()
     chunk_pixels = chunks.cells(folded.pixels_per_cell) * folded.pixels_per_cell
     description = json.dumps(
@@ -84,7 +91,7 @@ def write(
             "dtype": folded.dtype,
             "pixels_per_cell": folded.pixels_per_cell,
             "chunk_pixels": chunk_pixels,
-            "tile_pixels": chunk_pixels,  # its former name, for clients of version 1
+            "tile_pixels": chunk_pixels,  # its name for clients of schema 1
             "limits": {"height": limits.side, "width": limits.side, "pixels": limits.pixels},
             "textures": {name: list(vector) for name, vector in names.items()},
             "model": json.loads(to_json(folded.config)),
@@ -106,8 +113,8 @@ def write(
 
 
 def _read_back(model: SessionModel, folded: FoldedGenerator) -> None:
-    """Asks the network itself, as a server does, and compares."""
+    """Runs the network in the session, as a server does, and compares the result with the weights' own."""
     latents = np.linspace(-1, 1, 6 * 7 * folded.blocks[0][0].shape[2], dtype=np.float32).reshape(1, 6, 7, -1)
     expected = inference.generate(chunks.cast(folded.blocks, folded.dtype), latents, folded.dtype)
     if not np.allclose(model.run("serving_default", latents=latents), expected, atol=2e-2):
-        raise OSError("read back, the export makes another picture; the disk or the memory may be broken.")
+        raise ExportError("export", "gives other pictures when read back", "check the disk and the memory")

@@ -1,7 +1,7 @@
-"""Requests that a server answers for itself before it takes others, so that no client waits for a first, slow call.
+"""Warm-up requests: a server runs them before it accepts others, so that no client waits for a slow first request.
 
-TensorFlow Serving reads `assets.extra/tf_serving_warmup_requests` when it loads a version: a
-TFRecord file of PredictionLog protos, here one small request for each signature.
+TensorFlow Serving reads `assets.extra/tf_serving_warmup_requests` when it loads a version: a TFRecord file of
+PredictionLog protos, here one small request for each signature.
 """
 
 import math
@@ -19,19 +19,19 @@ from tf_psgan.plane.folded_generator import FoldedGenerator
 
 FILE = "tf_serving_warmup_requests"
 SIDE = 64
-"""Of a picture asked for, in pixels; a whole tile is made whatever its size."""
+"""Side of the requested pictures, in pixels; a whole chunk is computed whatever their size."""
 
 TEXTURES = 8
-"""How many are tried for one that a small torus fits: not every texture has such an extent."""
+"""How many are searched for one whose waves fit a small torus: not every texture's do."""
 
 FORMS = ("", "_png", "_jpeg")
 
 
 def write(draft: Draft) -> None:
-    """Writes the requests of a version, each after it was answered.
+    """Writes the requests of a version, after running each.
 
     Raises:
-      tf.errors.OpError: one was not.
+      tf.errors.OpError: one failed.
     """
     with tf.io.TFRecordWriter(str(draft.extra / FILE)) as file:
         for name, inputs in requests(draft.folded, draft.limits).items():
@@ -40,11 +40,11 @@ def write(draft: Draft) -> None:
 
 
 def requests(folded: FoldedGenerator, limits: Limits) -> dict[str, dict[str, Any]]:
-    """A small request for each signature that the model has an answer to: its name, and its inputs by name."""
+    """A small request for each signature that the model can answer: inputs by name, by the signature's name."""
     side = min(SIDE, limits.side, math.isqrt(limits.pixels))
     cells = 2 * geometry.HALO + 1
     extent = {"height": side, "width": side}
-    asked: dict[str, dict[str, Any]] = {
+    network: dict[str, dict[str, Any]] = {
         "serving_default": {"latents": np.zeros((1, cells, cells, folded.blocks[0][0].shape[2]), np.float32)},
         "describe": {},
     }
@@ -54,11 +54,11 @@ def requests(folded: FoldedGenerator, limits: Limits) -> dict[str, dict[str, Any
     if folded.config.global_channels:
         corners = {"textures": [0, 1, 2, 3], "extent_height": side, "extent_width": side, "top": 0, "left": 0}
         pictures["morph"] = {"seed": 0} | corners | extent
-    return asked | {name + form: inputs for name, inputs in pictures.items() for form in FORMS}
+    return network | {name + form: inputs for name, inputs in pictures.items() for form in FORMS}
 
 
 def _tile(folded: FoldedGenerator, limits: Limits) -> dict[str, int]:
-    """A texture, and the extent of a small torus that it fits; empty where none is found within the limits."""
+    """A texture and the extent in pixels of a small torus that its waves fit; empty if there is none in the limits."""
     cell, channels = folded.pixels_per_cell, folded.config.global_channels
     cells = max(1, SIDE // cell)
     for texture in range(TEXTURES if channels else 1):

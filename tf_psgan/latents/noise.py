@@ -2,7 +2,7 @@
 
 There is no stream of random numbers: any window of the plane, in any order, has the same values. A key is mixed with
 one counter at a time by the finaliser of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number
-generators"). All arithmetic is 64-bit integer arithmetic that wraps, so eager TensorFlow, a graph, XLA and NumPy give
+generators"). All arithmetic is on 64-bit integers that wrap, so eager TensorFlow, a graph, XLA and NumPy give
 the same bits, and coordinates may be any int64, negative ones included.
 
 Seeds and counters are Python integers or int64 tensors.
