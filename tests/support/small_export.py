@@ -35,8 +35,8 @@ def run(path, **settings):
 @functools.cache
 def exported():
     """A run's folder, and version 1 of the model "small": float32, with ONNX."""
-    place = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, place, ignore_errors=True)
-    folder = run(place / "rusty")
-    asked = {"source_licence": "CC0, by the tests", "onnx": True}
-    return folder, exporter.export(folder.path, place / "small", dtype="float32", **asked)
+    parent = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, parent, ignore_errors=True)
+    folder = run(parent / "rusty")
+    options = {"source_licence": "CC0, by the tests", "onnx": True}
+    return folder, exporter.export(folder.path, parent / "small", dtype="float32", **options)
