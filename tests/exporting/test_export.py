@@ -70,7 +70,7 @@ def test_a_missing_package_is_an_error_before_any_work(tmp_path, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", broken)
     monkeypatch.setattr("importlib.import_module", broken)
-    with pytest.raises(ValueError, match=r"onnx: needs onnxruntime .*; pip install 'tf_psgan\[onnx\]'"):
+    with pytest.raises(ValueError, match=r"onnx: needs the package onnxruntime .*; pip install 'tf_psgan\[onnx\]'"):
         exporter.export(tmp_path / "no run is looked for", tmp_path / "m", onnx=True)
 
 
