@@ -53,7 +53,7 @@ def test_checkpoints_that_are_passed_over_are_logged(folder, logged):
     save_generator(folder, step=3)
     (folder.checkpoints / "step-00000009").mkdir()
     load_generator(folder.path, "float32")
-    assert logged() == "checkpoint passed over: step-00000009: variables.index is missing\n"
+    assert logged() == "checkpoint rejected: step-00000009: variables.index is missing\n"
 
 
 def test_a_run_without_a_checkpoint_has_no_generator(folder):

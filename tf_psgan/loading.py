@@ -72,13 +72,13 @@ def load_generator(path: str | Path, dtype: str = "auto") -> SpatialGenerator:
 
 
 def restore_generator(path: str | Path, dtype: str = "auto") -> tuple[SpatialGenerator, checkpoint.Restored]:
-    """The generator of `load_generator`, and the checkpoint that it comes from. Logs the checkpoints passed over."""
+    """The generator of `load_generator`, and the checkpoint that it comes from. Logs the rejected checkpoints."""
     folder = RunFolder(Path(path))
     config = folder.read_config()
     generator = SpatialGenerator.from_model_config(config.model, dtype=device.compute_type(dtype), name="averaged")
     found = checkpoint.restore(folder.checkpoints, {v.path: v.value for v in generator.variables}, only=True)
     for reason in found.rejected:
-        logger.warning("checkpoint passed over: %s", reason)
+        logger.warning("checkpoint rejected: %s", reason)
     if found.path is None:
         raise RunError(str(path), "no checkpoint yet", "train longer or choose another run", settings=("run",))
     return generator, found

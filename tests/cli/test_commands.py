@@ -59,7 +59,7 @@ def uninterrupted(tmp_path_factory):
 def test_a_run_prints_its_folder_and_no_message_of_tensorflow(uninterrupted):
     folder, out, err = uninterrupted
     assert out.splitlines()[-1] == str(folder.path)
-    assert err.splitlines()[0] == f"{folder.path}: 1 picture, crops of 32x32 pixels, 2 a step, float32, threads 1."
+    assert err.splitlines()[0] == f"{folder.path}: 1 picture, crops of 32x32 pixels, 2 per step, float32, threads 1."
     rest = err.splitlines()[1:]
     assert [line for line in rest if " of 150 steps, " not in line] == []
     assert (folder.path / "report.md").read_text().startswith("# uninterrupted\n\n150 steps in ")
@@ -105,10 +105,10 @@ def test_sigterm_saves_and_the_same_command_continues(tmp_path):
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0 and out == f"{folder.path}\n"
     step = newest(folder)
-    assert err.splitlines()[-1] == f"stopped at step {step}; the same command goes on from here."
+    assert err.splitlines()[-1] == f"stopped at step {step}; train again in the same folder to resume."
     assert [row["step"] for row in folder.read_metrics()][-1] == step
     _, err = call(*SMOKE, f"--steps={step}", f"--run={folder.path}")
-    assert f"resumed from step-{step:08d}." in err and "only the report is written anew." in err
+    assert f"resumed from step-{step:08d}." in err and "only its report is written again." in err
 
 
 WITHOUT_TENSORFLOW = """

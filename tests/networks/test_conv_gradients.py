@@ -26,8 +26,8 @@ def derivatives(convolve, x, kernel, order):
 
 @pytest.fixture
 def everywhere(monkeypatch):
-    """Also where it does not gain."""
-    monkeypatch.setattr(conv_gradients, "_gains", lambda *_: True)
+    """The matrix product for every type and size."""
+    monkeypatch.setattr(conv_gradients, "_is_faster", lambda *_: True)
 
 
 @pytest.mark.parametrize("order", [1, 2])
@@ -66,9 +66,9 @@ def test_patches_are_what_a_convolution_sees(side, stride, padding, rows, cols):
 
 
 @pytest.mark.parametrize(
-    "dtype, cols, gains",
+    "dtype, cols, faster",
     [("bfloat16", 24, True), ("bfloat16", 26, False), ("float32", 24, False), ("bfloat16", None, False)],
 )
-def test_only_narrow_bfloat16_of_known_shape_gains(dtype, cols, gains):
+def test_only_narrow_bfloat16_of_known_shape_is_a_matrix_product(dtype, cols, faster):
     x = keras.Input((24, cols, 8), dtype=dtype)
-    assert conv_gradients._gains(x, 5, 2, "SAME") is (gains and not tf.config.list_physical_devices("GPU"))
+    assert conv_gradients._is_faster(x, 5, 2, "SAME") is (faster and not tf.config.list_physical_devices("GPU"))

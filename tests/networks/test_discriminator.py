@@ -26,7 +26,7 @@ def test_every_patch_gets_a_float32_score(dtype, height, width, rows, cols):
     assert np.isfinite(scores).all()
 
 
-def test_a_pixel_is_seen_by_the_patches_around_it_only():
+def test_a_pixel_changes_the_scores_of_the_patches_around_it_only():
     # Without batch norm: a layer's output o sees inputs 2 o - 1 .. 2 o + 3, two layers' pixels 4 o - 3 .. 4 o + 9.
     network, x = discriminator(filters=(6,)), images(1, 48, 48)
     before = network(x).numpy()
@@ -83,7 +83,7 @@ def test_variables_stay_float32_under_bfloat16():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_squared_gradient_at_the_picture_has_a_gradient_in_every_kernel_and_scale(dtype):
-    # What the R1 penalty asks of the fused batch norm. LeakyReLU is linear in pieces, so the last beta has none.
+    # The R1 penalty needs this of the fused batch norm. LeakyReLU is linear in pieces, so the last beta has none.
     network, x = discriminator(dtype), tf.constant(images(2, 16, 16))
     for variable in network.variables:
         if variable.path.endswith("kernel"):
@@ -104,7 +104,7 @@ def test_a_seed_fixes_the_first_weights():
     assert (same != other).all()
 
 
-def test_a_model_comes_back_from_its_config():
+def test_a_model_is_restored_from_its_config():
     network = discriminator("mixed_bfloat16", seed=9, filters=(3, 4, 5))
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(network))
     assert isinstance(again, PatchDiscriminator)

@@ -20,7 +20,7 @@ def network(request):
 
 @pytest.mark.parametrize("filters, side", [((4,), 4), ((4, 4), 8), ((4, 4, 4), 16)])
 @pytest.mark.parametrize("rows, cols", [(1, 1), (1, 3), (5, 2)])
-def test_each_cell_becomes_one_block_of_pixels_and_four_spare(filters, side, rows, cols):
+def test_each_cell_becomes_one_block_of_pixels_plus_four_spare_pixels(filters, side, rows, cols):
     network = tiny.generator(filters=filters)
     pictures = network(tiny.latents(network, 2, rows + 2 * HALO, cols + 2 * HALO))
     assert network.pixels_per_cell == side
@@ -63,7 +63,7 @@ def test_a_cell_changes_its_pixels_and_those_within_the_halo(kernel, beyond):
     assert (cols.min() - HALO, cols.max() - HALO) == (2 * SIDE - 2 * (SIDE - 1), 3 * SIDE - 1 + beyond)
 
 
-def test_outside_training_pictures_of_a_batch_do_not_see_each_other(network):
+def test_outside_training_images_of_a_batch_do_not_depend_on_each_other(network):
     z = tiny.latents(network, 3)
     other = tf.concat([z[:1], 4 * z[1:]], axis=0)
     np.testing.assert_array_equal(network(z)[0], network(other)[0])
@@ -76,7 +76,7 @@ def test_the_bfloat16_picture_is_the_float32_one_within_its_precision():
     assert 0 < difference.mean() < 0.01
 
 
-def test_painting_with_folded_weights_is_the_network_outside_training(network):
+def test_inference_with_folded_weights_is_the_network_outside_training(network):
     weights = [(tf.cast(k, network.compute_dtype), tf.cast(b, network.compute_dtype)) for k, b in network.folded()]
     z = tiny.latents(network)
     # In bfloat16 the last layer sums in another order: now and then one unit of bfloat16 before the tanh.
@@ -87,7 +87,7 @@ def test_painting_with_folded_weights_is_the_network_outside_training(network):
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-4), ("mixed_bfloat16", 0.1)])
-def test_settled_statistics_give_the_picture_of_the_batch(dtype, tolerance):
+def test_recalibrated_statistics_give_the_images_of_the_batch(dtype, tolerance):
     network = tiny.generator(dtype)
     z = tiny.latents(network, 8)
     wanted = network(z, training=True).numpy()
@@ -96,7 +96,7 @@ def test_settled_statistics_give_the_picture_of_the_batch(dtype, tolerance):
     np.testing.assert_allclose(network(z, training=False), wanted, atol=tolerance)
 
 
-def test_settling_moves_statistics_only():
+def test_recalibration_changes_statistics_only():
     network = tiny.generator(global_channels=2)
     before = tiny.values_of(network)
     network.recalibrate(tiny.latents(network, 2))
@@ -128,7 +128,7 @@ def test_waves_with_global_channels_follow_the_global_vector():
 
 
 @pytest.mark.parametrize("global_channels", [0, 2])
-def test_axis_waves_run_along_rows_and_columns_in_turn(global_channels):
+def test_axis_waves_run_along_rows_and_columns_alternately(global_channels):
     network = tiny.generator(waves=3, wave_angles="axis", global_channels=global_channels)
     numbers = network.wave_numbers(tf.ones([2, global_channels])).numpy()
     along, across = numbers[:, [0, 1, 2], [0, 1, 0]], numbers[:, [0, 1, 2], [1, 0, 1]]
@@ -177,7 +177,7 @@ def test_the_latent_field_is_local_then_global_then_periodic():
     np.testing.assert_array_equal(field[1, 0, 0], [1, 1, 6, 3, 3, 3])
 
 
-def test_every_variable_is_there_once_under_a_path_of_its_own():
+def test_every_variable_has_a_path_of_its_own():
     network = tiny.generator(global_channels=2)
     paths = sorted(variable.path.split("/", 1)[1] for variable in network.variables)
     expected = [f"up_{i}/{name}" for i in (0, 1) for name in ("beta", "gamma", "kernel", "mean", "variance")]
@@ -204,7 +204,7 @@ def test_a_seed_fixes_the_first_weights():
 
 
 @pytest.mark.parametrize("global_channels", [0, 2])
-def test_a_model_comes_back_from_its_config(global_channels):
+def test_a_model_is_restored_from_its_config(global_channels):
     network = tiny.generator(
         "mixed_bfloat16", seed=4, global_channels=global_channels, wave_angles="axis", kernel_size=5
     )

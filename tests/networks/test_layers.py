@@ -24,7 +24,7 @@ def layer(kernel_size=6, use_batch_norm=True, filters=4, fan_in=3, dtype="float3
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("mixed_bfloat16", 0.15)])
 @pytest.mark.parametrize("rows, cols", [(3, 3), (4, 7), (5, 3)])
 @pytest.mark.parametrize("kernel", [5, 6])
-def test_it_is_the_inside_of_a_transposed_convolution(kernel, rows, cols, dtype, tolerance):
+def test_it_is_the_interior_of_a_transposed_convolution(kernel, rows, cols, dtype, tolerance):
     up, x = layer(kernel, use_batch_norm=False, dtype=dtype), normal((2, rows, cols, 3))
     # Full output 2 n + kernel - 2; the outputs below 4 and from 2 n on miss an input beyond the edge.
     full = keras.ops.conv_transpose(x, keras.ops.swapaxes(up.kernel, 2, 3), strides=2, padding="valid") + up.bias
@@ -72,7 +72,7 @@ def test_scale_and_shift_by_hand():
 
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-4), ("bfloat16", 0.02)])
-def test_batch_norm_gives_each_channel_the_spread_gamma_around_beta(dtype, tolerance, fused):
+def test_batch_norm_gives_each_channel_the_deviation_gamma_around_beta(dtype, tolerance, fused):
     x = tf.cast(7 + 3 * normal((4, 6, 5, 3)), dtype)
     gamma, beta = tf.constant([2.0, 0.5, -1.0]), tf.constant([0.0, -1.0, 3.0])
     y = operations.batch_normalise(x, gamma, beta, fused)
@@ -131,7 +131,7 @@ def test_moments_are_those_that_training_normalises_with():
     np.testing.assert_allclose(up(x, training=False), trained, atol=1e-4)
 
 
-def test_training_moves_no_statistics():
+def test_training_changes_no_statistics():
     up, x = layer(), normal((2, 5, 6, 3))
     before = [variable.numpy() for variable in up.non_trainable_variables]
     up(x, training=True)
@@ -147,7 +147,7 @@ def test_variables_stay_float32_under_bfloat16():
 
 
 @pytest.mark.parametrize("use_batch_norm", [True, False])
-def test_a_layer_comes_back_from_its_config(use_batch_norm):
+def test_a_layer_is_restored_from_its_config(use_batch_norm):
     up = layers.UpConvolution(
         7, kernel_size=5, use_batch_norm=use_batch_norm, seed=3, name="up_9", dtype="mixed_bfloat16"
     )
@@ -160,7 +160,7 @@ def test_a_layer_comes_back_from_its_config(use_batch_norm):
         np.testing.assert_array_equal(a, b)  # the seed came back too
 
 
-def test_a_full_kernel_starts_as_the_same_picture_at_twice_the_size():
+def test_an_initial_kernel_of_six_doubles_each_pixel():
     layer = layers.UpConvolution(2, kernel_size=6, use_batch_norm=False, seed=3)
     x = tf.constant(np.random.default_rng(0).normal(size=(1, 5, 6, 4)), tf.float32)
     y = layer(x).numpy()

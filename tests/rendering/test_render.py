@@ -236,5 +236,5 @@ def test_a_damaged_checkpoint_is_passed_over_and_logged(run, tmp_path, logged):
         rendered(run, tmp_path / "a.png")
     finally:
         broken.rmdir()
-    assert "checkpoint passed over: step-00000009: variables.index is missing" in logged()
+    assert "checkpoint rejected: step-00000009: variables.index is missing" in logged()
     assert (tmp_path / "a.png").exists()

@@ -64,7 +64,7 @@ def test_each_statistic_has_its_weight():
     assert block_statistics.weights(31).sum() == pytest.approx(weights.sum(), rel=1e-5)
 
 
-def test_grain_over_all_is_told_from_the_same_power_in_few_places():
+def test_even_grain_differs_from_the_same_power_in_a_few_blocks():
     rng = np.random.default_rng(0)
     even = rng.normal(0, 0.1, (8, 64, 64, 1)).astype(np.float32).repeat(3, axis=3)
     where = np.kron(rng.random((8, 4, 4)) < 0.25, np.ones((16, 16)))[..., np.newaxis].astype(np.float32)
@@ -100,7 +100,7 @@ def test_pictures_of_any_side_are_measured_alone_and_as_one_batch(side):
     np.testing.assert_allclose(means[0], alone.mean(0), atol=1e-4)
 
 
-def test_the_first_block_is_where_the_shift_says_modulo_the_room():
+def test_the_shift_positions_the_first_block_modulo_the_room():
     pictures = crops("brick", 1, 34)
     first, lower = pictures[:, :33, :33], pictures[:, 1:, :33]  # two blocks and a pixel: a shift of 0 or 1
     np.testing.assert_allclose(measure(first, (1, 4)), measure(lower, (0, 6)), atol=1e-4)

@@ -95,9 +95,9 @@ def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, pictures):
 @pytest.mark.parametrize(
     "settings, remedy",
     [
-        ({"global_channels": 0}, "give --global_channels"),
-        ({"wave_hidden": 2}, "give 12"),
-        ({"cache_megabytes": 1}, "give --cache_megabytes="),
+        ({"global_channels": 0}, "choose global_channels"),
+        ({"wave_hidden": 2}, "choose 12"),
+        ({"cache_megabytes": 1}, "cache_megabytes: .* choose "),
     ],
 )
 def test_settings_that_do_not_go_together_raise_in_one_line(tmp_path, pictures, settings, remedy):

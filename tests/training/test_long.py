@@ -1,4 +1,4 @@
-"""What takes minutes to show; run with `pytest -m long`."""
+"""Tests that train for minutes; run with `pytest -m long`."""
 
 import dataclasses
 import json
@@ -43,13 +43,13 @@ def test_waves_that_start_five_percent_off_learn_the_period_to_two_percent(seed:
     np.testing.assert_allclose(learned, true, rtol=0.02)
 
 
-def test_the_honeycomb_stands_after_four_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_honeycomb_is_learned_in_four_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image
 
     Image.fromarray(make("honeycomb")).save(tmp_path / "honeycomb.png")
     config = Config(data=DataConfig(images=(str(tmp_path / "honeycomb.png"),)))
     assert dataclasses.replace(config.training, minutes=4.0) == config.training
-    monkeypatch.setattr(device, "set_threads", lambda asked: os.cpu_count())  # other tests have started TensorFlow
+    monkeypatch.setattr(device, "set_threads", lambda threads: os.cpu_count())  # other tests have started TensorFlow
     run = training_loop.train(config, tmp_path / "run")
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert last["peak_offset_pixels"] <= 1.5

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tf_psgan.training import losses
 
 
-def test_a_discriminator_that_knows_nothing_pays_log_two_for_each_side():
+def test_zero_logits_cost_log_two_for_each_side():
     assert losses.discriminator(tf.zeros([2, 3, 3, 1]), tf.zeros([5, 1])).numpy() == pytest.approx(2 * math.log(2))
     assert losses.generator(tf.zeros([2, 3, 3, 1])).numpy() == pytest.approx(math.log(2))
 
@@ -32,12 +32,12 @@ def test_losses_of_large_logits_are_finite_and_so_are_their_gradients(logit):
     np.testing.assert_array_equal(tape.gradient(g_loss, fake), [1])
 
 
-def test_a_right_discriminator_pays_nothing():
+def test_a_discriminator_that_is_right_has_no_loss():
     assert losses.discriminator(tf.constant([300.0]), tf.constant([-300.0])).numpy() == 0
     assert losses.generator(tf.constant([300.0])).numpy() == 0
 
 
-def test_the_generator_still_learns_from_a_critic_that_is_sure():
+def test_a_confident_discriminator_still_gives_the_generator_a_gradient():
     # The non-saturating loss: log(1 - D) would have no gradient here.
     fake = tf.constant([-50.0])
     with tf.GradientTape() as tape:
@@ -53,7 +53,7 @@ def test_the_penalty_is_half_the_mean_squared_norm():
     assert losses.gradient_penalty(tf.constant(gradient)).numpy() == pytest.approx((5 + 10) / 4)
 
 
-def test_the_penalty_of_a_linear_critic_pulls_its_weights_to_zero():
+def test_the_penalty_of_a_linear_discriminator_shrinks_its_weights():
     # Score: the mean over 2 x 4 pixels of w . x. Its gradient at each pixel is w / 8, so the
     # penalty is |w|^2 / 16 whatever the picture, and its own gradient w / 8.
     weights = tf.Variable([1.0, -2.0, 4.0])

@@ -19,7 +19,7 @@ def gradients(seed):
 
 
 @pytest.mark.parametrize("in_graph", [False, True])
-def test_it_is_kerass_adam_step_by_step(in_graph):
+def test_every_update_equals_that_of_kerass_adam(in_graph):
     ours, theirs = variables(), variables()
     adam = Adam(ours, 0.01, 0.5, 0.0, "mine")
     keras_adam = keras.optimizers.Adam(0.01, 0.5, name="mine")
@@ -32,16 +32,16 @@ def test_it_is_kerass_adam_step_by_step(in_graph):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-def test_the_penalty_adds_its_gradient_to_kernels_only():
-    decay, plain, penalised = 0.05, variables(), variables()
-    added = [2 * decay * plain[0].numpy(), np.zeros(SHAPES["beta"])]
-    Adam(penalised, 0.01, 0.5, decay, "a").update(gradients(0))
+def test_the_l2_penalty_adds_its_gradient_to_kernels_only():
+    l2, plain, penalised = 0.05, variables(), variables()
+    added = [2 * l2 * plain[0].numpy(), np.zeros(SHAPES["beta"])]
+    Adam(penalised, 0.01, 0.5, l2, "a").update(gradients(0))
     Adam(plain, 0.01, 0.5, 0.0, "b").update([g + a for g, a in zip(gradients(0), added, strict=True)])
     for a, b in zip(penalised, plain, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-def test_everything_is_made_at_once():
+def test_every_variable_is_created_at_once():
     adam = Adam(variables(), 0.01, 0.5, 0.0, "mine")
     names = [v.path for v in adam.variables]
     assert {"mine/iteration", "mine/kernel_momentum", "mine/beta_velocity"} <= set(names)
@@ -50,5 +50,5 @@ def test_everything_is_made_at_once():
     assert int(adam.iterations) == 1
 
 
-def test_nothing_to_update_is_no_error():
+def test_no_variables_are_no_error():
     Adam([], 0.01, 0.5, 0.0, "mine").update([])

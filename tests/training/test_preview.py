@@ -1,4 +1,4 @@
-"""What a model is judged by while it trains: samples of its plane, its wave lengths."""
+"""Previews: the samples of a model and its wave lengths."""
 
 import dataclasses
 import math
@@ -28,5 +28,5 @@ def test_samples_are_windows_of_other_seeds_and_textures(tmp_path):
 def test_wave_lengths_are_pixels_longest_first():
     network = tiny.generator(waves=3)  # a cell is 8 pixels
     network.shared_wave_numbers.assign([[0.0, math.pi / 2], [0.6, 0.8], [0.0, 0.0]])
-    still, *others = wave_lengths(network)
-    assert still > 1e9 and others == pytest.approx([16 * math.pi, 32.0])
+    zero, *others = wave_lengths(network)
+    assert zero > 1e9 and others == pytest.approx([16 * math.pi, 32.0])

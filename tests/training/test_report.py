@@ -1,4 +1,4 @@
-"""The report: pictures of the right samples, figures of the right lines, honest words."""
+"""The report: pictures of the right samples, metrics of the right rows, and what it says about them."""
 
 import re
 
@@ -19,15 +19,15 @@ SOURCES = Sources(("a.png",), (np.stack([STRIPES] * 3, axis=-1).astype(np.uint8)
 
 
 def row(step, **changes):
-    figures = {"peak_offset_pixels": 0.5, "peak_height": 0.91, "autocorrelation_distance": 0.05, "log_spectrum": 1.5}
-    figures |= {"sliced_wasserstein": 0.125, "colour": 0.01, "diversity": 0.75, "periodic": 1.0}
+    metrics = {"peak_offset_pixels": 0.5, "peak_height": 0.91, "autocorrelation_distance": 0.05, "log_spectrum": 1.5}
+    metrics |= {"sliced_wasserstein": 0.125, "colour": 0.01, "diversity": 0.75, "periodic": 1.0}
     counters = {"step": step, "seconds": step / 2, "skipped": 3, "rollbacks": 1, "steps_per_second": 2.5}
     sizes = {"samples": 2, "sample_pixels": SIDE, "wave_lengths_pixels": [12.25, 11.75]}
-    return counters | sizes | figures | changes
+    return counters | sizes | metrics | changes
 
 
-def sample(level):
-    return np.full((SIDE, SIDE, 3), level, np.uint8)
+def sample(grey):
+    return np.full((SIDE, SIDE, 3), grey, np.uint8)
 
 
 @pytest.fixture
@@ -47,21 +47,21 @@ def folder(tmp_path):
     return found
 
 
-def written(folder, config=CONFIG, broken=""):
-    report.write(folder, config, SOURCES, broken)
+def written(folder, config=CONFIG, failure=""):
+    report.write(folder, config, SOURCES, failure)
     return (folder.path / "report.md").read_text(encoding="utf-8")
 
 
-def test_every_picture_and_file_that_it_shows_is_there(folder):
+def test_every_linked_file_exists(folder):
     links = re.findall(r"\]\(([^)]+)\)", written(folder))
     assert {"report-samples.png", "report-progress.png", "config.json", "manifest.json"} <= {*links}
     made_by_the_loop = {"metrics.jsonl", "logs"}
     assert [link for link in links if link not in made_by_the_loop and not (folder.path / link).exists()] == []
 
 
-def test_source_and_newest_samples_stand_side_by_side(folder):
+def test_source_and_newest_samples_are_shown_together(folder):
     text = written(folder)
-    assert "120 steps in 1.0 min. Left: the source. Right: samples of 64x64 pixels from 2 different seeds" in text
+    assert "120 steps in 1.0 min. Left: the source. Right: samples of 64x64 pixels with seeds 0 to 1" in text
     np.testing.assert_array_equal(images.decode(folder.path / "report-samples.png"), images.decode(folder.preview(120)))
 
 
@@ -74,50 +74,50 @@ def test_the_strip_shows_the_first_sample_of_each_preview_in_order(folder):
     assert middle.tolist() == [20, 40, 60, 80, 100, 120]
 
 
-def test_measures_have_first_and_last_figure_and_a_meaning(folder):
+def test_metrics_have_first_and_last_values_and_a_meaning(folder):
     text = written(folder)
     assert "| `peak_height` | 0.100 | 0.600 | 1 | how high that peak is" in text
     assert "| [60](previews/step-00000060.png) | 30 s | 0.500 | 0.300 | 1.500 | 0.125 |" in text
-    assert "covered" not in text and "No period" not in text
+    assert "covered" not in text and "no significant period" not in text
 
 
-def test_a_source_without_a_period_is_said_to_have_none(folder):
+def test_a_source_without_a_period_is_reported(folder):
     folder.add_metrics(row(140, periodic=0.0, peak_offset_pixels=None, peak_height=None))
     text = written(folder)
-    assert "No period that stands out was found in the source" in text and "| `peak_height` |" not in text
+    assert "The source has no significant period" in text and "| `peak_height` |" not in text
 
 
-def test_learned_periods_stand_beside_the_sources_own(folder):
+def test_learned_periods_are_listed_with_the_sources_own(folder):
     # The stripes of STRIPES repeat after 16 pixels along a row: the wave across them is 16 / sqrt(2) long.
     folder.add_metrics(row(140, wave_lengths_pixels=[2e9, 11.3]))
     text = written(folder, changed(waves=1))
-    found = re.search(r"longest first: \*\*(.*)\*\*\. At the first evaluation: (.*?)\. Found .*: (.*?)\. The", text)
-    assert found[1] == "none (it stands still), 11.3" and found[2] == "12.2, 11.8"
+    found = re.search(r"first: \*\*(.*)\*\*\. At the first evaluation: (.*?)\. In the source.*: (.*?)\. Tr", text)
+    assert found[1] == "none (zero wave number), 11.3" and found[2] == "12.2, 11.8"
     assert float(found[3]) == pytest.approx(16 / np.sqrt(2), rel=0.03)
     assert "Learned periods" not in written(folder, changed(waves=0))
-    assert "spectrum: not so many." in written(folder, changed(waves=256, wave_init="paper"))
+    assert "spectrum: fewer than the model has waves." in written(folder, changed(waves=256, wave_init="paper"))
 
 
-def test_speed_trouble_pictures_settings_and_conditions_are_told(folder):
+def test_speed_skipped_steps_pictures_settings_and_conditions_are_reported(folder):
     folder.write_conditions(folder.read_conditions() | {"changes": ["step 40: threads was 2 and is 1"]})
     text = written(folder)
-    assert "Speed: 2.5 steps a second of training alone; 2.0 with previews" in text
-    assert "Skipped steps, their gradients not being finite: 3. Roll-backs: 1." in text
+    assert "Speed: 2.5 steps per second; 2.0 including previews" in text
+    assert "Skipped steps (losses or gradients were not finite): 3. Roll-backs: 1." in text
     assert "Pictures: 1 of 2 files" in text and "  - skipped: b.png: 8x8 pixels" in text
-    assert "`--filters=8,4`" in text and "--learning_rate" not in text
-    assert "Changed on the way: step 40: threads was 2 and is 1." in text
+    assert "`filters=8,4`" in text and "learning_rate" not in text and "--" not in text.replace("---", "")
+    assert "Changed during the run: step 40: threads was 2 and is 1." in text
     assert "| gpus | none |" in text and "| instructions | avx2, amx |" in text and "| changes |" not in text
 
 
-def test_a_run_that_broke_down_says_so_first(folder):
-    assert written(folder, broken="gradients were not finite.").startswith(
-        "# bees\n\n**The run broke down.** gradients were not finite.\n"
+def test_a_failed_run_says_so_first(folder):
+    assert written(folder, failure="gradients were not finite.").startswith(
+        "# bees\n\n**The run failed.** gradients were not finite.\n"
     )
 
 
 def test_a_run_without_samples_shows_its_source(folder):
     folder.metrics.unlink()
-    text = written(folder, broken="gradients were not finite.")
+    text = written(folder, failure="gradients were not finite.")
     assert "There are no samples yet." in text and "Speed" not in text
     np.testing.assert_array_equal(images.decode(folder.path / "report-source.png"), SOURCES.pictures[0])
 

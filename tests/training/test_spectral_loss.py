@@ -48,15 +48,15 @@ def test_half_the_contrast_is_two_log_two_in_every_bin_and_at_every_frequency():
     own, half = measure(pictures), measure(pictures / 2)
     for which in (0, 1, 2):
         np.testing.assert_allclose(part(own, which) - part(half, which), 2 * math.log(2), rtol=0.02)
-    # The colours' variances are half of their figures, the logarithms 38 of 41 of a block's; means are nearly zero.
+    # The colours' variances are half of their statistics, the logarithms 38 of 41 of a block's; means are nearly zero.
     by_hand = (2.5 + spectral_loss.COLOUR_WEIGHT + 38 / 41) * pseudo_huber(2 * math.log(2))
     assert far(pictures, pictures / 2).numpy() == pytest.approx(by_hand, rel=0.01)
 
 
-def test_a_shift_of_colour_is_seen():
+def test_a_shift_of_colour_has_a_distance():
     pictures = crops("brick", 1)
     redder = pictures + np.array([0.2, 0, 0], np.float32)
-    share = 3 / 6 + 3 / 41  # three means of six figures, and of a block's 41
+    share = 3 / 6 + 3 / 41  # three means of six statistics, and of a block's 41
     by_hand = share * np.mean(pseudo_huber(5 * 0.2 * np.array([0.299, 0.5, -0.25])))
     assert far(pictures, redder).numpy() == pytest.approx(by_hand, rel=0.02)
 
@@ -82,13 +82,13 @@ def test_crops_of_any_side_are_measured_alone_and_as_one_batch(side):
         np.testing.assert_allclose(np.exp(part(as_one, which, side)), one_by_one, rtol=0.01)
 
 
-def test_the_corners_of_the_spectrum_are_seen():
+def test_the_highest_frequencies_have_a_distance():
     board = 0.1 * np.where(np.indices((SIDE, SIDE)).sum(0) % 2, 1, -1)[..., np.newaxis].astype(np.float32)
     own = crops("honeycomb", 1)
     assert far(own, own + board).numpy() > 0.05
 
 
-def test_specks_of_colour_are_seen():
+def test_coloured_specks_have_a_distance():
     own = crops("honeycomb", 1)
     speckles = np.random.default_rng(0).normal(0, 0.02, (*own.shape[:3], 1)).astype(np.float32)
     speckled = own + speckles * np.array([1, -0.299 / 0.587, 0], np.float32)  # of the same luminance
@@ -103,7 +103,7 @@ def test_other_windows_of_a_texture_are_nearer_than_other_textures_and_than_blur
     assert again < 0.4 * far(own, crops("pebbles", 1)).numpy()
 
 
-def test_the_discriminator_is_blind_to_contrast_and_this_loss_is_not():
+def test_the_discriminator_hardly_sees_contrast_and_the_spectral_loss_does():
     pictures = crops("honeycomb", 1)
     discriminator = PatchDiscriminator((8, 16, 16), dtype="float32")
     scores, fainter = discriminator(pictures), discriminator(0.5 * pictures)
@@ -152,7 +152,7 @@ def test_each_class_has_its_own_running_mean():
     np.testing.assert_array_equal(record.batches, [1, 0, 1])
 
 
-def test_it_agrees_with_the_metric_on_which_of_two_is_nearer():
+def test_it_ranks_two_images_as_the_metric_does():
     own = crops("honeycomb", 1, 128)
     near, faint = own * 0.95, own * 0.8
     as_bytes = [np.rint((batch + 1) * 127.5).clip(0, 255).astype(np.uint8) for batch in (own, near, faint)]

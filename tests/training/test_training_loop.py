@@ -1,4 +1,4 @@
-"""The loop: what a run leaves behind, how it goes on, how it ends, and what it does when values are not finite."""
+"""The training loop: the files of a run, resuming, ending, and values that are not finite."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
 from tf_psgan.training import training_loop
 from tf_psgan.training.gan_step import GanStep
-from tf_psgan.training.training_loop import DivergedError, rehearse, train
+from tf_psgan.training.training_loop import DivergedError, dry_run, train
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def run(tmp_path, image):
 
 @pytest.fixture
 def at_step(monkeypatch):
-    """Lets something happen right after a training step, the first time that it is done."""
+    """Actions to run right after a training step, the first time that it is done, by step."""
     happenings = {}
 
     class Stepped(GanStep):
@@ -98,7 +98,7 @@ def test_tensorboard_finds_losses_metrics_wave_lengths_and_the_preview(finished)
         return event.step, float(checkpoint.tf.make_ndarray(event.tensor_proto))
 
     assert last("training/generator_loss") == (6, pytest.approx(row["generator_loss"], abs=1e-5))
-    assert last("pictures/log_spectrum") == (6, pytest.approx(row["log_spectrum"], abs=1e-5))
+    assert last("metrics/log_spectrum") == (6, pytest.approx(row["log_spectrum"], abs=1e-5))
     lengths = [last(f"wave_length_pixels/{i}")[1] for i in range(CONFIG.model.waves)]
     assert lengths == pytest.approx(row["wave_lengths_pixels"], abs=1e-2)
     width, height, png = checkpoint.tf.make_ndarray(events.Tensors("source_and_samples")[-1].tensor_proto)
@@ -108,7 +108,7 @@ def test_tensorboard_finds_losses_metrics_wave_lengths_and_the_preview(finished)
     assert (int(height), int(width)) == page.shape[:2]
 
 
-def test_a_finished_run_only_gets_its_report_anew(finished, image, logged):
+def test_a_finished_run_only_writes_its_report_again(finished, image, logged):
     def state():
         kept = [path for path in finished.path.rglob("*") if path.is_file() and path.parent != finished.logs]
         return {path: path.read_bytes() for path in kept}
@@ -117,10 +117,10 @@ def test_a_finished_run_only_gets_its_report_anew(finished, image, logged):
     (finished.path / "report.md").unlink()
     train(changed(images=(image,), checkpoint_steps=3), finished.path)
     assert state() == before
-    assert "finished before, at step 6; only the report is written anew." in logged()
+    assert "the run was finished at step 6; only its report is written again." in logged()
 
 
-def test_a_run_that_goes_on_ends_as_one_never_stopped_however_often_it_is_looked_at(run, finished, monkeypatch):
+def test_a_resumed_and_often_evaluated_run_ends_with_the_bits_of_an_uninterrupted_one(run, finished, monkeypatch):
     run(steps=4)
     monkeypatch.setattr(training_loop, "FIRST_PREVIEW_SECONDS", 0)
     resumed = run(evaluate_minutes=1e-9, checkpoint_steps=5, max_to_keep=9)
@@ -130,7 +130,7 @@ def test_a_run_that_goes_on_ends_as_one_never_stopped_however_often_it_is_looked
     assert last_notes(resumed)["seconds"] > resumed.read_metrics()[0]["seconds"]  # the clock goes on too
 
 
-def test_a_run_killed_before_its_first_checkpoint_starts_again(run, finished, tmp_path):
+def test_a_run_killed_before_its_first_checkpoint_starts_over(run, finished, tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
     for name in ("config.json", "manifest.json"):
@@ -139,13 +139,13 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(run, finished, tm
     assert tensors(run()) == tensors(finished)
 
 
-def test_a_damaged_checkpoint_is_passed_over_aloud_and_changes_no_bit(run, finished, tmp_path, logged):
+def test_a_damaged_checkpoint_is_rejected_with_a_warning_and_changes_no_bit(run, finished, tmp_path, logged):
     shutil.copytree(finished.path, tmp_path / "run")
     data = tmp_path / "run" / "checkpoints" / "step-00000006" / "variables.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:-100])
     assert tensors(run(checkpoint_steps=3)) == tensors(finished)
     said = logged()
-    assert "checkpoint passed over: step-00000006: data is damaged" in said and "resumed from step-00000003." in said
+    assert "checkpoint rejected: step-00000006: data is damaged" in said and "resumed from step-00000003." in said
 
 
 def test_a_run_ends_when_its_minutes_are_up_and_stays_so(run, logged):
@@ -154,19 +154,19 @@ def test_a_run_ends_when_its_minutes_are_up_and_stays_so(run, logged):
     step = tensors(folder)[0]
     assert last_notes(folder)["seconds"] >= 1.2
     run(**settings)
-    assert tensors(folder)[0] == step and "finished before" in logged()
+    assert tensors(folder)[0] == step and "the run was finished" in logged()
 
 
-def test_ctrl_c_saves_and_the_same_command_goes_on(run, finished, at_step, logged):
+def test_sigint_saves_and_training_resumes(run, finished, at_step, logged):
     at_step[2] = lambda network: signal.raise_signal(signal.SIGINT)
     folder = run()
     assert tensors(folder)[0] == "step-00000002" and (folder.path / "report.md").exists()
-    assert "stopped at step 2; the same command goes on from here." in logged()
+    assert "stopped at step 2; train again in the same folder to resume." in logged()
     assert tensors(run()) == tensors(finished)
     assert "resumed from step-00000002." in logged()
 
 
-def test_a_second_ctrl_c_does_not_wait_and_leaves_a_run_that_goes_on(run, finished, at_step):
+def test_a_second_sigint_does_not_wait_and_the_run_can_resume(run, finished, at_step):
     def twice(network):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
@@ -177,7 +177,7 @@ def test_a_second_ctrl_c_does_not_wait_and_leaves_a_run_that_goes_on(run, finish
     assert tensors(run(checkpoint_steps=3)) == tensors(finished)
 
 
-def test_an_end_asked_for_while_saving_still_saves_all(run, monkeypatch, logged):
+def test_sigterm_during_a_save_still_saves_everything(run, monkeypatch, logged):
     save = checkpoint.save
 
     def interrupted(folder, step, *rest):
@@ -190,19 +190,19 @@ def test_an_end_asked_for_while_saving_still_saves_all(run, monkeypatch, logged)
     assert "stopped at step 3" in logged()
 
 
-def test_a_run_that_never_becomes_finite_ends_with_a_report(run, tmp_path, logged):
+def test_a_run_that_stays_nonfinite_fails_with_a_report(run, tmp_path, logged):
     for rollbacks_to_come in ((1, 2, 3), ()):  # the same command again remembers the roll-backs
-        with pytest.raises(DivergedError, match=r"at step \d+, after 3 roll-backs; step 0 stands.*--learning_rate"):
+        with pytest.raises(DivergedError, match=r"at step \d+, after 3 roll-backs; the checkpoint of step 0 remains"):
             run(learning_rate=1e30, max_nonfinite_steps=2, steps=50)
         said = logged()
         assert said.count("roll-back ") == len(rollbacks_to_come)
         assert all(f"back to step 0, roll-back {i} of 3." in said for i in rollbacks_to_come)
     folder = RunFolder(tmp_path / "run")
-    assert "**The run broke down.**" in (folder.path / "report.md").read_text()
+    assert "**The run failed.**" in (folder.path / "report.md").read_text()
     assert all(np.isfinite(np.frombuffer(v, np.float32)).all() for k, v in tensors(folder)[1].items() if "kernel" in k)
 
 
-def test_a_roll_back_goes_on_by_other_random_numbers_and_forgets_what_came_after(run, at_step, finished):
+def test_a_roll_back_draws_other_random_numbers_and_drops_later_evaluations(run, at_step, finished):
     def trouble(network):
         network.skipped_in_a_row.assign(20)
 
@@ -222,7 +222,7 @@ def test_no_checkpoint_is_saved_while_steps_are_skipped(run, at_step):
     assert [int(path.name[5:]) for path in sorted(folder.checkpoints.iterdir())] == [0, 4, 6]
 
 
-def test_what_cannot_be_saved_because_it_is_not_finite_is_rolled_back(run, at_step, logged):
+def test_weights_that_are_not_finite_are_rolled_back_when_saved(run, at_step, logged):
     def poison(network):
         network.discriminator.variables[0].assign(network.discriminator.variables[0] * np.nan)
 
@@ -242,17 +242,17 @@ def test_losses_that_are_not_finite_are_null_in_the_metrics(run, monkeypatch):
     assert row["generator_loss"] is None and row["discriminator_loss"] > 0
 
 
-def test_other_conditions_are_told_and_stand_in_the_report(run, finished, tmp_path, logged):
+def test_changed_conditions_are_logged_and_reported(run, finished, tmp_path, logged):
     shutil.copytree(finished.path, tmp_path / "run")
     before = finished.read_conditions()
     RunFolder(tmp_path / "run").write_conditions(before | {"processor": "abacus"})
     folder = run()
     change = f"step 6: processor was abacus and is {before['processor']}"
-    assert f"{change}: the last bits will differ" in logged()
+    assert f"{change}: the last bits will differ from those of an uninterrupted run." in logged()
     assert change in (folder.path / "report.md").read_text()
 
 
-def test_skipped_pictures_are_told_with_their_reasons_and_the_shelves_closed(tmp_path, logged, monkeypatch):
+def test_skipped_pictures_are_logged_with_their_reasons_and_the_cache_is_closed(tmp_path, logged, monkeypatch):
     closed = []
     monkeypatch.setattr(ImageCache, "close", lambda self: closed.append(True))
     for i in range(10):
@@ -261,15 +261,15 @@ def test_skipped_pictures_are_told_with_their_reasons_and_the_shelves_closed(tmp
     train(changed(images=(str(tmp_path),), steps=1), tmp_path / "run")
     said = logged()
     assert said.count(f"skipped: {tmp_path / 'bad.png'}: ") == 1 and closed == [True]
-    assert "10 pictures, crops of 32x32 pixels, 2 a step, float32, threads 1." in said
+    assert "10 pictures, crops of 32x32 pixels, 2 per step, float32, threads 1." in said
     assert f"  - skipped: {tmp_path / 'bad.png'}: " in (tmp_path / "run" / "report.md").read_text()
 
 
-def test_a_rehearsal_says_what_would_be_done_and_writes_nothing(tmp_path, image):
-    words = rehearse(changed(images=(image,)), tmp_path / "run")
+def test_a_dry_run_describes_the_run_and_writes_nothing(tmp_path, image):
+    words = dry_run(changed(images=(image,)), tmp_path / "run")
     assert words == (
-        f"{tmp_path / 'run'}: ready to learn from 1 picture, crops of 32x32 pixels, 2 a step, float32; "
-        "nothing was trained or written."
+        f"{tmp_path / 'run'}: ready to train on 1 picture, crops of 32x32 pixels, 2 per step, float32. "
+        "Nothing was trained or written."
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -277,40 +277,40 @@ def test_a_rehearsal_says_what_would_be_done_and_writes_nothing(tmp_path, image)
 @pytest.mark.parametrize(
     "settings, words",
     [
-        ({"steps": 0}, "a run needs an end; set --steps or --minutes"),
-        ({"images": ()}, "images: none named; give --images="),
+        ({"steps": 0}, "steps and minutes: both are 0, so the run would not end"),
+        ({"images": ()}, "images: none are given"),
         ({"images": ("nowhere",)}, "'nowhere': no such file or folder; correct the path"),
-        ({"sample_pixels": 32}, "sample_pixels: 32 are too few to judge; give 64 or more"),
+        ({"sample_pixels": 32}, "sample_pixels: 32 are too few to measure; choose 64 or more"),
         (
             {"discriminator_filters": (4, 6, 8, 10, 12)},
-            "crops of 32 pixels do not halve 6 times; let .* a multiple of 8 or",
+            "32 pixels cannot be halved that often; choose a multiple of 8, or",
         ),
         ({"crop_cells": 16}, "choose smaller crops"),
     ],
 )
-def test_what_cannot_work_is_refused_before_anything_is_written(tmp_path, image, settings, words):
-    for attempt in (rehearse, train):
+def test_settings_that_cannot_work_raise_before_anything_is_written(tmp_path, image, settings, words):
+    for attempt in (dry_run, train):
         with pytest.raises(ValueError, match=words):
             attempt(changed(**({"images": (image,)} | settings)), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_rehearsal_refuses_a_folder_and_waves_that_training_would(tmp_path, image):
-    with pytest.raises(ValueError, match="choose a --run folder without them"):
-        rehearse(changed(images=(image,)), tmp_path / "run[1]")
+def test_a_dry_run_raises_for_a_folder_and_waves_that_training_would(tmp_path, image):
+    with pytest.raises(ValueError, match="choose a run folder without them"):
+        dry_run(changed(images=(image,)), tmp_path / "run[1]")
     with pytest.raises(ValueError, match=r"waves do not fit into pictures of 96x96 pixels"):
-        rehearse(changed(images=(image,), waves=256), tmp_path / "run")
+        dry_run(changed(images=(image,), waves=256), tmp_path / "run")
 
 
-def test_pictures_too_small_to_judge_by_are_refused(tmp_path):
+def test_pictures_too_small_to_measure_against_raise(tmp_path):
     small = picture(tmp_path / "small.png", pixels=40)
-    with pytest.raises(ValueError, match=r"small.png: 40x40 pixels are too few to judge samples by; use .* 64x64"):
-        rehearse(changed(images=(small,)), tmp_path / "run")
+    with pytest.raises(ValueError, match=r"small.png: 40x40 pixels are too few to measure .*; use .* 64x64"):
+        dry_run(changed(images=(small,)), tmp_path / "run")
 
 
-def test_a_rehearsal_refuses_what_a_resume_would(finished, image, tmp_path):
+def test_a_dry_run_raises_where_a_resume_would(finished, image, tmp_path):
     config = changed(images=(image,))
     with pytest.raises(ValueError, match="waves: 1 here, 2 there"):
-        rehearse(dataclasses.replace(config, model=dataclasses.replace(config.model, waves=1)), finished.path)
+        dry_run(dataclasses.replace(config, model=dataclasses.replace(config.model, waves=1)), finished.path)
     with pytest.raises(ValueError, match="no longer among the pictures"):
-        rehearse(changed(images=(picture(tmp_path / "other.png", period=9),)), finished.path)
+        dry_run(changed(images=(picture(tmp_path / "other.png", period=9),)), finished.path)

@@ -1,4 +1,4 @@
-"""First wave numbers: at the source's lattice, whatever its shape."""
+"""Initial wave numbers: on the source's lattice, whatever its shape."""
 
 import numpy as np
 import pytest
@@ -52,8 +52,8 @@ def test_two_waves_start_at_the_lattice_and_more_at_other_peaks() -> None:
     turns = found[:2] @ np.array(vectors).T / SIDE / (2 * np.pi)
     np.testing.assert_allclose(turns, np.rint(turns), atol=0.02)
     assert abs(round(float(np.linalg.det(np.rint(turns))))) == 1
-    apart = np.linalg.norm(found[:, None] - found, axis=-1) + 9 * np.eye(4)
-    assert apart.min() > 0.1
+    distances = np.linalg.norm(found[:, None] - found, axis=-1) + 9 * np.eye(4)
+    assert distances.min() > 0.1
 
 
 def test_a_picture_without_a_lattice_starts_at_its_spectrum() -> None:

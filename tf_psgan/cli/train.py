@@ -31,7 +31,7 @@ def run(values: flags.FlagValues) -> str:
         from tf_psgan.training import training_loop
 
     if values.dry_run:
-        return training_loop.rehearse(config, folder)
+        return training_loop.dry_run(config, folder)
     return str(training_loop.train(config, folder, progress=True))
 
 

@@ -76,8 +76,8 @@ class PatchDiscriminator(keras.Model):
         scores = ops.cast(last(x), "float32")
         return scores + self.projection(x, class_ids) if self.classes else scores
 
-    def compute_output_shape(self, input_shape: Any, class_ids_shape: Any = None) -> tuple[int | None, ...]:
-        """(batch, height / s, width / s, 1), rounded up; None stays None."""
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """(batch, height / s, width / s, 1), rounded up, from the shape of the images; None stays None."""
         shape = tuple(input_shape)
         for block in self.blocks:
             shape = block.compute_output_shape(shape)

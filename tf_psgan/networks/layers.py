@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tf_psgan.errors import InputError, SettingError
+from tf_psgan.errors import SettingError
 from tf_psgan.networks import operations
 
 PACKAGE = "tf_psgan"
@@ -201,7 +201,10 @@ class Projection(keras.layers.Layer):
 
 
 def check_floating(name: str, x: Any) -> None:
-    """Raises InputError for integers: 8-bit values would be taken for values in [-1, 1]."""
+    """Raises TypeError for integers: 8-bit values would be taken for values in [-1, 1].
+
+    Not InputError: Keras replaces errors inside a call by one of the same type with one argument, which it cannot have.
+    """
     dtype = keras.backend.standardize_dtype(x.dtype)
     if "float" not in dtype:
-        raise InputError(name, f"{dtype} values", "pass floating-point values, images in [-1, 1]", value=dtype)
+        raise TypeError(f"{name}: {dtype} values; pass floating-point values, images in [-1, 1].")

@@ -1,1 +1,1 @@
-"""From crops to weights: the GAN step, its losses and optimisers, and the loop around it."""
+"""Training: the GAN step with its loss terms and optimisers, the loop around it, previews and the report."""

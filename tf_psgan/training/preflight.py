@@ -1,80 +1,115 @@
-"""What can be checked before a run trains: its settings, its pictures and its folder. Writes nothing."""
+"""Checks before a run trains: its settings, its pictures and its folder. Writes nothing."""
 
 import logging
 import math
 
-from tf_psgan import geometry
 from tf_psgan.config import Config
 from tf_psgan.data import manifest
+from tf_psgan.errors import PictureError, SettingError
 from tf_psgan.evaluation.texture_features import MIN_PIXELS
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
+from tf_psgan.training.gan_step import crop_pixels
 
 logger = logging.getLogger(__name__)
 
 
 def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
-    """Checks everything that can be checked before training; the pictures, the usable ones and the skipped.
+    """Checks everything that can be checked before training.
+
+    Returns:
+      The pictures, both the usable and the skipped ones. A warning is logged for each skipped one.
 
     Raises:
-      ValueError: no limit on the run's length, sizes that do not fit, pictures that cannot be used, or a
-        folder that cannot be this run's.
+      SettingError: the run would not end, or settings do not go together.
+      PictureError: a picture is too small to measure samples against.
+      InputError: pictures that cannot be used, or a folder that cannot be this run's.
     """
-    training = config.training
-    if not training.steps and not training.minutes:
-        raise ValueError("steps and minutes are both 0: a run needs an end; set --steps or --minutes.")
-    if training.sample_pixels < MIN_PIXELS:
-        raise ValueError(f"sample_pixels: {training.sample_pixels} are too few to judge; give {MIN_PIXELS} or more.")
-    crop = crop_pixels(config)
-    halvings = len(config.model.discriminator_filters) + 1
-    if crop % 2**halvings:
-        cells = config.data.crop_cells * 2**halvings // crop
-        raise ValueError(
-            f"crop_cells: crops of {crop} pixels do not halve {halvings} times; "
-            f"let --crop_cells be a multiple of {cells} or give fewer --discriminator_filters."
-        )
-    if not config.data.images:
-        raise ValueError("images: none named; give --images=PICTURE_OR_FOLDER[,...].")
-    if training.conditioning == "class" and not config.model.global_channels:
-        raise ValueError("conditioning: class, but no global vector to tell it by; give --global_channels, as in 32.")
+    _check_settings(config)
     folder.check_place()
     folder.check_config(config)
-    pictures = manifest.check(manifest.scan(config.data.images), crop)
+    pictures = manifest.check(manifest.scan(config.data.images), crop_pixels(config))
     for entry in pictures.usable:
         if min(entry.height, entry.width) < MIN_PIXELS:
-            raise ValueError(
-                f"{entry.path}: {entry.height}x{entry.width} pixels are too few to judge samples by; "
-                f"use pictures of {MIN_PIXELS}x{MIN_PIXELS} or more."
+            raise PictureError(
+                entry.path,
+                f"{entry.height}x{entry.width} pixels are too few to measure samples against",
+                f"use pictures of {MIN_PIXELS}x{MIN_PIXELS} or more",
+                value=(entry.height, entry.width),
             )
-    if training.conditioning == "class":
-        _check_conditioning(config, pictures)
+    if is_class_conditional(config):
+        _check_classes(config, pictures)
     folder.check_manifest(pictures)
     for entry in pictures.skipped:
         logger.warning("skipped: %s", entry.reason)
     return pictures
 
 
-def _check_conditioning(config: Config, pictures: manifest.Manifest) -> None:
-    """Raises ValueError where the pictures cannot be told apart."""
-    count, megabytes = len(pictures.usable), 3 * sum(entry.height * entry.width for entry in pictures.usable) / 2**20
-    if config.model.waves and config.model.wave_hidden < count:
-        hidden = config.model.wave_hidden
-        raise ValueError(f"wave_hidden: {hidden} units cannot keep {count} pictures' waves apart; give {4 * count}.")
-    if megabytes > config.data.cache_megabytes:
-        raise ValueError(
-            f"conditioning: class needs all pictures in memory at once; give --cache_megabytes={math.ceil(megabytes)}."
-        )
+def is_class_conditional(config: Config) -> bool:
+    """Whether each picture is a class of its own."""
+    return config.training.conditioning == "class"
 
 
 def describe(config: Config, pictures: manifest.Manifest) -> str:
-    """A line on what is learned and how."""
+    """What is learned and how, as in "3 pictures, crops of 128x128 pixels, 4 per step, mixed_bfloat16"."""
     count, crop = len(pictures.usable), crop_pixels(config)
     dtype = device.compute_type(config.training.dtype)
-    return (
-        f"{count} picture{'s' * (count != 1)}, crops of {crop}x{crop} pixels, {config.data.batch_size} a step, {dtype}"
-    )
+    many = f"{count} picture{'s' * (count != 1)}"
+    return f"{many}, crops of {crop}x{crop} pixels, {config.data.batch_size} per step, {dtype}"
 
 
-def crop_pixels(config: Config) -> int:
-    """Side of a training crop."""
-    return config.data.crop_cells * geometry.pixels_per_cell(len(config.model.filters) + 1)
+def _check_settings(config: Config) -> None:
+    training, data = config.training, config.data
+    if not training.steps and not training.minutes:
+        problem = "both are 0, so the run would not end"
+        raise SettingError("steps and minutes", problem, "set one of them", settings=("steps", "minutes"))
+    if training.sample_pixels < MIN_PIXELS:
+        raise SettingError(
+            "sample_pixels",
+            f"{training.sample_pixels} are too few to measure",
+            f"choose {MIN_PIXELS} or more",
+            value=training.sample_pixels,
+            settings=("sample_pixels",),
+        )
+    crop, halvings = crop_pixels(config), len(config.model.discriminator_filters) + 1
+    if crop % 2**halvings:
+        cells = data.crop_cells * 2**halvings // crop
+        raise SettingError(
+            "crop_cells",
+            f"the discriminator halves crops {halvings} times, and {crop} pixels cannot be halved that often",
+            f"choose a multiple of {cells}, or fewer discriminator_filters",
+            value=data.crop_cells,
+            settings=("crop_cells", "discriminator_filters"),
+        )
+    if not data.images:
+        raise SettingError("images", "none are given", "name pictures or folders of pictures", settings=("images",))
+    if is_class_conditional(config) and not config.model.global_channels:
+        raise SettingError(
+            "conditioning",
+            "class needs a global vector, and global_channels is 0",
+            "choose global_channels, for instance 32",
+            value=training.conditioning,
+            settings=("global_channels", "conditioning"),
+        )
+
+
+def _check_classes(config: Config, pictures: manifest.Manifest) -> None:
+    """Raises SettingError where the settings do not suffice for a class for each picture."""
+    count, megabytes = len(pictures.usable), 3 * sum(entry.height * entry.width for entry in pictures.usable) / 2**20
+    if config.model.waves and config.model.wave_hidden < count:
+        hidden = config.model.wave_hidden
+        raise SettingError(
+            "wave_hidden",
+            f"{hidden} units are too few for the wave numbers of {count} classes",
+            f"choose {4 * count}",
+            value=hidden,
+            settings=("wave_hidden",),
+        )
+    if megabytes > config.data.cache_megabytes:
+        raise SettingError(
+            "cache_megabytes",
+            f"{config.data.cache_megabytes} cannot hold all pictures at once, which conditioning=class needs",
+            f"choose {math.ceil(megabytes)} or more",
+            value=config.data.cache_megabytes,
+            settings=("cache_megabytes",),
+        )

@@ -1,4 +1,4 @@
-"""Looks at a model while it trains: samples from its plane, a contact sheet, metrics and TensorBoard."""
+"""Previews of a model during training: samples, a contact sheet, metrics, and TensorBoard's events."""
 
 import math
 from collections.abc import Mapping
@@ -18,7 +18,13 @@ from tf_psgan.runs.run_folder import RunFolder
 
 
 class Preview:
-    """Makes samples and measures them; files go to the run's folder."""
+    """Makes samples of a generator, measures them, and writes the results into a run's folder.
+
+    Args:
+      sources: the pictures that samples are measured against.
+      training: number and size of the samples.
+      folder: the run's.
+    """
 
     def __init__(self, sources: Sources, training: TrainingConfig, folder: RunFolder) -> None:
         self.training, self.folder, self.evaluator = training, folder, Evaluator(sources)
@@ -27,11 +33,12 @@ class Preview:
     def evaluate(
         self, generator: SpatialGenerator, counters: Mapping[str, Any], losses: Mapping[str, Any]
     ) -> dict[str, float]:
-        """Writes a preview, a line of metrics and TensorBoard's events for a settled generator.
+        """Writes a contact sheet, a row of metrics and TensorBoard's events.
 
         Args:
-          counters: `step`, `seconds` and what else is to stand in the line.
-          losses: of the newest step, scalars.
+          generator: a recalibrated generator.
+          counters: `step`, `seconds` and whatever else the row has to hold.
+          losses: scalars of the newest step, by name.
 
         Returns:
           The metrics of `Evaluator.measure`.
@@ -42,14 +49,14 @@ class Preview:
         step, page = counters["step"], self.evaluator.sheet(samples)
         self.folder.previews.mkdir(exist_ok=True)
         images.write_png(self.folder.preview(step), page)
-        shown = finite({name: round(float(value), 5) for name, value in {**losses, **measured}.items()})
+        values = finite({name: round(float(value), 5) for name, value in {**losses, **measured}.items()})
         sizes = {"samples": len(samples), "sample_pixels": self.training.sample_pixels}
-        self.folder.add_metrics({**counters, **sizes, **shown, "wave_lengths_pixels": [round(v, 3) for v in lengths]})
+        self.folder.add_metrics({**counters, **sizes, **values, "wave_lengths_pixels": [round(v, 3) for v in lengths]})
         self.log(step, losses)
         with self._writer.as_default(step=step):
             for name, value in finite(measured).items():
                 if value is not None:
-                    tf.summary.scalar(f"pictures/{name}", value)
+                    tf.summary.scalar(f"metrics/{name}", value)
             for i, length in enumerate(lengths):
                 tf.summary.scalar(f"wave_length_pixels/{i}", length)
             tf.summary.image("source_and_samples", page[np.newaxis])
@@ -57,23 +64,23 @@ class Preview:
         return measured
 
     def log(self, step: int, losses: Mapping[str, Any]) -> None:
-        """Hands the losses of a step to TensorBoard."""
+        """Passes the losses of a step to TensorBoard."""
         with self._writer.as_default(step=step):
             for name, value in losses.items():
                 tf.summary.scalar(f"training/{name}", value)
 
     def close(self) -> None:
-        """Writes out what TensorBoard has not got yet."""
+        """Closes TensorBoard's file."""
         self._writer.close()
 
     def samples(self, generator: SpatialGenerator) -> list[np.ndarray]:
-        """Windows of planes of other seeds and, with global channels, other textures."""
+        """Windows at the origin, uint8 [side, side, 3]: sample i has seed i and, with global channels, texture i."""
         plane, side = TexturePlane(fold(generator)), self.training.sample_pixels
         return [plane.window(side, side, seed=i, texture=i) for i in range(self.training.samples)]
 
 
 def wave_lengths(generator: SpatialGenerator, texture: int = 0) -> list[float]:
-    """The learned wave lengths of a texture in pixels, longest first; beyond 1e9 for a wave that stands still."""
+    """The learned wave lengths of a texture in pixels, longest first; above 1e9 for a zero wave number."""
     z_global = noise.global_vector(texture, generator.global_channels)[tf.newaxis]
-    size = np.linalg.norm(np.asarray(generator.wave_numbers(z_global)[0]), axis=-1)
-    return sorted((2.0 * math.pi * generator.pixels_per_cell / np.maximum(size, 1e-9)).tolist(), reverse=True)
+    norms = np.linalg.norm(np.asarray(generator.wave_numbers(z_global)[0]), axis=-1)  # radians per cell
+    return sorted((2.0 * math.pi * generator.pixels_per_cell / np.maximum(norms, 1e-9)).tolist(), reverse=True)

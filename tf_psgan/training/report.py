@@ -1,7 +1,6 @@
-"""The report of a run: Markdown with pictures, made from what the run's folder holds."""
+"""The report of a run: Markdown with pictures, made from the files of the run's folder."""
 
 import dataclasses
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,34 +8,39 @@ import numpy as np
 
 from tf_psgan.config import Config
 from tf_psgan.data import images
+from tf_psgan.errors import InputError
 from tf_psgan.evaluation.evaluator import COLUMNS, METRICS, SAMPLE_GAP, SHORT_NAMES, Sources
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.training import wave_initialisation
 
-STRIP = 6
-STILL_PIXELS = 1e6
+PROGRESS_SAMPLES = 6
+"""Samples in the picture of the training's progress."""
+PROGRESS_ROWS = 10
+"""Evaluations in the table of the training's progress."""
+ZERO_WAVE_PIXELS = 1e6
+"""Wave length above which a wave number counts as zero."""
 
 
-def write(folder: RunFolder, config: Config, sources: Sources, broken: str = "") -> None:
-    """Writes `report.md` and its pictures beside it.
+def write(folder: RunFolder, config: Config, sources: Sources, failure: str = "") -> None:
+    """Writes `report.md` and its pictures into the run's folder.
 
     Args:
-      sources: the pictures that were learned.
-      broken: why the run ended early, "" for a run that did not.
+      folder: of a run with a manifest and conditions; evaluations may be missing.
+      config: the run's settings.
+      sources: the pictures that the run learns from.
+      failure: why the run failed; "" for a run that did not.
     """
     rows = folder.read_metrics()
-    name = folder.path.resolve().name
-    lines = [f"# {name}", ""]
-    if broken:
-        lines += [f"**The run broke down.** {broken}", ""]
+    lines = [f"# {folder.path.resolve().name}", ""]
+    if failure:
+        lines += [f"**The run failed.** {failure}", ""]
     if rows:
-        lines += _pictures(folder, sources, rows) + _measures(rows) + _waves(config, sources, rows)
-        lines += _on_the_way(folder, rows)
+        lines += _pictures(folder, sources, rows) + _metrics(rows) + _waves(config, sources, rows)
+        lines += _training(folder, rows)
     else:
         images.write_png(folder.path / "report-source.png", images.sheet(sources.pictures[:8], columns=4))
         lines += ["![the source](report-source.png)", "", "There are no samples yet.", ""]
-    call = shlex.join(["python", "generate.py", f"--run={folder.path}", f"--out={name}.png"])
-    lines += ["## Use it", "", "```", f"{call} --height=1024 --width=1024", "```", "", *_making(folder, config, rows)]
+    lines += _use(folder) + _settings(folder, config, rows)
     folder.write("report.md", "\n".join(lines) + "\n")
 
 
@@ -44,49 +48,54 @@ def _pictures(folder: RunFolder, sources: Sources, rows: Sequence[dict[str, Any]
     last, count = rows[-1], len(sources.names)
     if folder.preview(last["step"]).exists():
         images.write_png(folder.path / "report-samples.png", images.decode(folder.preview(last["step"])))
-    what = "the source" if count == 1 else f"sources, {count} in all"
+    left = "the source" if count == 1 else f"{count} sources"
     side = last.get("sample_pixels")
     return [
-        f"{last['step']} steps in {_time(last['seconds'])}. Left: {what}. Right: samples of "
-        f"{side}x{side} pixels from {last.get('samples')} different seeds, none picked out.",
+        f"{last['step']} steps in {_time(last['seconds'])}. Left: {left}. Right: samples of {side}x{side} pixels with "
+        f"seeds 0 to {last.get('samples', 1) - 1}, not selected.",
         "",
         "![the source on the left, samples on the right](report-samples.png)",
         "",
     ]
 
 
-def _measures(rows: Sequence[dict[str, Any]]) -> list[str]:
-    last, lines = rows[-1], ["## How like the source", ""]
+def _metrics(rows: Sequence[dict[str, Any]]) -> list[str]:
+    last, lines = rows[-1], ["## Metrics", ""]
     if not last.get("periodic"):
-        lines += ["No period that stands out was found in the source, so no lattice is compared.", ""]
-    lines += ["| measure | first | last | ideal | what it says |", "|---|---|---|---|---|"]
+        lines += ["The source has no significant period, so no lattice is compared.", ""]
+    lines += ["| metric | first | last | ideal | meaning |", "|---|---|---|---|---|"]
     for name, (meaning, ideal) in METRICS.items():
         if last.get(name) is not None:
-            lines.append(f"| `{name}` | {_figure(rows[0].get(name))} | {_figure(last[name])} | {ideal} | {meaning} |")
-    note = "Other windows of the very same texture come near the ideal and do not reach it. "
+            lines.append(f"| `{name}` | {_number(rows[0].get(name))} | {_number(last[name])} | {ideal} | {meaning} |")
+    note = "Two windows of the source itself score slightly worse than the ideal. "
     if last.get("covered") is not None:
-        note += "One model holds several textures: each sample is held against the source that it is most like. "
-    return [*lines, "", note + "The samples of every evaluation have the same seeds.", ""]
+        note += "The model has several textures: each sample is compared with the source that it resembles most. "
+    return [*lines, "", note + "All evaluations use the same sample seeds.", ""]
 
 
-def _on_the_way(folder: RunFolder, rows: Sequence[dict[str, Any]]) -> list[str]:
-    chosen = [rows[i] for i in sorted({round(x) for x in np.linspace(0, len(rows) - 1, 10)})]
-    strip = [rows[i] for i in sorted({round(x) for x in np.linspace(0, len(rows) - 1, STRIP)})]
+def _training(folder: RunFolder, rows: Sequence[dict[str, Any]]) -> list[str]:
+    chosen, strip = _evenly(rows, PROGRESS_ROWS), _evenly(rows, PROGRESS_SAMPLES)
     samples = {row["step"]: found for row in strip if (found := _first_sample(folder, row)) is not None}
-    lines = ["## On the way", ""]
+    lines = ["## Training progress", ""]
     if len(samples) > 1:
-        images.write_png(folder.path / "report-progress.png", images.sheet(list(samples.values()), STRIP))
+        page = images.sheet(list(samples.values()), PROGRESS_SAMPLES)
+        images.write_png(folder.path / "report-progress.png", page)
         steps = ", ".join(map(str, samples))
         lines += [f"The first sample after {steps} steps:", "", "![the sample at those steps](report-progress.png)", ""]
     lines += [f"| step | time | {' | '.join(SHORT_NAMES.values())} |", "|---" * (2 + len(SHORT_NAMES)) + "|"]
     for row in chosen:
         link = f"[{row['step']}]({folder.preview(row['step']).relative_to(folder.path)})"
-        lines.append(f"| {link} | {_time(row['seconds'])} | {' | '.join(_figure(row.get(k)) for k in SHORT_NAMES)} |")
-    return [*lines, "", "All of them: [metrics.jsonl](metrics.jsonl), and `tensorboard --logdir` of [logs](logs).", ""]
+        lines.append(f"| {link} | {_time(row['seconds'])} | {' | '.join(_number(row.get(k)) for k in SHORT_NAMES)} |")
+    return [*lines, "", "All evaluations: [metrics.jsonl](metrics.jsonl). TensorBoard's events: [logs](logs).", ""]
+
+
+def _evenly(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """At most so many rows at even distances, the first and the last among them."""
+    return [rows[i] for i in sorted({round(x) for x in np.linspace(0, len(rows) - 1, count)})]
 
 
 def _first_sample(folder: RunFolder, row: dict[str, Any]) -> np.ndarray | None:
-    """The first sample of a preview: the samples stand at its right edge."""
+    """The first sample in an evaluation's contact sheet, whose right part holds the samples; None if it is missing."""
     side, count, file = row.get("sample_pixels"), row.get("samples"), folder.preview(row["step"])
     if not side or not count or not file.exists():
         return None
@@ -98,62 +107,78 @@ def _first_sample(folder: RunFolder, row: dict[str, Any]) -> np.ndarray | None:
 def _waves(config: Config, sources: Sources, rows: Sequence[dict[str, Any]]) -> list[str]:
     if not config.model.waves:
         return []
-    lengths = [[_length(v) for v in row["wave_lengths_pixels"]] for row in (rows[0], rows[-1])]
+    first, last = ([_wave_length(v) for v in row["wave_lengths_pixels"]] for row in (rows[0], rows[-1]))
     which = " of texture 0" if config.model.global_channels else ""
     try:
         found = wave_initialisation.initial_wave_numbers(sources.pictures, config.model, "source", pixels_per_cell=1)
-        size = np.maximum(np.linalg.norm(found, axis=1), 1e-9)
-        own = ", ".join(map(_length, sorted((2 * np.pi / size).tolist(), reverse=True)))
-    except ValueError:  # more waves than its spectrum has room for; the paper's start asks for none of it
-        own = "not so many"
-    start = " The waves started there." if config.training.wave_init == "source" else ""
+        norms = np.maximum(np.linalg.norm(found, axis=1), 1e-9)
+        own = ", ".join(map(_wave_length, sorted((2 * np.pi / norms).tolist(), reverse=True)))
+    except InputError:  # the spectrum has no room for so many waves, and wave_init=paper needs none
+        own = "fewer than the model has waves"
+    initial = " Training started from these." if config.training.wave_init == "source" else ""
     return [
         "## Learned periods",
         "",
-        f"Wave lengths{which} in pixels, longest first: **{', '.join(lengths[1])}**. "
-        f"At the first evaluation: {', '.join(lengths[0])}. Found in the source itself, from its lattice and its "
-        f"spectrum: {own}.{start}",
+        f"Wave lengths{which} in pixels, longest first: **{', '.join(last)}**. "
+        f"At the first evaluation: {', '.join(first)}. In the source, from its lattice and its spectrum: {own}."
+        f"{initial}",
         "",
     ]
 
 
-def _making(folder: RunFolder, config: Config, rows: Sequence[dict[str, Any]]) -> list[str]:
+def _use(folder: RunFolder) -> list[str]:
+    return [
+        "## Use it",
+        "",
+        "```python",
+        "import tf_psgan",
+        "",
+        f"plane = tf_psgan.load_plane({str(folder.path)!r})",
+        "image = plane.window(height=1024, width=1024, top=0, left=0, seed=0)",
+        "```",
+        "",
+        "On the command line, `psgan generate` makes images of a run.",
+        "",
+    ]
+
+
+def _settings(folder: RunFolder, config: Config, rows: Sequence[dict[str, Any]]) -> list[str]:
     lines = ["## How it was made", ""]
     if rows:
         last = rows[-1]
         alone = f"{last['steps_per_second']:.1f}" if last.get("steps_per_second") else "unknown"
+        overall = last["step"] / max(last["seconds"], 1e-9)
         lines += [
-            f"- Speed: {alone} steps a second of training alone; {last['step'] / max(last['seconds'], 1e-9):.1f} with "
-            "previews, metrics, checkpoints and the building of the graph.",
-            f"- Skipped steps, their gradients not being finite: {last.get('skipped', 0)}. "
+            f"- Speed: {alone} steps per second; {overall:.1f} including previews, metrics, checkpoints and tracing.",
+            f"- Skipped steps (losses or gradients were not finite): {last.get('skipped', 0)}. "
             f"Roll-backs: {last.get('rollbacks', 0)}.",
         ]
     pictures = folder.read_manifest()
     used = f"{len(pictures.usable)} of {len(pictures.entries)} files"
     lines.append(f"- Pictures: {used}, [manifest.json](manifest.json).")
     lines += [f"  - skipped: {entry.reason}" for entry in pictures.skipped]
-    lines.append(f"- Settings: [config.json](config.json). Not at their defaults: {_own_settings(config)}.")
+    lines.append(f"- Settings: [config.json](config.json). Changed from their defaults: {_changed_settings(config)}.")
     conditions = folder.read_conditions()
     changes = conditions.pop("changes", [])
-    lines += [f"- Changed on the way: {change}." for change in changes]
+    lines += [f"- Changed during the run: {change}." for change in changes]
     lines += ["", "| condition | value |", "|---|---|"]
     for name, value in conditions.items():
         lines.append(f"| {name} | {', '.join(map(str, value)) or 'none' if isinstance(value, list) else value} |")
     return lines
 
 
-def _own_settings(config: Config) -> str:
-    """The settings that differ from their defaults, as flags."""
+def _changed_settings(config: Config) -> str:
+    """The settings that differ from their defaults, as in "`filters=8,4` `steps=20`"."""
     shown = []
     for part in (config.model, config.data, config.training):
         for field in dataclasses.fields(part):
             value = getattr(part, field.name)
             if value != field.default:
-                shown.append(f"`--{field.name}={','.join(map(str, value)) if isinstance(value, tuple) else value}`")
+                shown.append(f"`{field.name}={','.join(map(str, value)) if isinstance(value, tuple) else value}`")
     return " ".join(shown) or "none"
 
 
-def _figure(value: float | None) -> str:
+def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
@@ -161,5 +186,5 @@ def _time(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
-def _length(pixels: float) -> str:
-    return "none (it stands still)" if pixels > STILL_PIXELS else f"{pixels:.1f}"
+def _wave_length(pixels: float) -> str:
+    return "none (zero wave number)" if pixels > ZERO_WAVE_PIXELS else f"{pixels:.1f}"

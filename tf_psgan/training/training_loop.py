@@ -1,8 +1,7 @@
-"""The run: pictures -> step -> log -> preview -> checkpoint, until time or steps are up.
+"""The training run: restore, then step, log, preview and checkpoint until time or steps are up.
 
-A run killed at any moment goes on from its newest good checkpoint and ends with exactly the
-weights of one that was not killed: everything random follows from (seed, step), and threads
-are pinned.
+A run that is killed at any moment resumes from its newest good checkpoint and ends with the same weights, bit for bit,
+as a run that was never killed: all random numbers follow from (seed, step), and the number of threads is fixed.
 """
 
 import contextlib
@@ -28,53 +27,72 @@ from tf_psgan.runtime.progress import Progress
 from tf_psgan.runtime.signals import StopSignals
 from tf_psgan.signal_processing import central_crop
 from tf_psgan.training import preflight, preview, report, wave_initialisation
-from tf_psgan.training.gan_step import GanStep
+from tf_psgan.training.gan_step import GanStep, crop_pixels
 from tf_psgan.training.schedule import Schedule, Speed
 
-MOST_ROLLBACKS = 3
+MAX_ROLLBACKS = 3
 FIRST_PREVIEW_SECONDS = 15.0
 LOG_STEPS = 25
+"""Steps between two entries of the losses in TensorBoard."""
 SHOWN_LOSSES = ("generator_loss", "discriminator_loss")
+"""Losses that the progress display shows."""
 SHOWN_METRICS = ("sliced_wasserstein", "log_spectrum")
-"""What the progress shows, of the losses and of the newest preview's metrics."""
+"""Metrics of the newest preview that the progress display shows."""
 
 logger = logging.getLogger(__name__)
 
 
 class DivergedError(ArithmeticError):
-    """Training met values that are not finite again and again."""
-
-
-def rehearse(config: Config, path: Path) -> str:
-    """Checks everything that `train` would and trains nothing; a line that says what would be trained."""
-    pictures = preflight.prepare(config, RunFolder(path))
-    if config.model.waves:
-        _initial_wave_numbers(config, pictures)
-    return f"{path}: ready to learn from {preflight.describe(config, pictures)}; nothing was trained or written."
-
-
-def train(config: Config, path: Path, *, progress: bool = False) -> Path:
-    """Trains in a run folder, or goes on where the run there stopped.
+    """Losses, gradients or weights were not finite after several roll-backs.
 
     Args:
-      progress: draws a progress bar if standard error is a terminal.
+      message: what happened.
+      settings: names of the settings to change.
+    """
 
-    Returns:
-      The run's folder.
+    def __init__(self, message: str, settings: tuple[str, ...] = ("learning_rate",)) -> None:
+        super().__init__(message)
+        self.settings = settings
+
+
+def dry_run(config: Config, run_folder: Path) -> str:
+    """Makes the checks of `train`, but trains and writes nothing; returns one line on what would be trained.
 
     Raises:
-      ValueError: a setting, a picture or the folder cannot be used.
-      DivergedError: the training broke down; the last good checkpoint and a report stand.
+      InputError: as `train`.
     """
-    folder = RunFolder(path)
+    pictures = preflight.prepare(config, RunFolder(run_folder))
+    if config.model.waves:
+        _initial_wave_numbers(config, pictures)
+    return f"{run_folder}: ready to train on {preflight.describe(config, pictures)}. Nothing was trained or written."
+
+
+def train(config: Config, run_folder: Path, *, progress: bool = False) -> Path:
+    """Trains in a run folder, or resumes the run that is there.
+
+    SIGINT and SIGTERM end the training after the current step, with a checkpoint and a report.
+
+    Args:
+      config: all settings. A resumed run accepts other settings only where they do not change its result.
+      run_folder: created where it is missing.
+      progress: draws a progress bar if standard error is a terminal; otherwise progress is logged.
+
+    Returns:
+      The run folder.
+
+    Raises:
+      InputError: a setting, a picture or the folder cannot be used.
+      DivergedError: training failed; the last good checkpoint and a report remain.
+    """
+    folder = RunFolder(run_folder)
     pictures = preflight.prepare(config, folder)
     threads = device.set_threads(config.training.threads)
     with folder.locked():
         folder.write_config(config)
         folder.write("manifest.json", manifest.to_json(pictures))
-        logger.info("%s: %s, threads %d.", path, preflight.describe(config, pictures), threads)
-        _Run(config, folder, pictures, threads, progress).go()
-    return path
+        logger.info("%s: %s, threads %d.", run_folder, preflight.describe(config, pictures), threads)
+        _Run(config, folder, pictures, threads, progress).train()
+    return run_folder
 
 
 class _Run:
@@ -85,28 +103,27 @@ class _Run:
     ) -> None:
         self.config, self.folder = config, folder
         dtype = device.compute_type(config.training.dtype)
-        conditional = config.training.conditioning == "class"
-        self.step = GanStep(config, dtype, len(pictures.usable) if conditional else 0)
+        self.step = GanStep(config, dtype, len(pictures.usable) if preflight.is_class_conditional(config) else 0)
         self.state = self.step.state()
         self.pictures, self.sources = pictures, Sources.read(pictures)
         self.preview = preview.Preview(self.sources, config.training, folder)
         self.cache = ImageCache(
             pictures,
-            preflight.crop_pixels(config),
+            crop_pixels(config),
             config.training.seed,
             config.data.cache_megabytes << 20,
             config.data.cache_refresh_steps,
         )
         self.speed = Speed()
         self.losses: dict[str, tf.Tensor] = {}
-        self.saved = -1  # the step of this process's newest checkpoint
+        self.saved_step = -1  # of this process's newest checkpoint
         self.began = time.monotonic()
-        self.began -= self._resume(device.conditions(threads, dtype))
-        self.progress = Progress(config.training.steps or None, "steps", display=display, initial=self.at)
+        self.began -= self._restore(device.conditions(threads, dtype))
+        self.progress = Progress(config.training.steps or None, "steps", display=display, initial=self.steps_done)
 
     @property
-    def at(self) -> int:
-        """Steps done."""
+    def steps_done(self) -> int:
+        """Training steps of the run so far."""
         return int(self.step.step)
 
     @property
@@ -115,23 +132,16 @@ class _Run:
         return time.monotonic() - self.began
 
     @property
-    def is_over(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether time or steps are up."""
         training = self.config.training
-        over_steps = training.steps and self.at >= training.steps
-        return bool(over_steps or (training.minutes and self.seconds >= 60 * training.minutes))
+        steps_are_up = training.steps and self.steps_done >= training.steps
+        return bool(steps_are_up or (training.minutes and self.seconds >= 60 * training.minutes))
 
-    def _expected_steps(self) -> float | None:
-        """Steps at the run's end, by its limits and its mean speed so far; None where it has no limit."""
-        training = self.config.training
-        by_time = self.at * 60 * training.minutes / self.seconds if training.minutes else float("inf")
-        expected = min(training.steps or float("inf"), by_time)
-        return None if expected == float("inf") else max(expected, self.at)
-
-    def go(self) -> None:
-        """The whole of it; ends with a checkpoint, an evaluation and the report."""
-        if self.is_over and self.folder.read_metrics():
-            logger.info("finished before, at step %d; only the report is written anew.", self.at)
+    def train(self) -> None:
+        """Trains to the end, then saves a checkpoint, evaluates and writes the report."""
+        if self.is_finished and self.folder.read_metrics():
+            logger.info("the run was finished at step %d; only its report is written again.", self.steps_done)
         with (
             StopSignals() as stopping,
             contextlib.closing(self.cache),
@@ -139,47 +149,59 @@ class _Run:
             self.progress,
         ):
             try:
-                self._train(stopping)
-                while not self._save():  # what was to be saved was not finite: the run is back at an earlier step
-                    self._train(stopping)
-                unfinished = not self.is_over
+                self._steps(stopping)
+                while not self._save():  # not finite: the run is back at an earlier step
+                    self._steps(stopping)
+                finished = self.is_finished
                 self._evaluate()
             except DivergedError as error:
                 report.write(self.folder, self.config, self.sources, str(error))
                 raise
             report.write(self.folder, self.config, self.sources)
-        if unfinished:
-            logger.info("stopped at step %d; the same command goes on from here.", self.at)
+        if not finished:
+            logger.info("stopped at step %d; train again in the same folder to resume.", self.steps_done)
 
-    def _train(self, stopping: StopSignals) -> None:
+    def _steps(self, stopping: StopSignals) -> None:
+        """Steps, with previews and checkpoints when they are due, until the run is finished or a signal arrives."""
         training, now = self.config.training, self.seconds
         previews = Schedule(training.evaluate_minutes, 0, now, FIRST_PREVIEW_SECONDS)
         checkpoints = Schedule(training.checkpoint_minutes, training.checkpoint_steps, now)
-        while not self.is_over and not stopping.requested:
+        while not self.is_finished and not stopping.requested:
             began = time.monotonic()
-            self.losses = self.step(self.cache.at(self.at))
+            self.losses = self.step(self.cache.at(self.steps_done))
             skipped_in_a_row = int(self.step.skipped_in_a_row)  # waits until the step is done
             self.speed.add(time.monotonic() - began)
-            self.progress.total = self._expected_steps()
-            self.progress.update(self.at - self.progress.done, **{name: self.losses[name] for name in SHOWN_LOSSES})
-            if self.at % LOG_STEPS == 0:
-                self.preview.log(self.at, self.losses)
+            self._show_progress()
+            if self.steps_done % LOG_STEPS == 0:
+                self.preview.log(self.steps_done, self.losses)
             if skipped_in_a_row >= training.max_nonfinite_steps:
                 self._roll_back("gradients were not finite")
-            # Not while steps are skipped: a roll-back is to land before the trouble.
-            if not skipped_in_a_row and checkpoints.is_due(self.seconds, self.at):
+            # Not while steps are skipped: a roll-back has to go back to a step before the first of them.
+            if not skipped_in_a_row and checkpoints.is_due(self.seconds, self.steps_done):
                 self._save()
                 checkpoints.done(self.seconds)
-            if previews.is_due(self.seconds, self.at):
+            if previews.is_due(self.seconds, self.steps_done):
                 self._evaluate()
                 previews.done(self.seconds)
 
-    def _resume(self, conditions: dict[str, Any]) -> float:
-        """Restores the newest good checkpoint, or starts the waves; the seconds trained before."""
+    def _show_progress(self) -> None:
+        self.progress.total = self._expected_steps()
+        losses = {name: self.losses[name] for name in SHOWN_LOSSES if name in self.losses}
+        self.progress.update(self.steps_done - self.progress.done, **losses)
+
+    def _expected_steps(self) -> float | None:
+        """Steps at the end of the run, from its limits and its mean speed so far; None where it has no limit."""
+        training, done = self.config.training, self.steps_done
+        by_time = done * 60 * training.minutes / self.seconds if training.minutes else float("inf")
+        expected = min(training.steps or float("inf"), by_time)
+        return None if expected == float("inf") else max(expected, done)
+
+    def _restore(self, conditions: dict[str, Any]) -> float:
+        """Restores the newest good checkpoint, or initialises a new run; returns the seconds trained before."""
         found = checkpoint.restore(self.folder.checkpoints, self.state)
         checkpoint.clean(self.folder.checkpoints)
         for reason in found.rejected:
-            logger.warning("checkpoint passed over: %s", reason)
+            logger.warning("checkpoint rejected: %s", reason)
         self.folder.forget_after(found.step)
         if found.path is None:
             self.folder.write_conditions(conditions)
@@ -187,64 +209,66 @@ class _Run:
                 self.step.set_wave_numbers(_initial_wave_numbers(self.config, self.pictures))
             if self.step.classes:
                 self._name_textures()
-            self._save_at(0.0)
+            self._save_checkpoint(0.0)
             return 0.0
         logger.info("resumed from %s.", found.path.name)
         for change in self.folder.note_conditions(conditions, found.step):
-            logger.warning("%s: the last bits will differ from an unbroken run's.", change)
-        self.saved = found.step
+            logger.warning("%s: the last bits will differ from those of an uninterrupted run.", change)
+        self.saved_step = found.step
         return float(found.notes["seconds"])
 
     def _name_textures(self) -> None:
-        """Stores each picture's global vector under the picture's name."""
+        """Stores the global vector of each class under the name of its picture."""
         paths, channels = [entry.path for entry in self.pictures.usable], self.config.model.global_channels
         for number, name in enumerate(manifest.texture_names(paths)):
             vector = noise.global_vector(number, channels).numpy().tolist()
             self.folder.write_texture(name, vector, {"step": None, "picture": paths[number]})
 
-    def _settle(self) -> None:
+    def _recalibrate(self) -> None:
         self.step.recalibrate(noise.fold(self.config.training.seed, -1, self.step.step))
 
     def _save(self) -> bool:
-        """Saves a checkpoint; if its values are not all finite, goes back to an earlier one and returns False."""
-        if self.saved == self.at:
+        """Saves a checkpoint; returns False after a roll-back because its values were not all finite."""
+        if self.saved_step == self.steps_done:
             return True
         try:
-            self._save_at(self.seconds)
+            self._save_checkpoint(self.seconds)
         except ValueError as error:
             self._roll_back(str(error).partition(" at step")[0])
             return False
         return True
 
-    def _save_at(self, seconds: float) -> None:
-        self._settle()
-        checkpoint.save(
-            self.folder.checkpoints, self.at, self.state, {"seconds": seconds}, self.config.training.max_to_keep
-        )
-        self.saved = self.at
+    def _save_checkpoint(self, seconds: float) -> None:
+        self._recalibrate()
+        notes, max_to_keep = {"seconds": seconds}, self.config.training.max_to_keep
+        checkpoint.save(self.folder.checkpoints, self.steps_done, self.state, notes, max_to_keep)
+        self.saved_step = self.steps_done
 
     def _roll_back(self, reason: str) -> None:
-        """Goes back to the last good checkpoint and on by other random numbers; DivergedError when it is no use."""
-        rollbacks, at = int(self.step.rollbacks) + 1, self.at
+        """Returns to the last good checkpoint and continues with other random numbers.
+
+        Raises:
+          DivergedError: there were MAX_ROLLBACKS roll-backs before.
+        """
+        rollbacks, failed_step = int(self.step.rollbacks) + 1, self.steps_done
         found = checkpoint.restore(self.folder.checkpoints, self.state)
-        if rollbacks > MOST_ROLLBACKS:
+        if rollbacks > MAX_ROLLBACKS:
             raise DivergedError(
-                f"{self.folder.path}: {reason} at step {at}, after {MOST_ROLLBACKS} roll-backs; "
-                f"step {found.step} stands. Lower --learning_rate in another --run folder."
+                f"{self.folder.path}: {reason} at step {failed_step}, after {MAX_ROLLBACKS} roll-backs; the checkpoint "
+                f"of step {found.step} remains. Train in another folder with a lower learning rate."
             )
         self.step.rollbacks.assign(rollbacks)
         self.step.skipped_in_a_row.assign(0)
         self.folder.forget_after(found.step)
-        logger.warning(
-            "%s at step %d: back to step %d, roll-back %d of %d.", reason, at, found.step, rollbacks, MOST_ROLLBACKS
-        )
-        self._save_at(self.seconds)  # so that a kill does not forget the roll-back
+        text = "%s at step %d: back to step %d, roll-back %d of %d."
+        logger.warning(text, reason, failed_step, found.step, rollbacks, MAX_ROLLBACKS)
+        self._save_checkpoint(self.seconds)  # so that the count of roll-backs survives a kill
 
     def _evaluate(self) -> None:
-        """Previews and metrics of this step, unless the run has them already."""
-        if any(row["step"] == self.at for row in self.folder.read_metrics()):
+        """Writes preview and metrics of this step, unless the run has them already."""
+        if any(row["step"] == self.steps_done for row in self.folder.read_metrics()):
             return
-        self._settle()
+        self._recalibrate()
         counters: dict[str, Any] = {name: int(getattr(self.step, name)) for name in ("step", "skipped", "rollbacks")}
         counters |= {"seconds": round(self.seconds, 2), "steps_per_second": self.speed.steps_per_second}
         measured = self.preview.evaluate(self.step.averaged, counters, self.losses)
@@ -252,13 +276,13 @@ class _Run:
 
 
 def _initial_wave_numbers(config: Config, pictures: manifest.Manifest) -> np.ndarray:
-    """Where the wave numbers start; ValueError where so many do not fit into the pictures."""
-    model, how = config.model, config.training.wave_init
+    """The initial wave numbers of the pictures; SettingError where so many waves do not fit into them."""
+    model, wave_init = config.model, config.training.wave_init
     side = geometry.pixels_per_cell(len(model.filters) + 1)
-    if config.training.conditioning == "class":
+    if preflight.is_class_conditional(config):
         read = (central_crop(manifest.read(entry), SOURCE_PIXELS) for entry in pictures.usable)
-        return wave_initialisation.initial_wave_numbers_by_class(read, model, how, side)
+        return wave_initialisation.initial_wave_numbers_by_class(read, model, wave_init, side)
     sources = Sources.read(pictures).pictures
-    if model.waves and how == "source" and not any(lattice.repeats([source]) for source in sources):
-        logger.info("the pictures repeat nowhere: waves=0, a Spatial GAN, mostly comes nearer to such textures.")
-    return wave_initialisation.initial_wave_numbers(sources, model, how, side)
+    if model.waves and wave_init == "source" and not any(lattice.repeats([source]) for source in sources):
+        logger.info("the pictures do not repeat; a Spatial GAN (waves=0) mostly learns such textures better.")
+    return wave_initialisation.initial_wave_numbers(sources, model, wave_init, side)

@@ -1,1 +1,1 @@
-"""One training step in other people's libraries, for `training_speed.py`."""
+"""One training step written with other libraries, for `training_step.py`."""

@@ -1,1 +1,1 @@
-"""Operations of the networks with gradients of their own, in the form that is fastest on processors."""
+"""TensorFlow operations with custom gradients that are faster on CPUs."""

@@ -1,35 +1,36 @@
-"""Gradients of narrow convolutions by their filters, as one matrix product over patches.
+"""Kernel gradients of narrow convolutions, as one matrix product over patches.
 
-oneDNN sums a filter's gradient row by row of the output. A processor's bfloat16 tiles take 32 numbers of a row at a
-time, so rows of 10 leave most of them idle: as many products took half as long again as in rows of 20. As a product of
-all patches with all gradients (im2col; Chellapilla et al. 2006, "High performance convolutional neural networks for
-document processing") nothing is idle.
+oneDNN accumulates a kernel's gradient row by row of the output. The bfloat16 tile registers of a CPU take 32 numbers of
+a row at a time, so rows of 10 leave most of a register idle: they took half as long again as rows of 20 for the same
+number of products. One product of all patches with all output gradients fills the registers (im2col; Chellapilla et al.
+2006, "High performance convolutional neural networks for document processing").
 """
 
-from typing import Any
+from collections.abc import Callable
 
 import tensorflow as tf
 
 NARROW = 12
-"""Outputs of at most so many columns gain."""
+"""Widest output, in columns, for which the matrix product is faster."""
 
 
-def convolve(x: Any, kernel: Any, stride: int, padding: str) -> Any:
-    """`tf.nn.conv2d`; where that gains, its gradient by the kernel is a matrix product.
+def convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int, padding: str) -> tf.Tensor:
+    """`tf.nn.conv2d` whose gradient with respect to the kernel is a matrix product where that is faster.
 
     Args:
       x: [batch, rows, cols, in].
       kernel: [side, side, in, out].
+      stride: in both directions.
       padding: "SAME" or "VALID".
     """
-    if not _gains(x, kernel.shape[0], stride, padding):
+    if not _is_faster(x, kernel.shape[0], stride, padding):
         return tf.nn.conv2d(x, kernel, stride, padding)
 
     @tf.custom_gradient
-    def apply(x: Any, kernel: Any) -> Any:
+    def apply(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
         y = tf.nn.conv2d(x, kernel, stride, padding)
 
-        def back(dy: Any) -> tuple[Any, Any]:
+        def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             strides = [1, stride, stride, 1]
             by_x = tf.raw_ops.Conv2DBackpropInput(
                 input_sizes=tf.shape(x), filter=kernel, out_backprop=dy, strides=strides, padding=padding
@@ -38,27 +39,27 @@ def convolve(x: Any, kernel: Any, stride: int, padding: str) -> Any:
             by_kernel = tf.matmul(seen, tf.reshape(dy, (-1, dy.shape[-1])), transpose_a=True)
             return by_x, tf.reshape(by_kernel, kernel.shape)
 
-        return y, back
+        return y, gradient
 
     return apply(x, kernel)
 
 
-def patches(x: Any, side: int, stride: int, padding: str) -> Any:
-    """What each output of a convolution sees: [batch * rows * cols, side * side * in], outputs in reading order."""
+def patches(x: tf.Tensor, side: int, stride: int, padding: str) -> tf.Tensor:
+    """The input patch of each output of a convolution: [batch * rows * cols, side * side * in], in reading order."""
     if padding == "SAME":
-        # As TensorFlow pads: of an odd number the larger part behind.
+        # TensorFlow's rule: of an odd number of padding rows, the larger part comes last.
         spare = [max(stride * (-(-n // stride) - 1) + side - n, 0) for n in x.shape[1:3]]
         x = tf.pad(x, ((0, 0), *((n // 2, n - n // 2) for n in spare), (0, 0)))
     _, height, width, channels = x.shape
     rows, cols = ((n - side) // stride + 1 for n in (height, width))
     image = height * width * tf.range(tf.shape(x)[0])[:, tf.newaxis, tf.newaxis]
-    place = image + stride * (width * tf.range(rows)[:, tf.newaxis] + tf.range(cols))  # [batch, rows, cols]
-    tap = width * tf.range(side)[:, tf.newaxis] + tf.range(side)
-    index = tf.reshape(place, (-1, 1)) + tf.reshape(tap, (1, -1))
+    first = image + stride * (width * tf.range(rows)[:, tf.newaxis] + tf.range(cols))  # [batch, rows, cols]
+    tap = width * tf.range(side)[:, tf.newaxis] + tf.range(side)  # [side, side]
+    index = tf.reshape(first, (-1, 1)) + tf.reshape(tap, (1, -1))
     return tf.reshape(tf.gather(tf.reshape(x, (-1, channels)), index), (-1, side * side * channels))
 
 
-def _gains(x: Any, side: int, stride: int, padding: str) -> bool:
+def _is_faster(x: tf.Tensor, side: int, stride: int, padding: str) -> bool:
     if x.dtype != tf.bfloat16 or None in x.shape[1:] or tf.config.list_physical_devices("GPU"):
         return False
     cols = -(-x.shape[2] // stride) if padding == "SAME" else (x.shape[2] - side) // stride + 1

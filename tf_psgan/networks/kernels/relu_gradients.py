@@ -1,28 +1,27 @@
-"""ReLU and LeakyReLU, in bfloat16 with a compiled gradient: TensorFlow's own takes one number at a time."""
+"""ReLU and LeakyReLU with a compiled gradient in bfloat16, where TensorFlow's own gradient is not vectorised."""
 
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
 
-def rectify(x: Any, slope: float = 0.0) -> Any:
-    """x where it is positive, slope * x elsewhere; any shape and floating type."""
+def rectify(x: tf.Tensor, negative_slope: float = 0.0) -> tf.Tensor:
+    """x where x is positive, negative_slope * x elsewhere; any shape and floating type."""
     if x.dtype != tf.bfloat16 or tf.config.list_physical_devices("GPU"):
-        return _plain(x, slope)
+        return _plain(x, negative_slope)
 
     @tf.custom_gradient
-    def apply(x: Any) -> tuple[Any, Callable[[Any], Any]]:
-        y = _plain(x, slope)
-        return y, lambda dy: _back(dy, y, slope)
+    def apply(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        y = _plain(x, negative_slope)
+        return y, lambda dy: _gradient(dy, y, negative_slope)
 
     return apply(x)
 
 
-def _plain(x: Any, slope: float) -> Any:
-    return tf.nn.leaky_relu(x, slope) if slope else tf.nn.relu(x)
+def _plain(x: tf.Tensor, negative_slope: float) -> tf.Tensor:
+    return tf.nn.leaky_relu(x, negative_slope) if negative_slope else tf.nn.relu(x)
 
 
 @tf.function(autograph=False, jit_compile=True)
-def _back(dy: Any, y: Any, slope: float) -> Any:
-    return tf.where(y > 0, dy, dy * tf.cast(slope, dy.dtype))  # y has the sign of x
+def _gradient(dy: tf.Tensor, y: tf.Tensor, negative_slope: float) -> tf.Tensor:
+    return tf.where(y > 0, dy, dy * tf.cast(negative_slope, dy.dtype))  # y has the sign of x

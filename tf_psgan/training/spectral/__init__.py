@@ -1,1 +1,1 @@
-"""Second-order statistics of crops as a training loss."""
+"""The spectral loss: second-order statistics of real and fake crops."""
