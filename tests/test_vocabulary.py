@@ -16,6 +16,8 @@ ALLOWED = {
     "tests/test_config.py",
     "tests/cli/test_renamed.py",
     "tests/cli/test_flags.py",
+    "benchmarks/speed/engines/with_torch.py",  # PyTorch's own words
+    "benchmarks/speed/steps/torch_step.py",
 }
 WORDS = {
     "recalibrate": r"\bsettl(e|es|ed|ing)\b",

@@ -81,11 +81,11 @@ class GanStep(tf.Module):
         self.averaged = new_generator(config.model, seed=seed, dtype=dtype, name="averaged")
         self._is_wave = [v.path.split("/")[1].startswith("wave_") for v in self.generator.trainable_variables]
         rate = config.training.learning_rate
-        wave_rate = rate * config.training.wave_lr_multiplier
+        wave_learning_rate = rate * config.training.wave_lr_multiplier
         others, wave_variables = self._split(self.generator.trainable_variables)
         self.optimisers = {
             "generator_adam": self._adam("generator_adam", rate, others),
-            "wave_adam": self._adam("wave_adam", wave_rate, wave_variables),
+            "wave_adam": self._adam("wave_adam", wave_learning_rate, wave_variables),
             "discriminator_adam": self._adam("discriminator_adam", rate, self.discriminator.trainable_variables),
         }
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
