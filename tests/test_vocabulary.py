@@ -19,6 +19,7 @@ ALLOWED = {
     "benchmarks/speed/engines/with_torch.py",  # PyTorch's own words
     "benchmarks/speed/steps/torch_step.py",
 }
+# PyTorch's own names stay: torch.jit.freeze, the option "freezing", the optimizer's "weight_decay", "jit frozen".
 WORDS = {
     "recalibrate": r"\bsettl(e|es|ed|ing)\b",
     "image cache, packed buffer": r"\bshel(f|ves)\b",
@@ -31,9 +32,9 @@ WORDS = {
     "admission queue": r"\bLine\(",
     "encoders": r"\breels?\b",
     "progress": r"\btally\b",
-    "folded generator": r"\bfroze\b|\bfreez(e|es|ing)\b|(?<!jit )\bfrozen\b(?! ?=)",
+    "folded generator": r"\bfroze\b|(?<!jit\.)\bfreez(e|es|ing)\b(?!\": True)|(?<!jit )\bfrozen\b(?! ?=)",
     "session model, run": r"\bServed\b|\basked the way\b",
-    "settings' new names": r"\b(critic_filters|wave_rate|first_waves|turn_steps|r1_every|weight_decay)\b",
+    "settings' new names": r"\b(critic_filters|wave_rate|first_waves|turn_steps|r1_every)\b|(?<!\")\bweight_decay\b",
     "peak offset": r"\bpower loss\b|\bpower_loss\b",
     "procedural": r"\bmade_(textures|many)\b",
 }
