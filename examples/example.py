@@ -5,13 +5,14 @@ python examples/example.py photo.jpg runs/photo
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 import tf_psgan
 
 
-def main(photograph: str, folder: str, minutes: float = 4.0, **training: int) -> None:
+def main(photograph: str, folder: str, minutes: float = 4.0, **training: Any) -> None:
     """Trains for some minutes and writes window.png, tile.png and a SavedModel into the run's folder."""
     run = Path(folder)
     config = tf_psgan.Config(
@@ -23,8 +24,8 @@ def main(photograph: str, folder: str, minutes: float = 4.0, **training: int) ->
 
     plane = tf_psgan.Plane.from_run(run)  # (seed, row, col) -> colour, for all integers
     window = plane.window(height=384, width=640, top=-100, left=10**9, seed=3)
-    side = 8 * plane.pixels_per_cell
-    tile = plane.tile(height=side, width=side)  # wave numbers rounded to whole turns
+    height, width = plane.fitting_extent(192, 192)  # where the waves complete whole turns
+    tile = plane.tile(height, width)  # continues at its opposite edges
     Image.fromarray(window).save(run / "window.png")
     Image.fromarray(tile).save(run / "tile.png")
 

@@ -35,7 +35,7 @@ WORDS = {
     "folded generator": r"\bfroze\b|(?<!jit\.)\bfreez(e|es|ing)\b(?!\": True)|(?<!jit )\bfrozen\b(?! ?=)",
     "session model, run": r"\bServed\b|\basked the way\b",
     "settings' new names": r"\b(critic_filters|wave_rate|first_waves|turn_steps|r1_every)\b|(?<!\")\bweight_decay\b",
-    "peak offset": r"\bpower loss\b|\bpower_loss\b",
+    "spectral loss": r"\bpower loss\b|\bpower_loss\b",
     "procedural": r"\bmade_(textures|many)\b",
 }
 

@@ -2,7 +2,6 @@
 
 import importlib.util
 import re
-import shlex
 from pathlib import Path
 
 import pytest
@@ -81,8 +80,3 @@ def test_the_changelog_names_every_renamed_setting():
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     for old, new in RENAMED_SETTINGS.items():
         assert f"`{old}`" in text and f"`{new}`" in text, (old, new)
-
-
-def test_the_readme_commands_parse_as_they_stand():
-    for _, rest in commands((ROOT / "README.md").read_text(encoding="utf-8")):
-        shlex.split(rest.rstrip("`."))

@@ -117,6 +117,16 @@ def test_a_tile_that_would_bend_the_waves_is_refused_with_the_nearest_that_does_
     assert plane.tile(80, 56).shape == (80, 56, 3)
 
 
+@pytest.mark.parametrize("waves", [0, 2])
+def test_a_fitting_extent_is_near_and_makes_a_tile(waves):
+    plane = TexturePlane(fold(tiny.generator(waves=waves)), chunk_cells=TILE)
+    height, width = plane.fitting_extent(100, 77)
+    assert height % SIDE == width % SIDE == 0
+    assert plane.tile(height, width).shape == (height, width, 3)
+    if not waves:
+        assert (height, width) == (96, 80)
+
+
 @pytest.fixture(scope="module", params=[(5, 5), (6, 9)])
 def wang(request):
     """A function from edges (top, right, bottom, left) and a seed to such a tile; waves that close."""

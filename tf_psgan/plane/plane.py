@@ -131,6 +131,31 @@ class TexturePlane:
         self.check_fit(scene)
         return self.render(scene, height, width, top=top, left=left)
 
+    def fitting_extent(
+        self, height: SupportsIndex, width: SupportsIndex, *, texture: texture_fields.AnyTexture = 0
+    ) -> tuple[int, int]:
+        """The extent nearest to a wanted one at which `tile` can make a texture seamless along both axes.
+
+        Args:
+          height, width: the wanted extent in pixels.
+          texture: as for `window`.
+
+        Returns:
+          height and width in pixels, multiples of `pixels_per_cell`.
+
+        Raises:
+          InputError: as `window`; or no extent within 64 cells fits the texture's waves (`torus.strain`).
+        """
+        side = self.pixels_per_cell
+        rows, cols = (
+            max(1, round(integer(name, pixels, 1, MAX_PIXEL) / side))
+            for name, pixels in (("height", height), ("width", width))
+        )
+        for extent in torus.good_extents([self.wave_steps(texture)], rows, cols, count=1):
+            return extent[0] * side, extent[1] * side
+        problem = f"no extent within 64 cells of {rows * side}x{cols * side} pixels fits the texture's waves"
+        raise InputError("tile", problem, "choose another extent", settings=("height", "width"))
+
     def render(
         self,
         scene: Scene,
