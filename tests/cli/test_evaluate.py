@@ -41,6 +41,6 @@ def test_pictures_are_evaluated_without_a_run(run, tmp_path):
 
 
 def test_a_missing_source_is_an_error_of_one_line(run):
-    assert "'nowhere.png': no such file or folder; correct --sources" in fail(
+    assert "'nowhere.png': no such file or folder; correct the path (change --sources)." in fail(
         "evaluate.py", f"--run={run}", "--sources=nowhere.png"
     )
