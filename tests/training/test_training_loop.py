@@ -172,7 +172,7 @@ def test_a_second_sigint_does_not_wait_and_the_run_can_resume(run, finished, at_
         signal.raise_signal(signal.SIGINT)
 
     at_step[4] = twice
-    with pytest.raises(KeyboardInterrupt, match="goes on from what was saved last"):
+    with pytest.raises(KeyboardInterrupt, match="resumes from what was saved last"):
         run(checkpoint_steps=3)
     assert tensors(run(checkpoint_steps=3)) == tensors(finished)
 
