@@ -28,6 +28,7 @@ def test_each_arm_is_settings_and_a_variant_that_there_are(arm):
     assert callable(getattr(variants, variant))
 
 
+@pytest.mark.long  # each traces a training step of its own
 @pytest.mark.parametrize("variant", sorted({variant for _, variant in recipe.ARMS.values()}))
 def test_each_variant_is_a_step_that_trains(variant):
     training = TrainingConfig(r1=0.0)
@@ -90,7 +91,7 @@ def test_even_grain_is_told_from_the_same_grain_in_few_places():
     assert np.abs(same).mean() < 0.1 < 1 < np.abs(recipe.roughness([even]) - recipe.roughness([uneven])).mean()
 
 
-@pytest.mark.parametrize(("textures", "told"), [("nowhere.jpg", "nowhere.jpg"), ("brick,my/brick.png", "named twice")])
-def test_a_picture_that_cannot_be_taken_is_one_line(tmp_path, capsys, textures, told):
+@pytest.mark.parametrize(("textures", "words"), [("nowhere.jpg", "nowhere.jpg"), ("brick,my/brick.png", "named twice")])
+def test_a_picture_that_cannot_be_taken_is_one_line(tmp_path, capsys, textures, words):
     lines = run(capsys, f"--out={tmp_path}", "--arms=defaults", f"--textures={textures}", code=2)
-    assert len(lines) == 1 and told in lines[0]
+    assert len(lines) == 1 and words in lines[0]
