@@ -11,14 +11,14 @@ from tf_psgan.latents.scene import Scene
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 
-SIDE, TILE, SEED = 8, 4, 7
+SIDE, CHUNK, SEED = 8, 4, 7
 REACH = 3 * SIDE  # a pixel sees the two cells on each side of its own
 
 
 @pytest.fixture(scope="module", params=["float32", "mixed_bfloat16"])
 def plane(request):
     network = tiny.generator(request.param, global_channels=3)
-    return TexturePlane(fold(network), {"rust": (0.5, -1.0, 1.0)}, chunk_cells=TILE)
+    return TexturePlane(fold(network), {"rust": (0.5, -1.0, 1.0)}, chunk_cells=CHUNK)
 
 
 def show(plane, field, top=0, left=0, height=96, width=96, **scene):
@@ -72,7 +72,7 @@ def test_waves_are_blended_not_wave_numbers():
     # Two textures of one wave number blend to it; the vector between them would have another.
     network = tiny.generator(global_channels=1, waves=1)
     network.up_0.kernel.assign(network.up_0.kernel.numpy() * (np.arange(6) >= 4)[:, None])  # nothing but the wave
-    plane = TexturePlane(fold(network), chunk_cells=TILE)
+    plane = TexturePlane(fold(network), chunk_cells=CHUNK)
     one, other = plane.wave_numbers((-1.0,)), plane.wave_numbers((1.0,))
     assert np.abs(one - other).max() > 0.1 and np.abs(plane.wave_numbers((0.0,)) - one).max() > 0.05
     mixed = plane._latents(Scene(SEED, texture_fields.Mix((((-1.0,), 0.5), ((1.0,), 0.5)))), 40, -90).numpy()[..., 4:]
@@ -124,7 +124,7 @@ def test_a_loop_of_the_noise_begins_with_the_plane_and_closes(plane):
 
 def test_a_plane_may_be_asked_from_several_threads(plane):
     expected = [plane.window(64, 64, seed=seed, texture=1) for seed in range(4)]
-    fresh = TexturePlane(plane.folded, chunk_cells=TILE)
+    fresh = TexturePlane(plane.folded, chunk_cells=CHUNK)
     found = [[None] * 4 for _ in range(6)]
 
     def ask(place):
@@ -141,7 +141,7 @@ def test_a_plane_may_be_asked_from_several_threads(plane):
 
 
 def test_a_tile_made_before_is_not_made_again(plane, monkeypatch):
-    fresh = TexturePlane(plane.folded, chunk_cells=TILE)
+    fresh = TexturePlane(plane.folded, chunk_cells=CHUNK)
     first = fresh.window(40, 40, seed=SEED, texture=1)
     monkeypatch.setattr(fresh, "_paint", None)
     np.testing.assert_array_equal(fresh.window(20, 20, top=3, left=3, seed=SEED, texture=1), first[3:23, 3:23])

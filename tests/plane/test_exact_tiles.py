@@ -12,7 +12,7 @@ from tf_psgan.networks.generator import latent_field
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 
-SIDE, TILE = 8, 4
+SIDE, CHUNK = 8, 4
 
 
 def random_plane(random):
@@ -58,7 +58,7 @@ def test_the_step_over_the_wrap_is_like_any_other(axes):
     for block in network.blocks:  # the same weight at all taps: a smooth picture, in which a seam would show
         kernel = block.kernel.numpy()
         block.kernel.assign(np.broadcast_to(kernel.mean((0, 1)), kernel.shape) * 3)
-    plane = TexturePlane(fold(network), chunk_cells=TILE)
+    plane = TexturePlane(fold(network), chunk_cells=CHUNK)
     rows, cols = (13 if axis in axes else 0 for axis in "yx")
     picture = plane.render(Scene(5, rows=rows, cols=cols), 13 * SIDE, 13 * SIDE)
     for axis in (0, 1):
@@ -72,7 +72,7 @@ def test_the_step_over_the_wrap_is_like_any_other(axes):
 
 def test_a_torus_is_the_network_on_noise_and_waves_that_close():
     network = tiny.generator(seed=2)
-    plane, rows, cols = TexturePlane(fold(network), chunk_cells=TILE), 5, 7
+    plane, rows, cols = TexturePlane(fold(network), chunk_cells=CHUNK), 5, 7
     at = [np.arange(-2, extent + 2) % extent for extent in (rows, cols)]
     z_local = noise.cells(9, at[0][:, None], at[1], network.local_channels)
     numbers = np.asarray(network.wave_table, np.float64)
@@ -87,7 +87,7 @@ def test_a_torus_is_the_network_on_noise_and_waves_that_close():
 
 
 def test_one_axis_may_close_while_the_other_is_endless():
-    plane = TexturePlane(fold(tiny.generator()), chunk_cells=TILE)
+    plane = TexturePlane(fold(tiny.generator()), chunk_cells=CHUNK)
     scene = Scene(1, cols=5)
     far = plane.render(scene, 30, 5 * SIDE, top=10**9)
     np.testing.assert_array_equal(plane.render(scene, 30, 5 * SIDE, top=10**9, left=35 * SIDE), far)
@@ -95,7 +95,7 @@ def test_one_axis_may_close_while_the_other_is_endless():
 
 
 def test_tiles_are_asked_for_in_pixels():
-    plane = TexturePlane(fold(tiny.generator(waves=0)), chunk_cells=TILE)
+    plane = TexturePlane(fold(tiny.generator(waves=0)), chunk_cells=CHUNK)
     picture = plane.tile(5 * SIDE, 6 * SIDE, seed=3)
     np.testing.assert_array_equal(picture, plane.render(Scene(3, rows=5, cols=6), 5 * SIDE, 6 * SIDE))
     rolled = plane.tile(5 * SIDE, 6 * SIDE, top=7, left=-9, seed=3)
@@ -111,7 +111,7 @@ def test_tiles_are_asked_for_in_pixels():
 def test_a_tile_that_would_bend_the_waves_is_refused_with_the_nearest_that_does_not():
     network = tiny.generator(waves=1)
     network.shared_wave_numbers.assign([[0.0, 2 * np.pi / 7]])
-    plane = TexturePlane(fold(network), chunk_cells=TILE)
+    plane = TexturePlane(fold(network), chunk_cells=CHUNK)
     with pytest.raises(ValueError, match=r"tile: 80x80 pixels would distort .* 6.00 times .*: 80x56, 72x56, 80x112\."):
         plane.tile(80, 80)
     assert plane.tile(80, 56).shape == (80, 56, 3)
@@ -119,7 +119,7 @@ def test_a_tile_that_would_bend_the_waves_is_refused_with_the_nearest_that_does_
 
 @pytest.mark.parametrize("waves", [0, 2])
 def test_a_fitting_extent_is_near_and_makes_a_tile(waves):
-    plane = TexturePlane(fold(tiny.generator(waves=waves)), chunk_cells=TILE)
+    plane = TexturePlane(fold(tiny.generator(waves=waves)), chunk_cells=CHUNK)
     height, width = plane.fitting_extent(100, 77)
     assert height % SIDE == width % SIDE == 0
     assert plane.tile(height, width).shape == (height, width, 3)
@@ -133,7 +133,7 @@ def wang(request):
     rows, cols = request.param
     network = tiny.generator(waves=1, seed=1)
     network.shared_wave_numbers.assign([[2 * np.pi / rows, 2 * np.pi / cols]])
-    plane = TexturePlane(fold(network), chunk_cells=TILE)
+    plane = TexturePlane(fold(network), chunk_cells=CHUNK)
 
     def make(*edges, seed=0):
         scene = Scene(seed, rows=rows, cols=cols, edges=edges)
@@ -193,4 +193,4 @@ def test_a_plane_shows_scenes_of_every_kind_in_any_order(wang):
     scenes = [Scene(), Scene(1, rows=rows, cols=cols, edges=(0, 1, 2, 3)), Scene(2, time=0.5, amount=0.1), Scene(4)]
     found = [plane.render(scene, 20, 30) for scene in scenes]
     for scene, picture in zip(scenes[::-1], found[::-1], strict=True):
-        np.testing.assert_array_equal(TexturePlane(plane.folded, chunk_cells=TILE).render(scene, 20, 30), picture)
+        np.testing.assert_array_equal(TexturePlane(plane.folded, chunk_cells=CHUNK).render(scene, 20, 30), picture)

@@ -16,18 +16,18 @@ from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 
 DTYPES = ("float32", "mixed_bfloat16")
-SIDE, TILE = 8, 4  # pixels in a cell, cells in a tile
+SIDE, CHUNK = 8, 4  # pixels in a cell, cells in a tile
 SEED = 11
 
 
 @pytest.fixture(scope="module", params=DTYPES)
 def plane(request):
-    return TexturePlane(fold(tiny.generator(request.param, global_channels=2)), chunk_cells=TILE)
+    return TexturePlane(fold(tiny.generator(request.param, global_channels=2)), chunk_cells=CHUNK)
 
 
 @pytest.fixture(scope="module")
 def one_texture():
-    return TexturePlane(fold(tiny.generator(seed=1)), chunk_cells=TILE)
+    return TexturePlane(fold(tiny.generator(seed=1)), chunk_cells=CHUNK)
 
 
 def test_a_window_is_a_picture_of_the_asked_extent_that_shows_something(plane):
@@ -64,7 +64,7 @@ def test_the_same_question_has_the_same_answer(plane):
     first = plane.window(40, 40, top=5, left=5, seed=SEED, texture=3)
     plane.window(9, 9, top=-999, left=5, seed=SEED + 1, texture=4)  # whatever was asked between
     np.testing.assert_array_equal(plane.window(40, 40, top=5, left=5, seed=SEED, texture=3), first)
-    twin = TexturePlane(plane.folded, chunk_cells=TILE)
+    twin = TexturePlane(plane.folded, chunk_cells=CHUNK)
     np.testing.assert_array_equal(twin.window(40, 40, top=5, left=5, seed=SEED, texture=3), first)
 
 
@@ -76,7 +76,7 @@ def test_seeds_and_textures_show_other_planes(plane):
 
 def test_places_differ(plane):
     first = plane.window(48, 48, seed=SEED, texture=3).astype(float)
-    for top, left in ((SIDE * TILE, 0), (0, SIDE * TILE), (10**9 * SIDE, 0)):
+    for top, left in ((SIDE * CHUNK, 0), (0, SIDE * CHUNK), (10**9 * SIDE, 0)):
         assert np.abs(plane.window(48, 48, top=top, left=left, seed=SEED, texture=3) - first).mean() > 5
 
 
@@ -111,7 +111,7 @@ def test_the_plane_is_the_network_on_noise_and_waves(row, col, local):
         kernel = network.up_0.kernel.numpy()
         kernel[:, :, : network.local_channels] = 0
         network.up_0.kernel.assign(kernel)
-    plane = TexturePlane(fold(network), chunk_cells=TILE)
+    plane = TexturePlane(fold(network), chunk_cells=CHUNK)
     found = plane.window(9 * SIDE, 9 * SIDE, top=row * SIDE, left=col * SIDE, seed=SEED, texture=6)
     expected = direct(network, SEED, 6, row, col, 9)
     assert expected.std() > 10
@@ -124,7 +124,7 @@ def test_waves_are_the_same_lattice_a_billion_cells_away():
     network = tiny.generator(waves=1)
     network.up_0.kernel.assign(network.up_0.kernel.numpy() * (np.arange(5) >= 3)[:, None])
     network.wave_table.assign([[np.pi / 2, 0.0]])
-    plane = TexturePlane(fold(network), chunk_cells=TILE)
+    plane = TexturePlane(fold(network), chunk_cells=CHUNK)
     near = plane.window(64, 8, seed=SEED)
     assert near.std() > 10
     little = int(waves.turns(plane.wave_steps(0))[0, 0]) - 2**62
@@ -137,7 +137,7 @@ def test_waves_are_the_same_lattice_a_billion_cells_away():
 
 def test_a_plane_keeps_the_weights_it_was_made_with():
     network = tiny.generator()
-    plane = TexturePlane(fold(network), chunk_cells=TILE)
+    plane = TexturePlane(fold(network), chunk_cells=CHUNK)
     before = plane.window(16, 16, seed=SEED)
     for variable in network.variables:
         variable.assign(variable.value * 0.5)
@@ -187,7 +187,7 @@ def test_numpy_integers_near_their_limits_select_the_same_pixels(plane, top, lef
 
 
 def test_numpy_integers_select_the_same_tile(plane):
-    still = TexturePlane(fold(tiny.generator(waves=0)), chunk_cells=TILE)
+    still = TexturePlane(fold(tiny.generator(waves=0)), chunk_cells=CHUNK)
     expected = still.tile(248, 120, top=-120, left=250, seed=3)
     found = still.tile(np.uint8(248), np.int8(120), top=np.int8(-120), left=np.uint8(250), seed=np.int8(3))
     np.testing.assert_array_equal(found, expected)
