@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from tf_psgan import Plane
@@ -27,4 +28,5 @@ def test_the_example_trains_shows_and_exports(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert Image.open(run / "window.png").size == (640, 384)
     plane = Plane.from_saved_model(run / "model")
-    assert Image.open(run / "tile.png").tobytes() == plane.tile(*plane.fitting_extent(192, 192)).tobytes()
+    tile = plane.tile(*plane.fitting_extent(192, 192)).astype(int)
+    assert np.abs(np.asarray(Image.open(run / "tile.png")) - tile).max() <= 1  # this process has other threads
