@@ -1,6 +1,6 @@
-"""Ways to make a large picture: side of the chunks, chunks at a time, callers, and forms of the up-convolution.
+"""Times a large picture by side of the chunks, chunks at a time, callers, and form of the up-convolution.
 
-All ways make the same 2048 x 2048 pixels (4096 x 4096 with --side) of the same network, interleaved in one run.
+All variants compute 2048 x 2048 pixels (see --side) with the same network, interleaved in one run.
 
   python benchmarks/speed/convolution_forms.py [--flagfile=flags/honeycomb.cfg] [--rounds=7] [--side=2048]
 """
@@ -46,33 +46,35 @@ WAYS = [  # side of a chunk in pixels, chunks at a time, callers, form
 
 
 def define(values: flags.FlagValues) -> None:
-    """The settings of the generator, and how often."""
+    """Defines flags for the generator, the side of the picture and the number of rounds."""
     edge.define_config(values)
-    flags.DEFINE_integer("rounds", 7, "Timings of each way; the median is shown.", lower_bound=3, flag_values=values)
+    flags.DEFINE_integer(
+        "rounds", 7, "Timings of each variant; the median is reported.", lower_bound=3, flag_values=values
+    )
     flags.DEFINE_integer("side", 2048, "Side of the picture in pixels.", lower_bound=1024, flag_values=values)
-    flags.DEFINE_string("run", None, "Not used; here so that presets can be read.", flag_values=values)
+    flags.DEFINE_string("run", None, "Not used; presets set it.", flag_values=values)
 
 
 def one_convolution(x: Any, kernel: Any, bias: Any, relu: bool) -> Any:
-    """The project's own form but for the last two layers in bfloat16: 3x3 with bias and ReLU, then depth to space."""
+    """The project's form, except that it merges the last two layers in bfloat16: 3x3, bias, ReLU, depth to space."""
     return layers.convolve(x, kernel, bias, relu)
 
 
 def relu_last(x: Any, kernel: Any, bias: Any, relu: bool) -> Any:
-    """The same with bias as a plain sum, and ReLU after depth to space."""
+    """The same with the bias as a separate sum, and ReLU after depth to space."""
     x = layers.depth_to_space(tf.nn.conv2d(x, kernel, 1, "VALID") + bias)
     return tf.nn.relu(x) if relu else x
 
 
 def two_convolutions(x: Any, kernel: Any, bias: Any, relu: bool) -> Any:
-    """A 3x3 convolution for each output row: columns come in order, only rows are laid between each other."""
+    """One 3x3 convolution per output row: columns are already in order, only rows are interleaved."""
     upper, lower = _parts(x, kernel, bias, relu, 2)
     batch, rows, cols, twice = upper.shape
     return tf.reshape(tf.stack([upper, lower], axis=2), (batch, 2 * rows, 2 * cols, twice // 2))
 
 
 def four_convolutions(x: Any, kernel: Any, bias: Any, relu: bool) -> Any:
-    """A 3x3 convolution for each output phase, then the phases laid between each other."""
+    """One 3x3 convolution per output phase; the phases are then interleaved."""
     a, b, c, d = _parts(x, kernel, bias, relu, 4)
     batch, rows, cols, channels = a.shape
     together = tf.stack([tf.stack([a, b], axis=3), tf.stack([c, d], axis=3)], axis=2)
@@ -80,7 +82,7 @@ def four_convolutions(x: Any, kernel: Any, bias: Any, relu: bool) -> Any:
 
 
 def transposed(x: Any, kernel: Any, bias: Any, relu: bool) -> Any:
-    """TensorFlow's transposed convolution, 6x6 with stride two, cropped to what all inputs determine."""
+    """TensorFlow's transposed convolution, 6x6 with stride two, cropped to pixels that depend on real inputs only."""
     channels = kernel.shape[-1] // 4
     taps = tf.reshape(kernel, (3, 3, kernel.shape[2], 2, 2, channels))[::-1, ::-1]
     taps = tf.reshape(tf.transpose(taps, (0, 3, 1, 4, 5, 2)), (6, 6, channels, kernel.shape[2]))
@@ -114,7 +116,7 @@ FORMS: dict[str, Callable[[Any, Any, Any, bool], Any]] = {
 
 
 def maker(folded: FoldedGenerator, form: str) -> Callable[[Any], Any]:
-    """The network as a function of latents, its up-convolutions in another form: uint8 pictures without the halo."""
+    """The network with its up-convolutions in a given form: latents to uint8 pictures without the halo."""
 
     @tf.function
     def make(latents: Any) -> Any:
@@ -128,12 +130,12 @@ def maker(folded: FoldedGenerator, form: str) -> Callable[[Any], Any]:
 
 
 def main(values: flags.FlagValues) -> str:
-    """Times all ways in turn; a Markdown table."""
+    """Times all variants, interleaved; returns a Markdown table."""
     config = edge.read_config(values)
     threads = device.set_threads(config.training.threads)
     folded = fold(SpatialGenerator.from_model_config(config.model, dtype=device.compute_type(config.training.dtype)))
     channels, random = folded.blocks[0][0].shape[2], np.random.default_rng(0)
-    # A new network has equal phases and biases of 0: TensorFlow would make one phase for all, and leave the sums out.
+    # A new network has equal phases and biases of 0: TensorFlow would compute one phase only and drop the sums.
     blocks = [
         (random.normal(0, 0.02, kernel.shape), np.tile(random.normal(0, 0.1, len(bias) // 4), 4))
         for kernel, bias in folded.blocks

@@ -1,14 +1,15 @@
-"""Pictures a second, beside the same network in other engines, interleaved in one run.
+"""Times one picture here and with the same network in other engines, interleaved in one run.
 
   python benchmarks/speed/pictures.py [--flagfile=flags/paper.cfg] [--sizes=512] [--rounds=15] [--json=speed.json]
-  python benchmarks/speed/pictures.py --sizes=4096 --parts=picture --types=bfloat16     # all at once fill 23 GB
+  python benchmarks/speed/pictures.py --sizes=4096 --parts=picture --types=bfloat16     # all variants need 23 GB
   python benchmarks/speed/pictures.py --backend=jax [--sizes=512,1024,2048,4096] [--batches=1,4,16,64]
 
-All engines have the same weights, drawn at random, and as many threads as there are cores. "network": latents in
-memory to a float picture, with the plane's halo; "zero-padded" ways have no halo and so a little less work. "picture":
-a seed to uint8, so noise, network, crop and bytes; here the plane's exact noise and waves, in PyTorch `torch.rand`.
-Useful operations are those of the weights that the kernel really has, without the halo. The training step is timed by
-training_speed.py. With --backend=jax the Keras model is timed under JAX, on a GPU where there is one.
+All engines have the same randomly drawn weights and one thread per core. The part "network" computes a float picture
+from latents in memory, including the plane's halo; "zero-padded" variants have no halo and therefore slightly less
+work. The part "picture" computes uint8 pixels from a seed: noise, network, crop and conversion to bytes; this project
+uses the plane's exact noise and waves, PyTorch uses `torch.rand`. Useful operations are those of the kernel's own
+weights, without the halo. `training_step.py` times the training step. With --backend=jax the Keras model is timed under
+JAX, on a GPU if there is one.
 """
 
 import importlib
@@ -28,30 +29,30 @@ from absl import flags
 from tf_psgan.cli import flags as edge
 from tf_psgan.cli import program
 
-USAGE = "Times pictures beside PyTorch, onnxruntime, OpenVINO and plain Keras; or under JAX."
+USAGE = "Times pictures here and in PyTorch, onnxruntime, OpenVINO and plain Keras; or under JAX."
 OTHERS = ("torch", "onnxruntime", "openvino")
 PARTS, TYPES = ("picture", "network"), ("bfloat16", "float32")
 
 
 def define(values: flags.FlagValues) -> None:
-    """The settings of the network, the sizes, and how often to time."""
+    """Defines flags for the network, the sizes, the parts to time and the number of rounds."""
     edge.define_config(values)
     where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_list("sizes", ["256", "512", "1024", "2048", "4096"], "Sides of the pictures in pixels.", **where)
     flags.DEFINE_list("parts", list(PARTS), "What to time; not with --backend=jax.", **where)
     flags.DEFINE_list("types", list(TYPES), "Number types to time; not with --backend=jax.", **where)
     flags.DEFINE_list("batches", ["1", "4", "16", "64"], "Pictures at a time, with --backend=jax.", **where)
-    flags.DEFINE_integer("rounds", 15, "Timings of each way; fewer above 512 pixels, 3 at least.", 3, **where)
-    flags.DEFINE_integer("within", 0, "Threads of one operation; 0 for half of the cores, as everywhere.", 0, **where)
-    flags.DEFINE_enum("backend", "tensorflow", ["tensorflow", "jax"], "What runs the Keras model.", **where)
+    flags.DEFINE_integer("rounds", 15, "Timings of each variant; fewer above 512 pixels, at least 3.", 3, **where)
+    flags.DEFINE_integer("within", 0, "Threads of one operation; 0: half of the cores, as in the project.", 0, **where)
+    flags.DEFINE_enum("backend", "tensorflow", ["tensorflow", "jax"], "Keras backend of the model.", **where)
     flags.DEFINE_integer("compiled_up_to", 1024, "Largest side at which PyTorch is folded and compiled.", 0, **where)
     flags.DEFINE_float("gigabytes", 64.0, "Memory of the device, with --backend=jax.", 0.1, **where)
     flags.DEFINE_string("json", None, "Where to write all timings.", **where)
-    flags.DEFINE_string("run", None, "Not used; here so that presets can be read.", **where)
+    flags.DEFINE_string("run", None, "Not used; presets set it.", **where)
 
 
 def main(values: flags.FlagValues) -> str:
-    """Times all ways in turn; a Markdown table."""
+    """Times all variants, interleaved; returns a Markdown table."""
     config = edge.read_config(values)
     sizes, batches = (_numbers(values, name) for name in ("sizes", "batches"))
     if values["backend"].value == "jax":
@@ -71,7 +72,7 @@ def main(values: flags.FlagValues) -> str:
 
 
 def _apart_by_size(_: Any, sizes: list[int], *__: Any) -> dict[str, Any]:
-    """Each size in a process of its own: what engines keep of one size would fill the memory at the next."""
+    """Times each size in a separate process, because engines retain memory of one size while they compute the next."""
     found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         for pixels in sizes:
@@ -134,7 +135,7 @@ def _others(work: Any, pixels: int, packages: list[str], threads: int, folded: b
 
 
 def _apart(way: Any, expected: np.ndarray | None) -> float | None:
-    """How far a picture is from the float32 one at most, in 8-bit values."""
+    """Largest difference between a picture and the float32 reference, in 8-bit values."""
     if way.picture is None or expected is None:
         return None
     cut = slice(way.inside, len(expected) - way.inside)
@@ -189,7 +190,7 @@ def _markdown(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:
-    """By size and part, the fastest first."""
+    """Sort key: size, batch and part, then the median time."""
     return row["pixels"], row.get("batch", 1), row.get("part", ""), row.get("median", np.inf)
 
 

@@ -1,10 +1,10 @@
-"""Speed and memory of very large pictures by their side; or a picture killed on its way, beside an unbroken one.
+"""Speed and memory of very large pictures by side length; or compares a picture after kills with an unbroken one.
 
   python benchmarks/speed/raster.py --run=runs/NAME [--sides=1024,4096,16384,32768] [--suffix=.tif]
   python benchmarks/speed/raster.py --run=runs/NAME --kills=10 [--side=8192] [--suffix=.tif] [--out_folder=FOLDER]
 
-Each picture is made in a process of its own, deleted afterwards, and timed without the loading of the model. Peak
-memory is the most that the whole process had resident.
+Each picture is generated in a separate process and then deleted. The time excludes loading the model. Peak memory is
+the maximum resident memory of the whole process.
 """
 
 import hashlib
@@ -26,23 +26,23 @@ from tf_psgan.cli import program
 from tf_psgan.runtime.stderr import filtered_stderr
 from tf_psgan.runtime.threads import cores
 
-USAGE = "Times very large pictures, or kills their writer and compares what becomes of them."
+USAGE = "Times very large pictures, or kills the process that writes one and compares the result."
 COMPARED = 4096
 
 
 def define(values: flags.FlagValues) -> None:
-    """The run, the sides, the format, the place, and the kills."""
+    """Defines flags for the run, the sides, the format, the output folder and the kills."""
     edge.define_run(values)
     flags.DEFINE_list("sides", ["1024", "4096", "16384", "32768"], "Sides in pixels.", flag_values=values)
     flags.DEFINE_string("suffix", ".tif", "The format: .tif, .zarr or .dzi.", flag_values=values)
-    flags.DEFINE_string("out_folder", None, "Where the pictures are made; else a temporary one.", flag_values=values)
+    flags.DEFINE_string("out_folder", None, "Folder for the pictures; default: a temporary one.", flag_values=values)
     flags.DEFINE_integer("kills", 0, "Kills of one picture, instead of timings.", lower_bound=0, flag_values=values)
     flags.DEFINE_integer("side", 8192, "Side of that picture in pixels.", flag_values=values)
-    flags.DEFINE_string("child", None, "The picture to make; the program calls itself with it.", flag_values=values)
+    flags.DEFINE_string("child", None, "The picture to generate; set for the child process only.", flag_values=values)
 
 
 def main(values: flags.FlagValues) -> str:
-    """A Markdown table; of the kills, a result."""
+    """Returns a Markdown table, or with --kills one line with the result."""
     if values.child:
         return _picture(edge.path(values, "run"), Path(values.child), values.side, values.dtype)
     with tempfile.TemporaryDirectory(dir=values.out_folder) as folder:
@@ -66,7 +66,10 @@ def _table(rows: dict[int, dict[str, float]]) -> str:
 
 
 def _kills(values: flags.FlagValues, folder: Path) -> str:
-    """Makes the picture unbroken, then again with kills at random moments, each after a journal newer than the last."""
+    """Generates the picture without kills, then with kills at random moments, and compares the two.
+
+    Each process is killed only after it has recorded at least one new chunk in the journal.
+    """
     from tf_psgan.rendering.raster.journal import Partial
 
     side, kills, counts, random_ = int(values.side), int(values.kills), [0], random.Random(0)
@@ -111,7 +114,7 @@ def _finished(process: subprocess.Popen) -> dict:
 
 
 def _picture(run: Path, out: Path, side: int, dtype: str) -> str:
-    """Makes a picture, measures, and deletes it; JSON."""
+    """Generates, measures and deletes one picture; returns JSON."""
     with filtered_stderr():
         from tf_psgan.loading import load_plane
         from tf_psgan.rendering.raster import writer as raster_writer
@@ -135,7 +138,7 @@ def _picture(run: Path, out: Path, side: int, dtype: str) -> str:
 
 
 def _digest(out: Path) -> str:
-    """SHA-256 of a picture's files, with their names where there are many."""
+    """SHA-256 of a picture's file, or of the names and contents of all files of a multi-file format."""
     if out.is_file() and out.suffix != ".dzi":
         with out.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()

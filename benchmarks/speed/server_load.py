@@ -22,7 +22,7 @@ import numpy as np
 from absl import flags
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "serving")]  # also without an installation
+sys.path[:0] = [str(ROOT), str(ROOT / "serving")]  # works without an installation
 
 from tf_psgan.cli import flags as edge  # noqa: E402
 from tf_psgan.cli import program  # noqa: E402
@@ -34,14 +34,19 @@ NAME = "texture"
 
 
 def define(values: flags.FlagValues) -> None:
-    """The run, what to measure, and how long."""
+    """Defines flags for the run, the parts to measure and the duration."""
     flags.DEFINE_string("run", None, "A run's folder.", flag_values=values)
     flags.DEFINE_list("parts", ["latency", "large", "memory", "overload"], "What to measure.", flag_values=values)
-    flags.DEFINE_float("seconds", 10.0, "Of each latency; the overload takes six times as long.", flag_values=values)
+    flags.DEFINE_float(
+        "seconds",
+        10.0,
+        "Duration of each latency measurement; the overload takes six times as long.",
+        flag_values=values,
+    )
 
 
 def main(values: flags.FlagValues) -> str:
-    """Measures the parts in turn; Markdown."""
+    """Measures the parts one after the other; returns Markdown."""
     run, lines = edge.path(values, "run"), []
     parts = {"latency": latency, "large": large, "memory": memory, "overload": overload}
     with tempfile.TemporaryDirectory() as folder:
@@ -53,8 +58,8 @@ def main(values: flags.FlagValues) -> str:
 
 
 def latency(models: Path, run: Path, seconds: float) -> list[str]:
-    """512 x 512 pixels at 1, 4 and 16 clients; and the exported model without a server."""
-    # In a process of its own: the clients of this process must not share memory and threads with TensorFlow.
+    """Times 512 x 512 pixels with 1, 4 and 16 clients, and the exported model without a server."""
+    # A separate process: the clients of this one must not share memory and threads with TensorFlow.
     bare = _python("-c", BARE.format(path=models / NAME / "1", pixels=PIXELS))
     lines = [f"The same window in a session without a server: {bare.strip()}.", ""]
     lines += ["| what | clients | p50 ms | p99 ms | pictures/s |", "|---|---|---|---|---|"]
@@ -68,7 +73,7 @@ def latency(models: Path, run: Path, seconds: float) -> list[str]:
 
 
 def large(models: Path, run: Path, seconds: float) -> list[str]:
-    """4096 x 4096 pixels: one request after the other of the parallel client, and a process of generate.py."""
+    """Times 4096 x 4096 pixels: one call of the client, which sends parallel requests, and a process of generate.py."""
     with _server(models) as (address, _), Client(address, NAME) as client:
         client.window(8, 8)
         began = time.perf_counter()
@@ -88,7 +93,7 @@ def large(models: Path, run: Path, seconds: float) -> list[str]:
 
 
 def memory(models: Path, run: Path, seconds: float) -> list[str]:
-    """2,000 windows of 400 different sizes: the server's resident memory after the first 200 and at the end."""
+    """The server's resident memory over 2,000 windows of 400 different sizes, relative to that after the first 200."""
     random = np.random.default_rng(0)
     sizes = [tuple(pair) for pair in random.integers(1, 1025, (400, 2)).tolist()]
     with _server(models) as (address, process), Client(address, NAME) as client:
@@ -105,7 +110,7 @@ def memory(models: Path, run: Path, seconds: float) -> list[str]:
 
 
 def overload(models: Path, run: Path, seconds: float) -> list[str]:
-    """Four times the load that the server can answer, for six times `seconds`, with the server's default limits."""
+    """Four times the throughput of a single client, for six times `seconds`, with the server's default limits."""
     with _server(models) as (address, _):
         alone, _ = _load(address, 1, seconds, _requester("raw"))
         idle = np.percentile([took for took, _ in alone], 99) * 1e3
@@ -124,7 +129,7 @@ def overload(models: Path, run: Path, seconds: float) -> list[str]:
 
 
 def _requester(kind: str) -> Callable[[Client, int], object]:
-    """A function that requests picture number i; each i is another position, so that no cache can answer."""
+    """A function that requests picture number i; each i is a different position, so that caches have no effect."""
 
     def request(client: Client, i: int) -> object:
         view = Window(height=PIXELS, width=PIXELS, top=PIXELS * i, left=PIXELS * 1000)
@@ -136,10 +141,10 @@ def _requester(kind: str) -> Callable[[Client, int], object]:
 def _load(
     address: str, clients: int, seconds: float, request: Callable[[Client, int], object], pace: float = 0.0
 ) -> tuple[list[tuple[float, str]], list[tuple[float, str]]]:
-    """Requests from several clients at once: (seconds, "") of each response, (seconds, code) of each error status.
+    """Sends requests from several clients at once: (seconds, "") per response, (seconds, code) per error status.
 
     Args:
-      pace: requests per second of all clients together, at a constant rate; 0 for as fast as the responses come.
+      pace: constant rate of all clients together, in requests per second; 0: each client waits only for its response.
     """
     numbers, done, rejected = itertools.count(), [], []
     end = time.perf_counter() + seconds
@@ -175,7 +180,7 @@ def _load(
 
 @contextlib.contextmanager
 def _server(models: Path, *settings: str) -> Iterator[tuple[str, subprocess.Popen]]:
-    """A server of the models; its address and its process."""
+    """Starts a server of the models; yields its address and its process."""
     command = [sys.executable, "-m", "tf_psgan_serving.server", f"--models={models}", "--port=0", *settings]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "serving")}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
@@ -186,7 +191,7 @@ def _server(models: Path, *settings: str) -> Iterator[tuple[str, subprocess.Pope
                 break
         else:
             raise RuntimeError("the server has exited")
-        threading.Thread(target=process.stderr.read, daemon=True).start()  # or a full pipe would block the server
+        threading.Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would block the server
         yield f"127.0.0.1:{found[2]}", process
     finally:
         process.terminate()
@@ -194,7 +199,7 @@ def _server(models: Path, *settings: str) -> Iterator[tuple[str, subprocess.Pope
 
 
 def _resident(process: int) -> float:
-    """Resident memory of a process, MB."""
+    """Resident memory of a process in MB."""
     status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 

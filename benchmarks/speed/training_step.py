@@ -1,21 +1,22 @@
-"""One training step of both networks: here, in PyTorch and in plain Keras, interleaved in one run.
+"""Times one training step of both networks here, in PyTorch and in plain Keras, interleaved in one run.
 
   python benchmarks/speed/training_step.py [--flagfile=flags/honeycomb.cfg] [--rounds=15] [--json=training_speed.json]
   python benchmarks/speed/training_step.py --filters=256,128,64 --discriminator_filters=64,128,256,512
   python benchmarks/speed/training_step.py --profile
 
-A step is the same numeric work in `GanStep` and in every form of PyTorch: crops cut from a picture in memory, noise and
-phases drawn, plane waves, one forward pass of the generator, the discriminator on real and fake, cross-entropy from
-logits, both gradients from that one forward pass, L2 penalty, the test that all gradients are finite, Adam for both
-networks, and the running average of the generator's weights; networks and batch norm are alike layer by layer. (PyTorch
-pads its strided convolutions by 2 on every side; here it is 1 before and 2 behind, for the same output.) Plain Keras
-has the same layers, losses, Adam and average; no test of the gradients, no penalty and no waves. The spectral loss
-(--spectral_loss_weight) is included in a row of its own only. R1, in one step of sixteen, is left out of all.
+A step performs the same numeric work in `GanStep` and in every form of PyTorch: cutting crops from a picture in memory,
+drawing noise and phases, plane waves, one forward pass of the generator, the discriminator on real and fake pictures,
+cross-entropy from logits, both gradients from that one forward pass, L2 penalty, the test that all gradients are
+finite, Adam for both networks, and the moving average of the generator's weights. Networks and batch norm are identical
+layer by layer. (PyTorch pads strided convolutions by 2 on every side, this project by 1 before and 2 after; the output
+size is the same.) Plain Keras has the same layers, losses, Adam and average, but no test of the gradients, no penalty
+and no waves. The spectral loss (--spectral_loss_weight) is included only in a separate row. R1, which applies to one
+step in sixteen, is excluded everywhere.
 
-PyTorch's best is the least of the medians of its forms (`steps/torch_step.py`). Useful operations are those of
-`steps/operations.py`, held against the best matrix product of either library in the same run. With --profile a second
-table says where our own time goes, from TensorFlow's own trace: the sum over operations, several of which may run at a
-time.
+PyTorch's best is the smallest median of its forms (`steps/torch_step.py`). Useful operations are those of
+`steps/operations.py`; their rate is compared with the best matrix product of either library in the same run. With
+--profile a second table divides the time of `GanStep` by kind of operation, from TensorFlow's trace: sums over
+operations, several of which may run at a time.
 """
 
 import dataclasses
@@ -41,25 +42,29 @@ from tf_psgan.data import crops
 from tf_psgan.runtime import device
 from tf_psgan.training.gan_step import GanStep
 
-USAGE = "Times a training step beside PyTorch and plain Keras."
-SIDE = 384  # of the picture that crops are cut from
+USAGE = "Times a training step here, in PyTorch and in plain Keras."
+SIDE = 384  # of the source picture, in pixels
 
 
 def define(values: flags.FlagValues) -> None:
-    """The settings of the networks, and how often to time."""
+    """Defines flags for the networks, the variants to time and the number of rounds."""
     edge.define_config(values)
-    flags.DEFINE_integer("rounds", 15, "Timings of each way; the median is shown.", lower_bound=3, flag_values=values)
-    text = "Threads of one operation; 0 for half of the cores, as everywhere."
+    flags.DEFINE_integer(
+        "rounds", 15, "Timings of each variant; the median is reported.", lower_bound=3, flag_values=values
+    )
+    text = "Threads of one operation; 0: half of the cores, as in the project."
     flags.DEFINE_integer("within", 0, text, lower_bound=0, flag_values=values)
     flags.DEFINE_bool("torch", True, "Times PyTorch too.", flag_values=values)
-    flags.DEFINE_bool("compile", True, "PyTorch's compiled forms too: takes minutes and g++.", flag_values=values)
-    flags.DEFINE_bool("profile", False, "Says where the time of our own step goes.", flag_values=values)
+    flags.DEFINE_bool(
+        "compile", True, "Times PyTorch's compiled forms too; takes minutes and needs g++.", flag_values=values
+    )
+    flags.DEFINE_bool("profile", False, "Divides the time of GanStep by kind of operation.", flag_values=values)
     flags.DEFINE_string("json", None, "Writes all timings to this file.", flag_values=values)
-    flags.DEFINE_string("run", None, "Not used; here so that presets can be read.", flag_values=values)
+    flags.DEFINE_string("run", None, "Not used; presets set it.", flag_values=values)
 
 
 def main(values: flags.FlagValues) -> str:
-    """Times all ways in turn; Markdown tables."""
+    """Times all variants, interleaved; returns Markdown tables."""
     config = edge.read_config(values)
     threads = device.set_threads(config.training.threads, values["within"].value)
     pixels = config.data.crop_cells * 2 ** (len(config.model.filters) + 1)
@@ -102,7 +107,7 @@ def _runner(step: GanStep, packed: crops.PackedImages) -> Callable[[], object]:
 
 def _torch_ways(config: Config, picture: np.ndarray, threads: int, compiled: bool) -> dict[Any, Callable[[], object]]:
     try:
-        from steps import torch_step  # here: the benchmark does without it
+        from steps import torch_step  # optional dependency
     except ImportError:
         raise ValueError("torch: PyTorch is not installed; pip install torch, or pass --notorch.") from None
     torch_step.set_threads(threads)
@@ -114,7 +119,7 @@ def _torch_ways(config: Config, picture: np.ndarray, threads: int, compiled: boo
 
 
 def _best_rate(timed: dict[Any, list[float]], products: dict[Any, Any], short: str) -> float:
-    """1e12 operations a second of the best matrix product of a compute type."""
+    """Rate of the best matrix product of a compute type, in 1e12 operations per second."""
     return max(matrix.operations(key[2]) / np.median(timed[key]) / 1e9 for key in products if key[1] == short)
 
 

@@ -1,1 +1,1 @@
-"""One generator network run by several engines: each file times one of them and needs only that one's package."""
+"""The same generator network in several engines; each module needs only the package of its engine."""

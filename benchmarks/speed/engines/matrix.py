@@ -1,4 +1,4 @@
-"""The machine's matrix products, as a measure of what any network could reach: TensorFlow's and PyTorch's."""
+"""Matrix products in TensorFlow and PyTorch, as an upper bound of the rate that a network can reach."""
 
 import importlib
 from collections.abc import Callable
@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 SHAPES = ((1024, 1024, 1024), (2048, 2048, 2048), (4096, 1024, 1024), (4096, 4096, 1024), (16384, 576, 128))
-"""Rows, inner extent and cols; the last one is like a layer of the generator. No halo, no taps, nothing spare."""
+"""Rows, inner extent and columns. The last shape is that of a layer of the generator, without halo or padding."""
 
 
 def products(engines: tuple[str, ...] = ("TensorFlow", "PyTorch")) -> dict[tuple[str, str, tuple[int, int, int]], Any]:
-    """Functions that multiply, by engine, compute type and shape; the right-hand side is a constant."""
+    """Functions that compute a product, by engine, compute type and shape; the right-hand side is a constant."""
     made = {}
     for shape in SHAPES:
         random, (rows, inner, cols) = np.random.default_rng(0), shape
@@ -24,15 +24,15 @@ def products(engines: tuple[str, ...] = ("TensorFlow", "PyTorch")) -> dict[tuple
 
 
 def operations(shape: tuple[int, int, int]) -> int:
-    """Two for each product of two numbers."""
+    """Operations of a product: a multiplication and an addition for each pair of numbers."""
     rows, inner, cols = shape
     return 2 * rows * inner * cols
 
 
 def _tensorflow(left: np.ndarray, right: np.ndarray, dtype: str) -> Callable[[], Any]:
-    held = tf.split(tf.cast(left, dtype), 2)  # as `threads.split` has it: two operations side by side fill all cores
-    multiply = tf.function(lambda halves: [half @ tf.cast(right, dtype) for half in halves])
-    return lambda: multiply(held)
+    halves = tf.split(tf.cast(left, dtype), 2)  # two operations in parallel use all cores, see `threads.split`
+    multiply = tf.function(lambda parts: [part @ tf.cast(right, dtype) for part in parts])
+    return lambda: multiply(halves)
 
 
 def _torch(left: np.ndarray, right: np.ndarray, dtype: str) -> Callable[[], Any]:

@@ -1,4 +1,4 @@
-"""Timing in turn: every way once a round, so that what slows the machine slows all of them."""
+"""Interleaved timing: each round times every variant once, so that disturbances of the machine affect all equally."""
 
 import statistics
 import time
@@ -9,10 +9,10 @@ WARM = 2
 
 
 def interleave(runs: Mapping[Any, Callable[[], Any]], rounds: int) -> dict[Any, list[float]]:
-    """Milliseconds of each, `rounds` times, after WARM calls that do not count.
+    """Milliseconds of each function, `rounds` values each, after WARM untimed calls.
 
-    Each timed call comes right behind one that is not timed: the engine before has threads that wait actively for a
-    while, and its data fill the caches.
+    An untimed call precedes each timed one: the threads of the previous engine still spin for a while, and its data
+    occupy the caches.
     """
     for run in runs.values():
         for _ in range(WARM):
@@ -28,6 +28,6 @@ def interleave(runs: Mapping[Any, Callable[[], Any]], rounds: int) -> dict[Any, 
 
 
 def spread(times: list[float]) -> tuple[float, float, float]:
-    """The median and the quartiles around it."""
+    """(median, lower quartile, upper quartile)."""
     low, median, high = statistics.quantiles(times, n=4, method="inclusive")
     return median, low, high

@@ -1,6 +1,6 @@
-"""The same Keras model under JAX, on whatever device JAX has. TensorFlow is not imported.
+"""The same Keras model under JAX, on the default device of JAX. TensorFlow is not imported.
 
-Keras must have been told its backend before this file is imported.
+Set the environment variable KERAS_BACKEND=jax before importing this module.
 """
 
 import functools
@@ -21,10 +21,11 @@ PRODUCTS = ((1024, 1024, 1024), (8192, 8192, 8192))
 
 
 def table(work: Work, sizes: list[int], batches: list[int], rounds: int, limit: int) -> Iterator[dict[str, Any]]:
-    """A record for each size, batch, compute type and form; those above `limit` bytes are named and left out.
+    """One record per size, batch, compute type and form; records that need more than `limit` bytes are not timed.
 
-    Forms: `SpatialGenerator.call`, batch norm folded anew at each call, and `paint` with weights folded before, which
-    also makes bytes. Latents are on the device before, pictures stay there. `apart`: of a picture of four cells.
+    Forms: `SpatialGenerator.call`, which folds batch norm at each call, and `inference.generate` with weights folded in
+    advance, which also converts to bytes. Latents and pictures are in the memory of the device. `apart` is the largest
+    difference of a picture of four cells from float32, in 8-bit values.
     """
     expected = None
     for dtype in DTYPES:
@@ -32,8 +33,8 @@ def table(work: Work, sizes: list[int], batches: list[int], rounds: int, limit: 
         folded = [tuple(ops.cast(part, dtype) for part in block) for block in network.folded()]
         state = [variable.value for variable in network.variables]
         forms = {
-            "SpatialGenerator.call": functools.partial(_called(network), state),
-            "paint, to bytes": functools.partial(_painted(dtype), folded),
+            "SpatialGenerator.call": functools.partial(_network(network), state),
+            "paint, to bytes": functools.partial(_to_bytes(dtype), folded),
         }
         few = ops.convert_to_tensor(work.latents(4 * work.cell))
         trial = middle(np.asarray(forms["SpatialGenerator.call"](few))[0])
@@ -50,31 +51,31 @@ def table(work: Work, sizes: list[int], batches: list[int], rounds: int, limit: 
 
 
 def memory(work: Work, pixels: int, batch: int, dtype: str) -> float:
-    """Bytes for a picture's two largest tensors, twice, and the picture itself in float32."""
+    """Estimated bytes: two tensors of the widest layer's size, twice, and the picture in float32, twice."""
     value = 2 if dtype == "bfloat16" else 4
     widest = max(kernel.shape[3] / 4 ** (len(work.kernels) - 1 - i) for i, kernel in enumerate(work.kernels))
     return batch * pixels**2 * (4 * value * widest + 2 * 3 * 4)
 
 
 def best_product(rounds: int) -> dict[str, float]:
-    """Operations a second of the best matrix product, by compute type."""
+    """Rate of the best matrix product in operations per second, by compute type."""
     best = {}
     for dtype in DTYPES:
         found = []
         for rows, inner, cols in PRODUCTS[: 1 if jax.default_backend() == "cpu" else None]:
             a, b = (ops.cast(keras.random.normal(shape, seed=1), dtype) for shape in ((rows, inner), (inner, cols)))
-            run = functools.partial(_ended, jax.jit(ops.matmul), a, b)
+            run = functools.partial(_blocking, jax.jit(ops.matmul), a, b)
             found.append(2e3 * rows * inner * cols / spread(interleave({0: run}, rounds)[0])[0])
         best[dtype] = max(found)
     return best
 
 
 def device() -> str:
-    """What JAX computes on."""
+    """The device of JAX, with versions."""
     return f"{jax.devices()[0].device_kind}, JAX {jax.__version__}, Keras {keras.__version__}"
 
 
-def _called(network: Any) -> Any:
+def _network(network: Any) -> Any:
     @jax.jit
     def call(state: Any, latents: Any) -> Any:
         with keras.StatelessScope(state_mapping=list(zip(network.variables, state, strict=True))):
@@ -83,7 +84,7 @@ def _called(network: Any) -> Any:
     return call
 
 
-def _painted(dtype: str) -> Any:
+def _to_bytes(dtype: str) -> Any:
     @jax.jit
     def call(folded: Any, latents: Any) -> Any:
         halo = geometry.HALO
@@ -96,7 +97,7 @@ def _painted(dtype: str) -> Any:
 def _timed(run: Any, work: Work, pixels: int, batch: int, rounds: int) -> dict[str, Any]:
     latents = ops.convert_to_tensor(work.latents(pixels, batch))
     try:
-        median, low, high = spread(interleave({0: functools.partial(_ended, run, latents)}, rounds)[0])
+        median, low, high = spread(interleave({0: functools.partial(_blocking, run, latents)}, rounds)[0])
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
@@ -104,5 +105,5 @@ def _timed(run: Any, work: Work, pixels: int, batch: int, rounds: int) -> dict[s
     return {"median": median, "low": low, "high": high, "rate": batch * work.operations(pixels) / median * 1e3}
 
 
-def _ended(function: Any, *inputs: Any) -> Any:
+def _blocking(function: Any, *inputs: Any) -> Any:
     return function(*inputs).block_until_ready()

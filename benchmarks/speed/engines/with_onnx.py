@@ -1,4 +1,4 @@
-"""onnxruntime and OpenVINO on the same work, from one ONNX graph in two forms."""
+"""onnxruntime and OpenVINO: the same network as an ONNX graph in two forms."""
 
 import importlib
 from collections.abc import Callable, Iterator
@@ -49,7 +49,7 @@ def graph(work: Work, form: str) -> bytes:
 
 
 def ways(package: str, work: Work, pixels: int, threads: int) -> Iterator[Way]:
-    """The ways of one of PACKAGES: onnxruntime has no bfloat16 on processors."""
+    """The variants of one of PACKAGES; onnxruntime is timed in float32 only, as it has no bfloat16 on CPUs."""
     module = importlib.import_module(package)
     latents = np.ascontiguousarray(work.latents(pixels).transpose(0, 3, 1, 2))
     for form in FORMS:
@@ -57,10 +57,10 @@ def ways(package: str, work: Work, pixels: int, threads: int) -> Iterator[Way]:
         for dtype in DTYPES if package == "openvino" else ("float32",):
             start = {"onnxruntime": _onnxruntime, "openvino": _openvino}[package]
             run = start(module, content, dtype, threads, latents)
-            yield Way(f"{package}, {form}", "network", dtype, run, _shown(run))
+            yield Way(f"{package}, {form}", "network", dtype, run, _picture(run))
 
 
-def _shown(run: Callable[[], np.ndarray]) -> Callable[[], np.ndarray]:
+def _picture(run: Callable[[], np.ndarray]) -> Callable[[], np.ndarray]:
     return lambda: middle(run()[0].transpose(1, 2, 0))
 
 

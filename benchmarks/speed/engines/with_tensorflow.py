@@ -1,6 +1,6 @@
-"""This project's ways: the bare network, the plane, and the exported SavedModel in a session; and plain Keras.
+"""TensorFlow: this project's network, plane and exported SavedModel in a session, and plain Keras.
 
-The session is the one that TensorFlow Serving uses, without the server around it.
+The session is of the kind that TensorFlow Serving uses, without a server.
 """
 
 import atexit
@@ -26,7 +26,7 @@ from tf_psgan.plane.plane import TexturePlane
 
 
 class Exports:
-    """The work exported once for each compute type, loaded as a server loads it."""
+    """The network exported once for each compute type and loaded as a server loads it."""
 
     def __init__(self, work: Work) -> None:
         folder = Path(tempfile.mkdtemp())
@@ -40,33 +40,33 @@ class Exports:
 
 
 def ways(work: Work, exports: Exports, pixels: int) -> list[Way]:
-    """All ways to make a picture of one size."""
+    """All variants for a picture of one size."""
     latents = work.latents(pixels)
     made = [_plain(work, latents, dtype) for dtype in DTYPES]
     for dtype, folded in exports.folded.items():
         network, model = _network(folded), exports.models[dtype]
-        held = tf.constant(latents)
+        constant = tf.constant(latents)
+        run = _blocking(network, constant)
 
-        def painted(network: Any = network, held: Any = held) -> np.ndarray:
-            return middle(network(held).numpy()[0])
-
-        def asked(model: SessionModel = model) -> np.ndarray:
+        def run_export(model: SessionModel = model) -> np.ndarray:
             return model.run("serving_default", latents=latents)
 
-        def shown(asked: Callable[[], np.ndarray] = asked) -> np.ndarray:
-            return middle(asked()[0])
+        def network_picture(run: Callable[[], np.ndarray] = run) -> np.ndarray:
+            return middle(run()[0])
 
-        run = _ended(network, held)
+        def export_picture(run: Callable[[], np.ndarray] = run_export) -> np.ndarray:
+            return middle(run()[0])
+
         made += [
-            Way("here, network", "network", dtype, run, painted),
-            Way("export in a session, serving_default", "network", dtype, asked, shown),
+            Way("here, network", "network", dtype, run, network_picture),
+            Way("export in a session, serving_default", "network", dtype, run_export, export_picture),
             *_pictures(exports.planes[dtype], model, dtype, pixels),
         ]
     return made
 
 
-def _ended(network: Callable[[Any], Any], held: Any) -> Callable[[], Any]:
-    return lambda: network(held).numpy()
+def _blocking(network: Callable[[Any], Any], latents: Any) -> Callable[[], Any]:
+    return lambda: network(latents).numpy()
 
 
 def _network(folded: FoldedGenerator) -> Callable[[Any], Any]:
@@ -76,18 +76,20 @@ def _network(folded: FoldedGenerator) -> Callable[[Any], Any]:
 
 
 def _pictures(plane: TexturePlane, model: SessionModel, dtype: str, pixels: int) -> list[Way]:
-    seeds = itertools.count()  # each time another picture: the plane keeps its newest chunks
-    asked = {"texture": 0, "top": 0, "left": 0, "height": pixels, "width": pixels}
-    if not np.array_equal(plane.window(seed=-1, **asked), model.run("window", seed=-1, **asked)):
-        raise ValueError(f"the export's {pixels} x {pixels} window in {dtype} is not the plane's; they must be alike.")
+    seeds = itertools.count()  # a new seed for each call, because the plane caches chunks
+    window = {"texture": 0, "top": 0, "left": 0, "height": pixels, "width": pixels}
+    if not np.array_equal(plane.window(seed=-1, **window), model.run("window", seed=-1, **window)):
+        raise ValueError(
+            f"the export's {pixels} x {pixels} window in {dtype} differs from the plane's; they must be identical."
+        )
     return [
-        Way("here, plane", "picture", dtype, lambda: plane.window(seed=next(seeds), **asked)),
-        Way("export in a session, window", "picture", dtype, lambda: model.run("window", seed=next(seeds), **asked)),
+        Way("here, plane", "picture", dtype, lambda: plane.window(seed=next(seeds), **window)),
+        Way("export in a session, window", "picture", dtype, lambda: model.run("window", seed=next(seeds), **window)),
     ]
 
 
 def _plain(work: Work, latents: np.ndarray, dtype: str) -> Way:
-    """The same widths as Conv2DTranspose, zero-padded, so without a halo: other pixels near the edges."""
+    """A network of the same widths built from Conv2DTranspose; zero padding changes the pixels near the edges."""
     x = inputs = keras.Input((None, None, latents.shape[-1]))
     side = work.config.kernel_size
     for filters in work.config.filters:
@@ -103,12 +105,12 @@ def _plain(work: Work, latents: np.ndarray, dtype: str) -> Way:
     for norm, bias in zip(norms, work.biases, strict=False):
         norm.beta.assign(bias)
     last.bias.assign(work.biases[-1])
-    held = tf.constant(latents[:, geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO])
+    constant = tf.constant(latents[:, geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO])
     network = tf.function(lambda x: model(x, training=False))
-    # Keras pads a 5x5 kernel by one pixel before and two behind: each layer moves the picture by one of its pixels.
-    moved = 0 if side == 6 else work.cell - 1
+    # Keras pads a 5x5 kernel by one pixel before and two after: each layer shifts the picture by one of its pixels.
+    shift = 0 if side == 6 else work.cell - 1
 
     def picture() -> np.ndarray:
-        return np.roll(tf.cast(network(held)[0], tf.float32).numpy(), (-moved, -moved), (0, 1))
+        return np.roll(tf.cast(network(constant)[0], tf.float32).numpy(), (-shift, -shift), (0, 1))
 
-    return Way("plain Keras, zero-padded", "network", dtype, _ended(network, held), picture, 3 * work.cell)
+    return Way("plain Keras, zero-padded", "network", dtype, _blocking(network, constant), picture, 3 * work.cell)

@@ -1,6 +1,6 @@
-"""PyTorch on the same work: as a transposed convolution and as a 3x3 one with pixel shuffle; eager, folded, compiled.
+"""PyTorch: the network with transposed or with 3x3 convolutions and pixel shuffle; eager, folded and compiled.
 
-channels_last throughout, under `inference_mode`; the picture stays in the compute type until it becomes bytes.
+All variants use channels_last and `inference_mode`. The picture has the compute type until its conversion to bytes.
 """
 
 import sys
@@ -15,7 +15,7 @@ from torch.nn import functional
 from engines.work import DTYPES, Way, Work, middle
 from tf_psgan import geometry
 
-# Triton makes kernels for GPUs only, and in one process with TensorFlow its import ends in a segmentation fault.
+# Triton compiles kernels for GPUs only; importing it in a process with TensorFlow causes a segmentation fault.
 sys.modules["triton"] = None  # type: ignore[assignment]
 
 FORMS = ("transposed", "3x3 and pixel shuffle", "transposed, zero-padded")
@@ -32,7 +32,7 @@ class Network(torch.nn.Module):
         self.weights, self.biases = torch.nn.ParameterList(), torch.nn.ParameterList()
         for kernel, phase, bias in zip(work.kernels, phases, work.biases, strict=True):
             if form == "3x3 and pixel shuffle":
-                # PyTorch's shuffle wants the phases of a channel beside each other; here a phase's channels are.
+                # PyTorch's shuffle needs the phases of a channel to be adjacent; here the channels of a phase are.
                 weight = phase.transpose(3, 2, 0, 1).reshape(4, -1, *phase.transpose(3, 2, 0, 1).shape[1:])
                 weight = weight.swapaxes(0, 1).reshape(phase.transpose(3, 2, 0, 1).shape)
                 bias = np.repeat(bias, 4)
@@ -56,7 +56,7 @@ class Network(torch.nn.Module):
 
 
 class Picture(torch.nn.Module):
-    """Latents to bytes: uint8 [height, width, 3] without the network's spare pixels."""
+    """From latents to bytes: uint8 [height, width, 3] without the halo's pixels."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Picture(torch.nn.Module):
 
 
 def ways(work: Work, pixels: int, folded: bool) -> Iterator[Way]:
-    """All of PyTorch's ways to make a picture of one size."""
+    """All variants of PyTorch for a picture of one size."""
     for dtype in DTYPES:
         for form in FORMS:
             network = Network(work, form, getattr(torch, dtype)).eval()
@@ -87,7 +87,7 @@ def ways(work: Work, pixels: int, folded: bool) -> Iterator[Way]:
 def _modes(held: torch.Tensor, folded: bool) -> dict[str, Callable[[Any], Any]]:
     def fold(module: Any) -> Any:
         with torch.inference_mode(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its successor is the compiled form, which is timed too
+            warnings.simplefilter("ignore")  # torch.compile replaces it, and is timed too
             return torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(module, held)))
 
     def inductor(module: Any) -> Any:
@@ -103,8 +103,8 @@ def _network_way(name: str, dtype: str, network: Any, held: torch.Tensor, spare:
             return network(held)
 
     def picture() -> np.ndarray:
-        shown = run()[0].float().permute(1, 2, 0).numpy()
-        return middle(shown) if spare else shown
+        image = run()[0].float().permute(1, 2, 0).numpy()
+        return middle(image) if spare else image
 
     return Way(name, "network", dtype, run, picture, 0 if spare else 3 * cell)
 

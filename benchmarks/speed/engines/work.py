@@ -1,6 +1,6 @@
-"""The work that every engine is given: one network with weights drawn at random, latents, and what its pictures cost.
+"""The work of every engine: one network with randomly drawn weights, its latents, and its number of operations.
 
-No TensorFlow is imported here: another backend of Keras runs the same work.
+This module does not import TensorFlow, because another backend of Keras runs the same work.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from tf_psgan.networks.operations import EPSILON
 from tf_psgan.plane.folded_generator import FoldedGenerator, fold
 
 DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
-"""Compute types by their short names, as Keras's policies call them."""
+"""Keras dtype policies by the short names of compute types."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,8 +25,8 @@ class Work:
     """A generator as plain arrays.
 
     Args:
-      kernels: of each layer's transposed convolution with stride two, [side, side, in, out] float32.
-      biases: [out] float32.
+      kernels: one for each layer, a transposed convolution with stride two: float32 [side, side, in, out].
+      biases: one for each layer: float32 [out].
     """
 
     config: ModelConfig
@@ -45,9 +45,9 @@ class Work:
         return np.random.default_rng(1).uniform(-1, 1, shape).astype(np.float32)
 
     def operations(self, pixels: int) -> float:
-        """Useful operations of a pixels x pixels picture: two for each weight that reaches a wanted output.
+        """Useful operations of a pixels x pixels picture: two for each weight that contributes to an output pixel.
 
-        What the halo adds and the zero taps that a 5x5 kernel has in its 3x3 form are left out.
+        The halo and the zero taps of a 5x5 kernel in its 3x3 form are excluded.
         """
         total, side = 0.0, pixels / self.cell
         for kernel in self.kernels:
@@ -56,7 +56,7 @@ class Work:
         return total
 
     def generator(self, dtype: str) -> SpatialGenerator:
-        """The project's own network with these weights; `dtype` is a key of DTYPES."""
+        """The project's network with these weights; `dtype` is a key of DTYPES."""
         network = SpatialGenerator.from_model_config(self.config, dtype=DTYPES[dtype])
         for block, kernel, bias in zip(network.blocks, self.kernels, self.biases, strict=True):
             block.kernel.assign(kernel)
@@ -67,19 +67,20 @@ class Work:
         return network
 
     def folded(self, dtype: str) -> FoldedGenerator:
-        """The same, as `Plane` and `saved_model.write` take it."""
+        """The same network as a folded generator."""
         return fold(self.generator(dtype))
 
 
 @dataclasses.dataclass(frozen=True)
 class Way:
-    """One way to do the work.
+    """One variant to be timed.
 
     Args:
-      part: "network" (latents in memory to a picture in the engine's own memory) or "picture" (seed to uint8).
-      run: does it once, to the end.
-      picture: the middle of what `run` makes of `Work.latents`, float [pixels, pixels, 3]; None for other latents.
-      inside: how many pixels of `picture` at each edge are not to be compared.
+      part: "network" (from latents in memory to a picture in the engine's memory) or "picture" (from a seed to uint8).
+      run: performs the work once and waits until it is complete.
+      picture: the result of `run` for `Work.latents` without the halo, float [pixels, pixels, 3]; None for a variant
+        that uses other latents.
+      inside: pixels at each edge of `picture` that are excluded from comparisons.
     """
 
     name: str
@@ -91,7 +92,7 @@ class Way:
 
 
 def draw(config: ModelConfig) -> Work:
-    """Weights drawn at random: a new network's equal output phases and zero biases would make some engines faster."""
+    """Draws random weights: the equal output phases and zero biases of a new network would make some engines faster."""
     random = np.random.default_rng(0)
     per_wave = 2 if config.quadrature else 1
     widths = [config.local_channels + config.global_channels + per_wave * config.waves, *config.filters, 3]
@@ -104,5 +105,5 @@ def draw(config: ModelConfig) -> Work:
 
 
 def middle(picture: np.ndarray) -> np.ndarray:
-    """A picture [rows, cols, 3] without the network's spare pixels."""
+    """A picture [rows, cols, 3] without the halo's pixels."""
     return np.asarray(picture, np.float32)[geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO]

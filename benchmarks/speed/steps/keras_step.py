@@ -1,8 +1,9 @@
-"""The training step as one would write it in Keras at first: stock layers, stock optimiser, float32.
+"""The training step in plain Keras: stock layers, stock optimiser, float32.
 
-The same layers as here: 6x6 transposed convolutions cropped to what all inputs determine, 5x5 stride two, batch norm,
-two waves, both updates together, Keras's own Adam with its weight decay left out and its running average (`use_ema`).
-The gradients are not tested.
+The layers are those of the project: 6x6 transposed convolutions cropped to the pixels that depend on real inputs only,
+5x5 convolutions with stride two, batch norm. Latents have as many channels as those of the project, but are uniform
+noise without waves. Both networks are updated together by Keras's Adam without weight decay and with its moving average
+(`use_ema`). The gradients are not tested.
 """
 
 from typing import Any
@@ -18,7 +19,7 @@ from tf_psgan.training import losses
 
 
 class KerasStep:
-    """Calling it trains once on crops of the packed and returns the generator's loss."""
+    """A call performs one step on crops of the packed images and returns the generator's loss."""
 
     def __init__(self, config: Config, packed: crops.PackedImages) -> None:
         self.config, self.packed = config, packed
@@ -46,8 +47,8 @@ class KerasStep:
             real_logits = self.discriminator(real, training=True)
             fake_logits = self.discriminator(fake, training=True)
             d_loss, g_loss = losses.discriminator(real_logits, fake_logits), losses.generator(fake_logits)
-        turns = ((d_loss, d_tape, self.discriminator, self.d_adam), (g_loss, g_tape, self.generator, self.g_adam))
-        for loss, tape, net, adam in turns:
+        updates = ((d_loss, d_tape, self.discriminator, self.d_adam), (g_loss, g_tape, self.generator, self.g_adam))
+        for loss, tape, net, adam in updates:
             variables = net.trainable_variables
             adam.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return g_loss

@@ -1,21 +1,22 @@
-"""What one training step costs at the least: operations that no way of computing it can leave out."""
+"""The number of operations that a training step needs at least, however it is computed."""
 
 from tf_psgan import geometry
 from tf_psgan.config import Config
 
 
 def useful(config: Config) -> float:
-    """Two for each product of a weight and a number that convolutions need in one step of both networks.
+    """Operations of the convolutions in one step of both networks; a multiplication and an addition count as two.
 
-    The generator goes forward once and back once; the discriminator forward on real and fake, back for its own weights
-    on both, and back to the fake picture for the generator. A gradient for inputs that nothing learns from (noise,
-    crops) is not counted, nor are products with a border of zeros left out, nor anything but convolutions.
+    The generator has one forward and one backward pass. The discriminator has forward passes on real and fake pictures,
+    backward passes to its own weights for both, and one backward pass to the fake picture for the generator. Gradients
+    of inputs without trainable weights before them (noise, crops) do not count. Products with padding zeros do count.
+    Only convolutions count.
     """
     generator = _generator(config)
     discriminator = _discriminator(config)
     own = 3 * sum(generator) - generator[0]  # forward, filters, inputs
-    scores = 2 * 3 * sum(discriminator) - 2 * discriminator[0]  # real and fake for the discriminator's weights
-    return own + scores + sum(discriminator)  # and back to the fake picture
+    scores = 2 * 3 * sum(discriminator) - 2 * discriminator[0]  # real and fake, for the discriminator's weights
+    return own + scores + sum(discriminator)  # backward pass to the fake picture
 
 
 def _generator(config: Config) -> list[float]:

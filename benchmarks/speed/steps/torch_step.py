@@ -1,7 +1,7 @@
 """The training step of `GanStep` in PyTorch: the same networks, losses, optimisers, moving average and gradient test.
 
-Each form of it does the same numeric work; they differ in what PyTorch leaves to choose: how an up-convolution and
-bfloat16 are written, and whether the graph is compiled. All run in channels_last with fused Adam.
+All forms perform the same numeric work. They differ in how the up-convolution and bfloat16 are written, and in whether
+the graph is compiled. All use channels_last and fused Adam.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from tf_psgan.config import Config
 
-# Triton makes kernels for GPUs only, and in one process with TensorFlow its import ends in a segmentation fault.
+# Triton compiles kernels for GPUs only; importing it in a process with TensorFlow causes a segmentation fault.
 sys.modules["triton"] = None  # type: ignore[assignment]
 
 HALO = 2
@@ -35,27 +35,27 @@ class Form:
 
     @property
     def name(self) -> str:
-        """As a table shows it."""
+        """The name for tables."""
         return f"{self.precision}, {self.up}{', compiled' if self.compiled else ''}"
 
 
 def forms(dtype: str, compiled: bool = True) -> list[Form]:
-    """All forms of a compute type, "float32" or "bfloat16"; compiled ones too where asked for."""
+    """All forms of a compute type, "float32" or "bfloat16"; with the compiled ones if `compiled`."""
     precisions = ("float32",) if dtype == "float32" else ("autocast", "cast")
     ways = [(precision, False) for precision in precisions] + [(precisions[-1], True)] * compiled
     return [Form(up, *way) for way in ways for up in ("transposed", "shuffled")]
 
 
 def set_threads(threads: int) -> None:
-    """Fixes how many threads PyTorch computes with."""
+    """Sets the number of threads of PyTorch."""
     torch.set_num_threads(threads)
 
 
 class TorchStep:
-    """Networks, optimisers, average, and the step: calling it trains once and returns the generator's loss."""
+    """Networks, optimisers and moving average; a call performs one step and returns the generator's loss."""
 
     def __init__(self, config: Config, picture: Any, form: Form) -> None:
-        """`picture` is uint8 [height, width, 3], where crops are cut."""
+        """`picture` is the source of the crops, uint8 [height, width, 3]."""
         self.config, self.form, self.picture = config, form, torch.from_numpy(picture)
         torch.manual_seed(1)
         model = config.model
@@ -79,7 +79,7 @@ class TorchStep:
         self.gradients: Callable[..., Any] = torch.compile(self._functional) if form.compiled else self._taped
 
     def __call__(self) -> float:
-        """One step: crops, noise, both losses and gradients, their test, both updates, the average."""
+        """One step: crops, noise, both losses and gradients, the test of the gradients, both updates, the average."""
         real, z = self._crops(), self._latents()
         g_loss, gradients = self.gradients(self.g, self.waves, self.d, real, z)
         variables = [*self.g.values(), *self.waves.values(), *self.d.values()]
@@ -94,7 +94,7 @@ class TorchStep:
         return float(g_loss.detach())
 
     def _taped(self, g: Any, waves: Any, d: Any, real: Any, z: Any) -> tuple[Any, list[Any]]:
-        """The gradients by two backward passes that share the forward one."""
+        """The gradients from two backward passes that share one forward pass."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.form.precision == "autocast"):
             fake = self._generator(g, waves, *z)
             real_logits, fake_logits = self._discriminator(d, real), self._discriminator(d, fake)
@@ -104,7 +104,7 @@ class TorchStep:
         return g_loss.detach(), [*g_gradients, *torch.autograd.grad(d_loss, list(d.values()))]
 
     def _functional(self, g: Any, waves: Any, d: Any, real: Any, z: Any) -> tuple[Any, list[Any]]:
-        """The same for the compiler, which leaves out what nobody asks for."""
+        """The same in functional form for the compiler, which removes unused results."""
         fake, g_back = torch.func.vjp(lambda g, waves: self._generator(g, waves, *z), g, waves)
         real_logits, real_back = torch.func.vjp(lambda d: self._discriminator(d, real), d)
         fake_logits, fake_back = torch.func.vjp(self._discriminator, d, fake)
