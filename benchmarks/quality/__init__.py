@@ -1,1 +1,1 @@
-"""How much pictures look like their source, by measures that training never sees."""
+"""Measures the similarity of generated pictures to their source with metrics that the training does not use."""

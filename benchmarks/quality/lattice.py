@@ -1,10 +1,10 @@
-"""When the honeycomb's lattice is learned: honeycomb.cfg with several seeds, and sgan.cfg for comparison.
+"""Measures when the honeycomb's lattice is learned: honeycomb.cfg with several seeds, and sgan.cfg for comparison.
 
   python benchmarks/quality/lattice.py --out=runs/lattice [--seeds=1,2,3,4,5] [--minutes=4] [--threads=0]
 
-A finished run is only read. The lattice is learned when the samples' mean autocorrelation peaks lie within 1.5 pixels
-of the source's, are at least 0.9 of their height, and the autocorrelation distance is at most 0.10; "from" is the first
-evaluation from which this held to the end.
+The results of a finished run are read from its folder. The lattice is learned when the samples' mean autocorrelation
+peaks lie within 1.5 pixels of the source's and are at least 0.9 of their height, and the autocorrelation distance is at
+most 0.10. "from" is the time of the first evaluation from which this remains true.
 """
 
 import subprocess
@@ -23,15 +23,15 @@ ROOT = Path(__file__).parents[2]
 
 
 def define(values: flags.FlagValues) -> None:
-    """Where, which seeds, how long."""
+    """Defines flags for the output, the seeds and the duration."""
     flags.DEFINE_string("out", None, "Folder for the runs.", flag_values=values)
     flags.DEFINE_list("seeds", ["1", "2", "3", "4", "5"], "Seeds, separated by commas.", flag_values=values)
     flags.DEFINE_float("minutes", 4.0, "Minutes of training.", lower_bound=0.1, flag_values=values)
-    flags.DEFINE_integer("threads", 0, "Threads; 0 for one a core.", flag_values=values)
+    flags.DEFINE_integer("threads", 0, "Threads; 0: one per core.", flag_values=values)
 
 
 def main(values: flags.FlagValues) -> str:
-    """Trains what is missing; a Markdown table of all runs."""
+    """Trains the missing runs; returns a Markdown table of all runs."""
     out = edge.path(values, "out")
     lines = ["| run | steps | from, s | peak offset, px | height | distance | spectrum | patches | wave lengths, px |"]
     lines.append("|---|---|---|---|---|---|---|---|---|")

@@ -1,12 +1,12 @@
-"""Whether texture inversion finds the textures of pictures that were generated from known vectors.
+"""Tests whether texture inversion finds the textures of pictures that were generated from known vectors.
 
   python benchmarks/quality/like.py --run=runs/manifold [--pictures=16] [--first=1001] [--sheet=sheet.png]
 
-Each picture is a window of another texture (numbers from --first on; from 0 for a class-conditional model). The
-inversion gets the picture and the run's stored textures; a window of the found texture is then compared, by
-`texture_metrics.nearest`, with other windows of all the known textures. It is found if the nearest one is the true one.
-A window of the known vector itself is measured in the same way as a reference, since some random textures of a model
-are so similar that their own windows are confused.
+Each picture is a window of a different texture (numbers from --first on; from 0 for a class-conditional model). The
+inversion receives the picture and the run's stored textures. `texture_metrics.nearest` then compares a window of the
+texture found with other windows of all known textures; the inversion succeeds if the nearest one is the true one. A
+window of the known vector itself is measured in the same way as a reference, because some random textures of a model
+are so similar that even their own windows are confused.
 """
 
 import sys
@@ -23,22 +23,24 @@ from tf_psgan.evaluation import texture_features, texture_metrics
 from tf_psgan.loading import Plane, restore_generator
 from tf_psgan.rendering.texture_inversion import invert
 
-USAGE = "Searches for the textures of pictures made from known vectors."
+USAGE = "Searches for the textures of pictures that were generated from known vectors."
 GIVEN, KNOWN, SHOWN = 1_000_000, 2_000_000, 3_000_000  # seeds of planes
 NEARLY = 1.1
 
 
 def define(values: flags.FlagValues) -> None:
-    """The run, which pictures, how large."""
+    """Defines flags for the run, and for the number and size of the pictures."""
     edge.define_run(values)
     flags.DEFINE_integer("pictures", 16, "Textures to search for.", lower_bound=2, flag_values=values)
     flags.DEFINE_integer("first", 1001, "Number of the first texture.", flag_values=values)
     flags.DEFINE_integer("pixels", 256, "Side of each picture.", lower_bound=64, flag_values=values)
-    flags.DEFINE_string("sheet", "", "Where to write the pictures, each beside what was found.", flag_values=values)
+    flags.DEFINE_string(
+        "sheet", "", "File for the pictures, each beside a window of the texture found.", flag_values=values
+    )
 
 
 def main(values: flags.FlagValues) -> str:
-    """Generates, inverts and compares; Markdown."""
+    """Generates, inverts and compares; returns Markdown."""
     side, first = values["pixels"].value, values["first"].value
     run = edge.path(values, "run")
     generator, _ = restore_generator(run, values["dtype"].value)
@@ -74,7 +76,7 @@ def main(values: flags.FlagValues) -> str:
 
 
 def _against(picture: np.ndarray, known: dict[str, texture_features.Features], true: str) -> tuple[str, float]:
-    """The known texture that a picture is nearest to, and the true one's distance over the nearest other one's."""
+    """The known texture nearest to a picture, and the true one's distance divided by the nearest other one's."""
     name, distances = texture_metrics.nearest(picture, known)
     return name, distances[true] / min(value for other, value in distances.items() if other != true)
 

@@ -1,22 +1,22 @@
-"""What a model of many textures has learned: every source, random textures, and the paths between two textures.
+"""Evaluates a model of many textures: the texture of every source, random textures, and paths between two textures.
 
   python benchmarks/quality/manifold.py --run=runs/many [--textures=64] [--pixels=256] [--pairs=8] [--steps=8]
                                 [--sheet=samples.png] [--morphs=morphs.png] [--json=manifold.json]
 
-Sources: a window of each one's own texture is compared with it. Distance is the mean of the distances of
-`texture_metrics`, each divided by the distance that chance causes between two windows of one texture (`CHANCE`): about
-1 is the same texture. A window is right if its nearest source is its own. In a run with --conditioning=class texture N
-is the N-th source; in another run the nearest of the random textures represents it, as a person would choose by hand.
+Sources: each source is compared with a window of its own texture. The distance is the mean of the distances of
+`texture_metrics`, each divided by the distance between two windows of the same texture (`CHANCE`): about 1 means the
+same texture. A window is right if its nearest source is its own. With --conditioning=class texture N is the N-th
+source; without conditioning the nearest of the random textures represents the source, as in a manual selection.
 
-Random textures are global vectors 1, 2, 3, ...; in a run with --conditioning=class blends of two sources' textures,
-sources and weight drawn at random. Each is compared with every source: the nearest by `texture_metrics.nearest`, sure
-if its distance is at most 0.8 of the second nearest one's; and `texture_metrics.uniformity` against that source, 0.4 or
-more for a uniform texture.
+Random textures are the global vectors 1, 2, 3, ...; with --conditioning=class they are blends of two sources' textures
+with random sources and weight. Each is compared with every source. `texture_metrics.nearest` finds the nearest source;
+the result is sure if its distance is at most 0.8 of that of the second nearest source. A texture is uniform if
+`texture_metrics.uniformity` against the nearest source is at least 0.4.
 
-Morphs go from texture to texture in equal steps of the weight, over one window of one plane. Evenness is the longest
-step divided by the mean step, by the same distance: 1 is perfectly even, --steps is a single jump. Detour is the length
-of all steps divided by the distance of the ends: 1 is straight. A cross-fade of the two end pictures' pixels, which is
-even by construction and shows both at once, is listed for comparison.
+Morphs lead from one texture to another in equal steps of the weight, in one window of one plane. Evenness is the
+longest step divided by the mean step, measured by the same distance: 1 is perfectly even, --steps is a single jump.
+Detour is the sum of all steps divided by the distance of the ends: 1 is straight. A cross-fade of the pixels of the two
+end pictures, which is even by construction and superimposes both, is listed for comparison.
 """
 
 import dataclasses
@@ -47,7 +47,7 @@ COLUMNS = 8
 
 
 def define(values: flags.FlagValues) -> None:
-    """The run, how many pictures, how large, and the files to write."""
+    """Defines flags for the run, the number and size of the pictures, and the output files."""
     flags.DEFINE_string("run", None, "A run's folder.", flag_values=values)
     flags.DEFINE_integer("textures", 64, "Random textures to evaluate.", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("pixels", 256, "Side of each picture.", lower_bound=128, flag_values=values)
@@ -59,7 +59,7 @@ def define(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues) -> str:
-    """Generates and evaluates the pictures; Markdown."""
+    """Generates and evaluates the pictures; returns Markdown."""
     found = Manifold(edge.path(values, "run"), values["textures"].value, values["pixels"].value)
     morphs = found.morphs(values["pairs"].value, values["steps"].value)
     if values.sheet:
@@ -75,7 +75,7 @@ def main(values: flags.FlagValues) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Morph:
-    """A path between two textures: its pictures, and how even and straight its steps are."""
+    """A path between two textures: its pictures, evenness and detour, and the evenness of a cross-fade."""
 
     pictures: Sequence[np.ndarray]
     evenness: float
@@ -129,7 +129,7 @@ class Manifold:
         }
 
     def morphs(self, pairs: int, steps: int) -> list[Morph]:
-        """Paths between textures drawn from the sources' own, two different ones each where there are two."""
+        """Paths between random pairs of the sources' textures; the two differ unless there is only one."""
         rng = np.random.default_rng(0)
         ends = [rng.permutation(self.textures)[:2] for _ in range(pairs)]
         return [self._morph(int(pair[0]), int(pair[-1]), steps) for pair in ends]
@@ -145,7 +145,7 @@ class Manifold:
         return self._plane.render(Scene(seed, field), self._side, self._side)
 
     def _blends(self, count: int) -> list[texture_fields.Mix]:
-        """Points of random weight between two random sources' textures."""
+        """Blends of the textures of two random sources with a random weight."""
         rng, weights = np.random.default_rng(1), np.random.default_rng(2).random(count).tolist()
         ends = [rng.permutation(len(self.sources)) for _ in weights]
         return [texture_fields.Mix(((int(e[0]), 1.0 - w), (int(e[-1]), w))) for e, w in zip(ends, weights, strict=True)]
@@ -157,7 +157,7 @@ class Manifold:
 
 
 def morph_metrics(morphs: Sequence[Morph]) -> dict[str, Any]:
-    """Medians over the morphs, and the worst."""
+    """Medians over the morphs, and the largest evenness."""
     evenness = [morph.evenness for morph in morphs]
     return {
         "morphs": len(morphs),
@@ -170,7 +170,7 @@ def morph_metrics(morphs: Sequence[Morph]) -> dict[str, Any]:
 
 
 def to_markdown(metrics: dict[str, Any]) -> str:
-    """The metrics as a table and three lines."""
+    """The metrics as a table, followed by three lines."""
     rows = metrics["sources"]
     lines = ["| source | texture | distance | right | nearest of |", "|---|---|---|---|---|"]
     for row in rows:

@@ -1,13 +1,13 @@
-"""How quality falls as textures are added to one model, at equal training.
+"""Measures how quality decreases as one model is trained on more textures, at equal training.
 
   python -m tf_psgan.procedural --variations=56 --out=runs/many-pictures
   python benchmarks/quality/manifold_growth.py --out=runs/growth --images=runs/many-pictures [--counts=1,2,4,8,16,32,56]
                                        [--steps=1500] [--conditioning=class,none] [--threads=0] [--json=growth.json]
 
-Trains `flags/many.cfg` once on the first 1, 2, 4, ... pictures of a folder, each for the same number of steps of the
-same batch, so that each costs the same time; and evaluates each run as `benchmarks/quality/manifold.py` does.
-Procedural variations come in their own order, kind by kind; others by name. A finished run is only read; an interrupted
-one continues.
+Trains `flags/many.cfg` once on the first 1, 2, 4, ... pictures of a folder. All runs have the same number of steps and
+the same batch size, and so take the same time. Each run is evaluated as in `benchmarks/quality/manifold.py`. Procedural
+variations are ordered by number, other pictures by name. The results of a finished run are read from its folder; an
+interrupted run continues.
 """
 
 import json
@@ -28,26 +28,26 @@ from tf_psgan.runs.run_folder import RunFolder
 SETTINGS = {
     "class": (),
     "none": ("--waves=12", "--wave_lr_multiplier=0.25"),
-}  # without conditioning waves are shared by all
+}  # without conditioning all textures share the waves
 USAGE = "Trains models of more and more textures for equally many steps and tabulates their quality."
 ROOT = Path(__file__).parents[2]
 
 
 def define(values: flags.FlagValues) -> None:
-    """Where, which pictures, how many of them, how long."""
+    """Defines flags for the output, the pictures, their counts and the duration."""
     flags.DEFINE_string("out", None, "Folder for the runs.", flag_values=values)
     flags.DEFINE_string("images", None, "Folder of the pictures.", flag_values=values)
     flags.DEFINE_list("counts", ["1", "2", "4", "8", "16", "32", "56"], "Textures in a model.", flag_values=values)
     flags.DEFINE_list("conditioning", ["class"], "class, or none (12 waves).", flag_values=values)
     flags.DEFINE_integer("steps", 1500, "Steps of each run.", lower_bound=1, flag_values=values)
-    flags.DEFINE_integer("seed", 1, "Every random number follows from it.", flag_values=values)
-    flags.DEFINE_integer("threads", 0, "Threads; 0 for one a core.", flag_values=values)
+    flags.DEFINE_integer("seed", 1, "Seed of all random numbers.", flag_values=values)
+    flags.DEFINE_integer("threads", 0, "Threads; 0: one per core.", flag_values=values)
     flags.DEFINE_integer("textures", 64, "Random textures to evaluate.", lower_bound=1, flag_values=values)
     flags.DEFINE_string("json", "", "Where to write all metrics as JSON.", flag_values=values)
 
 
 def main(values: flags.FlagValues) -> str:
-    """Trains what is missing; a Markdown table of all runs."""
+    """Trains the missing runs; returns a Markdown table of all runs."""
     out, folder = edge.path(values, "out"), edge.path(values, "images")
     found = sorted((file for file in folder.iterdir() if file.suffix.lower() in images.SUFFIXES), key=_order)
     rows = []
@@ -88,7 +88,7 @@ def _row(run: RunFolder, pictures: str, length: list[str], conditioning: str, va
 
 
 def _order(file: Path) -> tuple[int, str]:
-    """Numbered pictures number by number."""
+    """Sort key: the number at the end of the name, then the name."""
     number = re.search(r"-(\d+)$", file.stem)
     return int(number[1]) if number else 0, file.name
 

@@ -1,8 +1,8 @@
 """Precision and recall of feature vectors by nearest neighbours (Kynkäänniemi et al. 2019, arXiv:1904.06991).
 
-Each set of vectors spans a manifold: the union of balls around its vectors, each as large as the distance to the k-th
-nearest vector of the same set. Precision is the share of made vectors inside the manifold of the real ones, recall the
-share of real vectors inside the manifold of the made ones. NumPy only.
+The manifold of a set of vectors is estimated by the union of balls around them; the radius of a ball is the distance to
+the k-th nearest vector of the same set. Precision is the share of generated vectors inside the manifold of the real
+vectors, recall the share of real vectors inside the manifold of the generated ones. NumPy only.
 """
 
 import numpy as np
@@ -15,8 +15,9 @@ def precision_recall(made: np.ndarray, real: np.ndarray, nearest: int = NEAREST)
     """(precision, recall), each in [0, 1].
 
     Args:
-      made, real: float [vectors, channels], more than `nearest` vectors each; equal counts make both values comparable.
-      nearest: which neighbour of the same set gives the radius of a ball.
+      made, real: float [vectors, channels] of generated and real pictures, more than `nearest` vectors each; equal
+        counts make precision and recall comparable.
+      nearest: the k of the k-th nearest neighbour.
     """
     apart = distances(made, real)
     precision = np.mean(np.any(radii(real, nearest) >= apart, axis=1))
@@ -32,7 +33,7 @@ def radii(vectors: np.ndarray, nearest: int = NEAREST) -> np.ndarray:
     """
     if len(vectors) <= nearest:
         raise ValueError(f"{len(vectors)} feature vectors have no neighbour number {nearest}; use larger pictures.")
-    return np.partition(distances(vectors, vectors), nearest, axis=1)[:, nearest]  # a vector itself comes first
+    return np.partition(distances(vectors, vectors), nearest, axis=1)[:, nearest]  # index 0 is the vector itself
 
 
 def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -46,8 +47,8 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
     """Fréchet distance of the normal distributions with the means and covariances of [n, channels] and [m, channels].
 
     |mean difference|^2 + trace(A + B - 2 sqrt(A B)) (Heusel et al. 2017, arXiv:1706.08500), with the trace of the
-    square root from the eigenvalues of sqrt(A) B sqrt(A). With fewer vectors than channels it is biased upwards:
-    compare values of equal counts only.
+    square root computed from the eigenvalues of sqrt(A) B sqrt(A). With fewer vectors than channels it is biased
+    upwards, so only values of equal counts can be compared.
     """
     a, b = a.astype(np.float64), b.astype(np.float64)
     first, second = (np.atleast_2d(np.cov(vectors, rowvar=False)) for vectors in (a, b))

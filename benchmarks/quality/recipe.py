@@ -3,11 +3,11 @@
   python benchmarks/quality/recipe.py --out=runs/recipe [--arms=defaults,no_spectral_loss] [--seconds=60] [--workers=2]
                               [--textures=honeycomb,brick,my/photo.jpg]
 
-Every run has one thread and the same processor seconds for its training steps, so that a costlier step gets fewer of
-them and other work on the machine has no influence. Its pictures are evaluated by `texture_metrics` and by how evenly
-fine detail is distributed (grain: `roughness`). The table shows each arm's metrics divided by those of the defaults for
-the same texture and seed: the median and the quartiles over all; below 1 is better. Existing results are only read, so
-arms can be added later.
+Every run has one thread and the same processor seconds for its training steps, so that an arm with costlier steps has
+fewer of them, and other work on the machine has no influence. The pictures are evaluated by `texture_metrics` and by
+the distribution of fine detail (grain: `roughness`). The table contains each arm's metrics divided by those of the
+defaults for the same texture and seed, as median and quartiles over all runs; below 1 is better. Existing results are
+read from their files, so arms can be added later.
 """
 
 import json
@@ -29,7 +29,7 @@ from tf_psgan.signal_processing import luminance
 USAGE = "Trains with one setting changed at a time and tabulates the effect."
 ROOT = Path(__file__).parents[2]
 BASE = "defaults"
-# The change: settings, and the name of a function in variants.py.
+# For each arm: the changed settings, and the name of a function in variants.py.
 ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     BASE: ((), "plain"),
     "no_spectral_loss": (("--spectral_loss_weight=0",), "plain"),
@@ -72,17 +72,17 @@ PICTURES, PIXELS = 6, 256
 
 
 def define(values: flags.FlagValues) -> None:
-    """Where, which arms, textures and seeds, how long; and the settings that all runs share."""
+    """Defines flags for the output, the arms, textures and seeds, and the duration."""
     flags.DEFINE_string("out", None, "Folder for the results.", flag_values=values)
-    flags.DEFINE_list("arms", list(ARMS), f"What to try: {', '.join(ARMS)}.", flag_values=values)
+    flags.DEFINE_list("arms", list(ARMS), f"Arms to run: {', '.join(ARMS)}.", flag_values=values)
     flags.DEFINE_list("textures", list(TEXTURES), "Pictures in textures/, without .png, or files.", flag_values=values)
     flags.DEFINE_list("seeds", ["1", "2", "3"], "Seeds.", flag_values=values)
     flags.DEFINE_float("seconds", 60.0, "Processor seconds of training steps.", lower_bound=1, flag_values=values)
-    flags.DEFINE_integer("workers", 2, "Runs side by side.", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("workers", 2, "Runs at the same time.", lower_bound=1, flag_values=values)
 
 
 def main(values: flags.FlagValues) -> str:
-    """Trains what is missing, arm by arm; a Markdown table."""
+    """Trains the missing runs; returns a Markdown table with a row per arm."""
     out = edge.path(values, "out")
     if unknown := [arm for arm in values.arms if arm not in ARMS]:
         raise ValueError(f"arms: {unknown[0]!r} is none; choose from {', '.join(ARMS)}.")
@@ -107,7 +107,7 @@ def _file(out: Path, arm: str, texture: str, seed: str) -> Path:
 
 
 def _picture(texture: str) -> Path:
-    """The file of a picture in textures/ or of the user's own."""
+    """The file of a picture, named by its stem in textures/ or by its path."""
     for file in (ROOT / "textures" / f"{texture}.png", Path(texture).expanduser().absolute()):
         if file.is_file():
             return file
@@ -141,8 +141,9 @@ def _table(found: dict[tuple[str, str, str], dict[str, Any]], arms: list[str]) -
 def roughness(pictures: list[np.ndarray]) -> np.ndarray:
     """Roughness of the blocks of 8 x 8 pixels, [49]: quantiles of the logarithm of the high-pass variance.
 
-    High-pass is luminance, in 8-bit values, minus the mean of the four neighbours. Grain that is spread evenly over a
-    picture with smooth regions and edges has nearly one roughness, whatever its spectrum.
+    High-pass is luminance, in 8-bit values, minus the mean of the four neighbours. If grain is
+    distributed evenly, instead of following smooth regions and edges, all blocks have nearly the same roughness,
+    whatever the spectrum.
     """
     logs = []
     for picture in pictures:
@@ -156,7 +157,7 @@ def roughness(pictures: list[np.ndarray]) -> np.ndarray:
 
 
 def _train(path: Path, arm: str, picture: str, seed: str, seconds: float) -> None:
-    """One run, in a process of its own."""
+    """Trains and evaluates one run; called in a separate process."""
     import tensorflow as tf
 
     sys.path.insert(0, str(ROOT))  # benchmarks/ is not installed
@@ -186,7 +187,7 @@ def _train(path: Path, arm: str, picture: str, seed: str, seconds: float) -> Non
         step.set_wave_numbers(
             wave_initialisation.initial_wave_numbers([source], config.model, config.training.wave_init, cell)
         )
-    step(packed)  # traced now
+    step(packed)  # traces the step outside the timed loop
     began = time.process_time()
     while time.process_time() - began < seconds:
         int(step(packed)["generator_loss"])

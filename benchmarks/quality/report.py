@@ -1,11 +1,11 @@
-"""Measures pictures against a photograph, beside the photograph's two halves, image quilting and random-phase noise.
+"""Compares pictures with a photograph, and as references its two halves, image quilting and random-phase noise.
 
   python -m benchmarks.quality.report --source=PHOTO [--vgg=WEIGHTS] [--cell=16] [--json=FILE] PICTURE ...
 
-Every picture becomes a row: precision, recall and Fréchet distance of VGG-19 features (with --vgg) and the metrics of
-`artefacts`. "halves" holds one half of the photograph against the other and is what a perfect picture would reach;
-"quilting" is image quilting of the photograph; "noise" has its spectrum and random phases. Pictures are cut to the
-photograph's extent where they are larger.
+The table has one row per picture: precision, recall and Fréchet distance of VGG-19 features (with --vgg) and the
+metrics of `artefacts`. The row "halves" compares one half of the photograph with the other, which is the result of a
+perfect picture; "quilting" is image quilting of the photograph; "noise" has its spectrum and random phases. Pictures
+larger than the photograph are cropped to its size.
 """
 
 import argparse
@@ -26,7 +26,7 @@ Row = dict[str, float]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prints the table; 2 and one line where a file cannot be used."""
+    """Prints the table; returns 2 after one line of error for an unusable file."""
     options = _parser().parse_args(arguments)
     try:
         source = images.decode(options.source)
@@ -48,9 +48,9 @@ def table(
 
     Args:
       source: uint8 [h, w, 3].
-      made: pictures of one generator each.
-      features: of VGG-19, or None.
-      cell: pixels per cell of the generator, for the pattern of the cell; 0 for none.
+      made: for each name the pictures of one generator.
+      features: VGG-19 features, or None to omit their metrics.
+      cell: pixels per cell of the generator, for the metrics of the cell's pattern; 0 omits them.
     """
     halves = np.array_split(source, 2, axis=int(source.shape[1] > source.shape[0]))
     rows = {
@@ -66,7 +66,7 @@ def table(
 
 
 def quilted(source: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Image quilting of a photograph, of its shorter side, with blocks that its structures fit into."""
+    """Image quilting of a photograph, as large as its shorter side, with blocks larger than its structures."""
     block = quilting.block_side(source, lattice([source]))
     return quilting.quilt(source, min(source.shape[:2]), seed, block)
 
@@ -74,17 +74,18 @@ def quilted(source: np.ndarray, seed: int = 0) -> np.ndarray:
 def random_phases(source: np.ndarray, seed: int = 0) -> np.ndarray:
     """Noise with the photograph's power spectrum and correlations of colours (Galerne et al. 2011, section III).
 
-    The phases of one white noise are added to those of each colour, so the mean stays and all structure goes.
+    The phases of one white noise are added to those of each colour channel, which preserves the mean and removes all
+    structure.
     """
     mean = source.mean(axis=(0, 1))
     white = np.fft.rfft2(np.random.default_rng(seed).normal(size=source.shape[:2]))
-    turn = white / np.maximum(np.abs(white), 1e-12)
-    waves = np.fft.rfft2(source - mean, axes=(0, 1)) * turn[..., np.newaxis]
+    rotation = white / np.maximum(np.abs(white), 1e-12)
+    waves = np.fft.rfft2(source - mean, axes=(0, 1)) * rotation[..., np.newaxis]
     return np.clip(np.rint(np.fft.irfft2(waves, source.shape[:2], axes=(0, 1)) + mean), 0, 255).astype(np.uint8)
 
 
 def to_markdown(rows: dict[str, Row]) -> str:
-    """A table, a row for each name; empty where a value does not apply."""
+    """A table with one row per name; cells of metrics that do not apply are empty."""
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
     lines = [f"| | {' | '.join(name.replace('_', ' ') for name in names)} |", "|---" * (len(names) + 1) + "|"]
     for title, row in rows.items():
@@ -123,9 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("pictures", nargs="*", type=Path, help="generated pictures")
     parser.add_argument("--source", type=Path, required=True, help="the photograph")
     parser.add_argument("--vgg", type=Path, help="VGG-19 weights, see benchmarks/quality/methods/vgg.py")
-    parser.add_argument(
-        "--cell", type=int, default=0, help="pixels per cell of the generator; 0 leaves its pattern out"
-    )
+    parser.add_argument("--cell", type=int, default=0, help="pixels per cell of the generator; 0 omits its pattern")
     parser.add_argument("--json", type=Path, help="where to write the values")
     return parser
 

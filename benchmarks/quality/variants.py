@@ -1,7 +1,7 @@
-"""Ways of training that `recipe.py` tried and that did not win: each builds a training step that the package lacks.
+"""Training steps for the arms of `recipe.py` that settings cannot express; the package does not use them.
 
-A variant is a function of the run's settings and a dtype policy that returns a `GanStep`. It passes other loss terms or
-uses other networks; what settings alone can express needs no variant.
+A variant is a function of the run's settings and a dtype policy that returns a `GanStep` with other loss terms or other
+networks.
 """
 
 from typing import Any
@@ -21,12 +21,12 @@ from tf_psgan.training.terms import Batch, Term
 
 
 def plain(config: Config, dtype: str) -> GanStep:
-    """The package as it is."""
+    """The unmodified training step."""
     return GanStep(config, dtype)
 
 
 def spectra_only(config: Config, dtype: str) -> GanStep:
-    """The spectral loss without the statistics of small blocks: how strong each frequency is, not where."""
+    """The spectral loss without the statistics of small blocks: power of each frequency without its position."""
     return _with_blocks(config, dtype, ())
 
 
@@ -43,7 +43,7 @@ def hinge(config: Config, dtype: str) -> GanStep:
 
 
 def spectral_norm(config: Config, dtype: str) -> GanStep:
-    """Kernels of the discriminator over their largest singular value, no batch normalization (Miyato et al. 2018)."""
+    """Discriminator kernels divided by their largest singular value, no batch norm (Miyato et al. 2018)."""
     return _SpectralNormStep(config, dtype)
 
 
@@ -56,7 +56,7 @@ def two_rates(config: Config, dtype: str) -> GanStep:
 
 
 def padded(config: Config, dtype: str) -> GanStep:
-    """Training crops made with zero padding in every layer, as in the papers' code; images are made without."""
+    """Zero padding in every layer during training, as in the papers' code; images are generated without it."""
     return _PaddedStep(config, dtype)
 
 

@@ -1,6 +1,6 @@
-"""Feature vectors of VGG-19 at positions of a picture, for `neighbours`; needs PyTorch and weights that the user names.
+"""Feature vectors of VGG-19 at positions of a picture, for `neighbours`; needs PyTorch and a file of weights.
 
-Nothing trains on these features, so they can disagree with the losses of a training.
+The training does not use these features, so they measure independently of its losses.
 """
 
 from pathlib import Path
@@ -9,14 +9,14 @@ import numpy as np
 
 LAYERS = ("pool2", "pool3", "pool4")
 VECTORS = 2000
-"""Positions drawn from each set of pictures: neighbours are compared pairwise."""
+"""Positions drawn from each set of pictures; limited because neighbours are found by pairwise comparison."""
 
 
 class VggFeatures:
     """VGG-19 up to pool4 in float32."""
 
     def __init__(self, weights: Path) -> None:
-        """Reads the weights; ValueError where the file has none that `methods.vgg` understands."""
+        """Reads the weights; raises ValueError for a file that `methods.vgg` cannot read."""
         import torch  # an optional dependency of the benchmarks
 
         from benchmarks.quality.methods import vgg
@@ -27,12 +27,12 @@ class VggFeatures:
     def __call__(self, pictures: list[np.ndarray], vectors: int = VECTORS, seed: int = 0) -> dict[str, np.ndarray]:
         """Float32 [at most `vectors`, channels] of each layer, drawn without replacement from all positions.
 
-        Positions within a margin of the pictures' borders, which see the zeros around them, are left out.
+        Positions near the borders, whose receptive field includes padding zeros, are excluded.
 
         Args:
-          pictures: uint8 [h, w, 3] each, sizes may differ, at least 64 pixels a side.
-          vectors: how many positions are drawn.
-          seed: of the draw.
+          pictures: uint8 [h, w, 3] each, at least 64 pixels a side; sizes may differ.
+          vectors: the number of positions to draw.
+          seed: seed of the draw.
         """
         found: dict[str, list[np.ndarray]] = {name: [] for name in LAYERS}
         for picture in pictures:

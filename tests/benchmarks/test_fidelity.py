@@ -121,7 +121,7 @@ def test_a_result_belongs_to_its_settings(tmp_path):
 
 def test_the_best_is_highest_lowest_or_nearest_to_one():
     medians = {"a": 0.7, "b": 1.2, "c": 2.0}
-    assert [table.lead(medians, best) for best in ("high", "low", "one", "")] == ["c", "a", "b", ""]
+    assert [table.best_method(medians, best) for best in ("high", "low", "one", "")] == ["c", "a", "b", ""]
 
 
 def test_a_table_shows_medians_and_ranges_and_does_not_rank_the_floor():

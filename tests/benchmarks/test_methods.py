@@ -103,9 +103,9 @@ def test_a_block_keeps_what_lies_beyond_both_cuts():
     error = np.ones((6, 6))
     error[:, 1] = 0  # the left cut goes down column 1, the upper one along row 0
     error[0] = 0
-    keep = quilting.kept(error, above=True, left=True, overlap=3)
-    assert keep[1:, 0].all() and not keep[1:, 1:].any()
-    assert not quilting.kept(error, above=False, left=False, overlap=3).any()
+    mask = quilting.existing_mask(error, above=True, left=True, overlap=3)
+    assert mask[1:, 0].all() and not mask[1:, 1:].any()
+    assert not quilting.existing_mask(error, above=False, left=False, overlap=3).any()
 
 
 def test_a_block_larger_than_the_source_is_refused(source):

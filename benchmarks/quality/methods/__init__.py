@@ -1,1 +1,1 @@
-"""The methods that `benchmarks/quality/fidelity.py` compares, what it measures, and how it keeps what is done."""
+"""The methods that `benchmarks/quality/fidelity.py` compares, its metrics, and the storage of its results."""

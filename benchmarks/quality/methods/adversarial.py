@@ -1,4 +1,4 @@
-"""PSGAN and SGAN: this project's own presets, trained as `train.py` trains them, on the source alone."""
+"""PSGAN and SGAN: the project's presets, trained on the source alone with the same loop as `train.py`."""
 
 import time
 from pathlib import Path
@@ -14,19 +14,19 @@ from tf_psgan.training import training_loop
 def make(
     method: str, source: np.ndarray, pixels: int, seed: int, folder: Path, threads: int, seconds: float, steps: int
 ) -> tuple[np.ndarray, dict[str, float]]:
-    """Trains, or goes on where a run stopped, or only reads one that is over; then makes a window of the plane.
+    """Trains a run, or continues an interrupted one, or loads a finished one; then generates a window of the plane.
 
     Args:
       method: psgan or sgan.
-      folder: for the run and its source; another budget or preset needs another folder.
-      seconds, steps: the budget; 0 for no limit of that kind.
+      folder: the folder of the run and its source; a different budget or preset needs a different folder.
+      seconds, steps: the budget; 0: no limit of that kind.
 
     Returns:
       uint8 [pixels, pixels, 3], and `train_seconds` (over all processes of the run), `make_seconds` and `steps`.
 
     Raises:
-      ValueError: a source too small for the preset's crops.
-      InterruptedError: the training was stopped before its budget was used.
+      ValueError: the source is smaller than the preset's crops.
+      InterruptedError: the training was interrupted before the end of its budget.
     """
     folder.mkdir(parents=True, exist_ok=True)
     image, run = folder / "source.png", folder / "run"

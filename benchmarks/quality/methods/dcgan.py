@@ -1,9 +1,9 @@
-"""DCGAN (Radford et al. 2015, arXiv:1511.06434), for the record: one noise vector becomes one picture of fixed size.
+"""DCGAN (Radford et al. 2015, arXiv:1511.06434): generates one picture of fixed size from one noise vector.
 
-The paper's network and settings, in Keras: a dense layer, zero-padded up-convolutions of 5x5 and stride two with batch
-norm and ReLU; a discriminator of stride-two convolutions with batch norm and LeakyReLU 0.2 that ends in one score;
-Adam, rate 2e-4, beta_1 0.5; kernels from N(0, 0.02). It learns crops of the same size as the preset of this project,
-eight at a time, and it cannot make a picture of another size than these crops.
+The network and settings of the paper, in Keras: a dense layer, zero-padded up-convolutions of 5x5 and stride two with
+batch norm and ReLU; a discriminator of stride-two convolutions with batch norm and LeakyReLU 0.2 that ends in one
+score; Adam, rate 2e-4, beta_1 0.5; kernels from N(0, 0.02). The training crops have the size of those of the project's
+preset, in batches of eight. Generated pictures always have the size of these crops.
 """
 
 import time
@@ -21,19 +21,19 @@ CROP = 128
 BATCH = 8
 NOISE = 100
 FILTERS = (256, 128, 64, 32)
-CRITIC = (32, 64, 128, 256)
+DISCRIMINATOR_FILTERS = (32, 64, 128, 256)
 
 
 def make(
     source: np.ndarray, seed: int, threads: int, seconds: float, steps: int
 ) -> tuple[np.ndarray, dict[str, float]]:
-    """Trains and makes one picture.
+    """Trains and generates one picture.
 
     Args:
-      seconds, steps: the budget; 0 for no limit of that kind. Seconds count from the first step's compilation on.
+      seconds, steps: the budget; 0: no limit of that kind. Seconds include the compilation of the first step.
 
     Returns:
-      uint8 [CROP, CROP, 3] (or the source's size where that is smaller), `train_seconds`, `make_seconds` and `steps`.
+      uint8 [CROP, CROP, 3] (or a smaller side for a smaller source), `train_seconds`, `make_seconds` and `steps`.
     """
     device.set_threads(threads)
     keras.utils.set_random_seed(seed)
@@ -48,7 +48,7 @@ def make(
         done += 1
     trained = time.perf_counter()
     vector = tf.random.stateless_normal((BATCH, NOISE), (seed, -1))
-    # With a batch's own statistics, as in training: few steps leave moving averages behind.
+    # Uses batch statistics, as in training: after few steps the moving averages have not converged.
     picture = images.to_bytes(trainer.generator(vector, training=True)[0]).numpy()
     return picture, {"train_seconds": trained - began, "make_seconds": time.perf_counter() - trained, "steps": done}
 
@@ -69,10 +69,10 @@ def generator(side: int) -> keras.Model:
 
 
 def discriminator(side: int) -> keras.Model:
-    """[batch, side, side, 3] -> a logit a picture, [batch, 1]."""
+    """[batch, side, side, 3] -> one logit per picture, [batch, 1]."""
     normal = keras.initializers.RandomNormal(0.0, 0.02)
     x = inputs = keras.Input((side, side, 3))
-    for i, filters in enumerate(CRITIC):
+    for i, filters in enumerate(DISCRIMINATOR_FILTERS):
         x = keras.layers.Conv2D(filters, 5, 2, "same", kernel_initializer=normal)(x)
         x = keras.layers.LeakyReLU(0.2)(keras.layers.BatchNormalization()(x) if i else x)
     x = keras.layers.Dense(1, kernel_initializer=normal)(keras.layers.Flatten()(x))
@@ -80,7 +80,7 @@ def discriminator(side: int) -> keras.Model:
 
 
 class _Trainer:
-    """Both networks, both optimisers, one step; the paper's alternating losses in one update of each."""
+    """Both networks, their optimisers, and a step with one update of each (the paper alternates the updates)."""
 
     def __init__(self, source: np.ndarray, side: int, seed: int) -> None:
         self.generator, self.discriminator = generator(side), discriminator(side)
@@ -99,7 +99,7 @@ class _Trainer:
 
     @tf.function
     def step(self) -> tf.Tensor:
-        """One update of each network; the generator's loss."""
+        """One update of each network; returns the generator's loss."""
         at = self.counter.assign_add(1)
         real = images.to_unit(crops.crops(self.packed, noise.fold(self.seed, at), BATCH, self.side))
         vector = tf.random.stateless_normal((BATCH, NOISE), tf.stack([tf.cast(self.seed, tf.int64), at]))

@@ -1,11 +1,12 @@
 """Texture synthesis by a convolutional network (Gatys et al. 2015, arXiv:1505.07376). PyTorch.
 
-From noise, L-BFGS on the pixels makes the Gram matrices of VGG-19's conv1_1 and pool1 to pool4 those of the source
-(the paper's layers, average pooling, all weighted alike). As in Gatys et al. 2017 (arXiv:1611.07865, section 6), it
-begins coarse: most steps at half size, which then start the full size. That is cheaper and finds larger structures than
-the paper's one scale. Statistics leave the border out, and so does the picture: with the zeros around it counted, its
-contrast would fade towards the middle. The convolutions are in bfloat16, L-BFGS in float32. At the end the histogram of
-each colour channel is made the source's, as the authors' code does.
+L-BFGS optimises the pixels, starting from noise, until the Gram matrices of VGG-19's conv1_1 and pool1 to pool4 match
+those of the source (the paper's layers, average pooling, equal weights). The optimisation is coarse to fine, as in
+Gatys et al. 2017 (arXiv:1611.07865, section 6): most evaluations are at half size, and the result is upsampled as the
+start at full size. This is cheaper than the paper's single scale and reproduces larger structures. Statistics exclude
+the border, and the picture is cropped accordingly; otherwise the padding zeros would reduce the contrast towards the
+middle. The convolutions use bfloat16, L-BFGS float32. Finally the histogram of each colour channel is matched to that
+of the source, as in the authors' code.
 """
 
 from pathlib import Path
@@ -16,11 +17,11 @@ import torch.nn.functional as F
 
 from benchmarks.quality.methods import vgg
 
-COARSE_SHARE = 0.6  # of the steps
+COARSE_SHARE = 0.6  # share of the evaluations at half size
 
 
 def make(source: np.ndarray, pixels: int, seed: int, threads: int, steps: int, weights: Path) -> np.ndarray:
-    """uint8 [pixels, pixels, 3] after so many evaluations of network and gradient in all."""
+    """uint8 [pixels, pixels, 3] after `steps` evaluations of network and gradient in total."""
     torch.set_num_threads(threads)
     network = vgg.Vgg(weights)
     target = vgg.to_tensor(source)
@@ -29,7 +30,7 @@ def make(source: np.ndarray, pixels: int, seed: int, threads: int, steps: int, w
     generator = torch.Generator().manual_seed(seed)
     mean, deviation = small.mean((2, 3), keepdim=True), small.std((2, 3), keepdim=True)
     margin = vgg.MARGIN
-    # Whole places of the coarsest layer at both sizes.
+    # A whole number of positions of the coarsest layer at both sizes.
     side = -(-pixels // (4 * margin)) * 2 * margin + 2 * margin
     start = mean + 0.5 * deviation * torch.randn((1, 3, side, side), generator=generator)
     half = descend(network, start, small, coarse)
@@ -40,7 +41,7 @@ def make(source: np.ndarray, pixels: int, seed: int, threads: int, steps: int, w
 
 
 def descend(network: vgg.Vgg, start: torch.Tensor, target: torch.Tensor, evaluations: int) -> torch.Tensor:
-    """The picture that L-BFGS reaches from a start, [1, 3, h, w] in 0 .. 255."""
+    """The result of L-BFGS from a start, [1, 3, h, w] in 0 .. 255."""
     with torch.no_grad():
         wanted = network.grams(target)
         weights = {name: 1 / float(torch.sum(matrix**2)) for name, matrix in wanted.items()}
@@ -58,7 +59,7 @@ def descend(network: vgg.Vgg, start: torch.Tensor, target: torch.Tensor, evaluat
     def loss() -> torch.Tensor:
         optimiser.zero_grad()
         found = network.grams(picture)
-        # In units of the source's own energy; times a number that suits L-BFGS's first step.
+        # Relative to the source's energy; the factor gives a suitable length of the first step of L-BFGS.
         total = 1e4 * sum(weights[n] * torch.sum((found[n] - wanted[n]) ** 2) for n in vgg.GRAM_LAYERS)
         total.backward()
         return total
@@ -68,11 +69,11 @@ def descend(network: vgg.Vgg, start: torch.Tensor, target: torch.Tensor, evaluat
 
 
 def match_histograms(made: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """uint8 [h, w, 3]: each channel's values replaced, in their order, by the source's."""
+    """uint8 [h, w, 3]: the values of each channel are replaced by the source's values of the same rank."""
     out = np.empty(made.shape, np.uint8)
     for channel in range(3):
         order = np.argsort(made[..., channel], axis=None, kind="stable")
         values = np.sort(source[..., channel], axis=None)
-        places = (np.arange(order.size) + 0.5) * values.size / order.size
-        out[..., channel].flat[order] = values[places.astype(int)]
+        ranks = (np.arange(order.size) + 0.5) * values.size / order.size
+        out[..., channel].flat[order] = values[ranks.astype(int)]
     return out

@@ -1,10 +1,10 @@
-"""Measures all pictures of one texture: a process of its own, after they are made.
+"""Measures all pictures of one texture in a separate process, after their generation.
 
   python -m benchmarks.quality.methods.measure FOLDER [VGG]
 
-Writes metrics.json: per picture the metrics of `texture_metrics.compare` against the source, the period score, and,
-where VGG-19 weights are given, the distance of its Gram matrices. A picture that was measured before, with or without
-VGG as now, is left as it is. A floor is measured like any other picture.
+Writes metrics.json: for each picture the metrics of `texture_metrics.compare` against the source, the period score,
+and, with VGG-19 weights, the distance of its Gram matrices. The metrics of an unchanged picture are not computed again,
+unless VGG-19 weights are given that were not used before. A floor is measured like any other picture.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ Metrics = dict[str, float | None]
 
 
 def main(argv: list[str]) -> int:
-    """Measures what is not measured; 2 and one line where that fails."""
+    """Measures the pictures without metrics; returns 2 after one line of error."""
     try:
         measure(Path(argv[1]), Path(argv[2]) if len(argv) > 2 else None)
     except (ValueError, OSError) as error:
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
 
 
 def measure(folder: Path, weights: Path | None) -> None:
-    """Brings metrics.json of a folder up to date."""
+    """Updates metrics.json of a folder."""
     source = sources.read(folder)
     gram = _gram(source, weights) if weights else None
     file = folder / "metrics.json"
@@ -50,21 +50,21 @@ def measure(folder: Path, weights: Path | None) -> None:
 
 
 def of(picture: np.ndarray, source: sources.Source) -> Metrics:
-    """The metrics of one picture; None where one does not apply.
+    """The metrics of one picture; None for a metric that does not apply.
 
-    `period_score`, `far` and `near` are those of `period_score.py`; peak offset and height need a lattice, too.
+    `period_score`, `far` and `near` are defined in `period_score.py`. Peak offset and height also require a lattice.
     """
     metrics = texture_metrics.compare([picture], [source.picture])
     if not len(source.periods):
         metrics |= {"peak_offset_pixels": math.nan, "peak_height": math.nan}
     score = period_score.period_score(picture, source.picture, source.periods)
     metrics |= {"period_score": score.score, "far": score.far, "near": score.near}
-    del metrics["diversity"], metrics["periodic"]  # the first needs several pictures, the second is the source's
+    del metrics["diversity"], metrics["periodic"]  # diversity needs several pictures; periodic belongs to the source
     return {name: float(value) if math.isfinite(value) else None for name, value in metrics.items()}
 
 
 def diversity(folder: Path, source: sources.Source, method: str, seeds: Sequence[int]) -> float:
-    """`metrics.diversity` of a method's pictures of several seeds; nan for fewer than two."""
+    """The diversity of a method's pictures of several seeds; nan for fewer than two."""
     files = [folder / f"{method}-{seed}.png" for seed in seeds]
     pictures = [sources.read_picture(file) for file in files if file.exists()]
     return diversity(pictures, [source.picture])

@@ -1,9 +1,9 @@
-"""Makes one picture by one method: the process that `benchmarks/quality/fidelity.py` starts for each.
+"""Generates one picture with one method; `benchmarks/quality/fidelity.py` starts a process for each.
 
   python -m benchmarks.quality.methods.one JOB_AS_JSON
 
-Each method is imported here, so that a process holds one method's libraries only. Seconds are those of the work,
-compilation included, imports left out; memory is the peak of the whole process, libraries included.
+Methods are imported on use, so that a process loads the libraries of one method only. Seconds include compilation and
+exclude imports; memory is the peak of the whole process, including libraries.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from benchmarks.quality.methods import results, sources
 
 
 def main(argv: list[str]) -> int:
-    """Does the job and writes its picture and record; 2 and one line where that fails."""
+    """Executes the job and writes its picture and record; returns 2 after one line of error."""
     job = results.Job(**json.loads(argv[1]))
     try:
         picture, taken = _make(job, sources.read(Path(job.folder)))
@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
 
 
 def _make(job: results.Job, source: sources.Source) -> tuple[np.ndarray, dict[str, float]]:
-    """The picture, and `train_seconds`, `make_seconds` and what else the method says."""
+    """The picture, and `train_seconds`, `make_seconds` and further values of the method."""
     texture, settings = source.picture, job.settings
     budget: dict[str, Any] = {"threads": job.threads}
     if "train_seconds" in settings:
@@ -66,7 +66,7 @@ def _make(job: results.Job, source: sources.Source) -> tuple[np.ndarray, dict[st
         picture = quilting.quilt(texture, job.pixels, job.seed, side)
     else:
         began = time.perf_counter()
-        picture = source.again(job.seed, job.pixels)
+        picture = source.regenerate(job.seed, job.pixels)
     return picture, {"train_seconds": 0.0, "make_seconds": time.perf_counter() - began}
 
 

@@ -1,21 +1,21 @@
-"""The period score: how much of a source's order a made picture still has beyond the source's own extent.
+"""The period score: periodicity of a generated picture at distances longer than the source's side.
 
-NumPy only. A definition of this project's own, for ranking. Autocorrelation A at a lattice vector says how much of the
-picture's light repeats there. What is near may be copied, or follow from the neighbours; so A is read at lags *longer
-than the source's side*, which no piece of the source can hold: a picture that has one lattice throughout keeps there
-the height that it has near by, and one whose lattice slips, bends or breaks loses it.
+NumPy only. The score is a definition of this project, for ranking methods. Let A be the autocorrelation of luminance at
+a lattice vector. Order at short lags may be copied from the source or follow from neighbouring pixels. The score
+therefore uses A at lags *longer than the source's side*, which no piece of the source contains. If one lattice extends
+over the whole picture, A is as high there as at short lags; if the lattice is shifted, bent or interrupted, A is lower.
 
     score = far(made) / max(near(made), near(source))
 
-`far` is the mean of A over the lattice's lags from one source's side up to three quarters of the made picture's;
-`near` the mean over those between a quarter and three quarters of the source's side. 1: as much order as the source
-has, at any distance. 0: none. The larger of the two `near`s below keeps a picture of stiffer elements from scoring
-above 1, and one with a faint lattice from scoring high. The lattice is the source's: exact for procedural textures,
-measured for photographs. The picture as a whole may strain it by `STRAIN`, which is invisible; the farther off a period
-is beyond that, the less it scores.
+`far` is the mean of A over the lattice's lags between the source's side and three quarters of the generated picture's
+side; `near` is the mean over lags between a quarter and three quarters of the source's side. A score of 1 means as much
+order as in the source at any distance, 0 means none. The maximum in the denominator prevents a score above 1 for a
+picture more regular than the source, and a high score for a picture with a weak lattice. The lattice is the source's:
+exact for procedural textures, measured for photographs. The lattice of the picture may deviate from it uniformly by up
+to `STRAIN`, which is invisible; larger deviations reduce the score.
 
-What it does not say: whether elements look right or differ from each other. A source tiled by its exact period scores
-1. Read it beside the patches, the spectrum and the diversity.
+The score does not measure whether elements look correct or differ from each other: a source tiled by its exact period
+has a score of 1. Use it together with the patches, the spectrum and the diversity.
 """
 
 import dataclasses
@@ -29,12 +29,12 @@ from tf_psgan.evaluation.autocorrelation import autocorrelation
 STRAIN = 0.01
 FARTHEST = 0.75
 FEWEST = 4
-"""Lags that a mean is taken over at least; with fewer there is no score."""
+"""Minimum number of lags of a mean; with fewer there is no score."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """The period score and what it is made of; nan where it does not apply."""
+    """The period score and its components; nan for a score that does not apply."""
 
     score: float
     far: float
@@ -45,15 +45,14 @@ NONE = Score(math.nan, math.nan, math.nan)
 
 
 def period_score(picture: np.ndarray, source: np.ndarray, periods: np.ndarray) -> Score:
-    """The score of one made picture.
+    """The score of one generated picture.
 
     Args:
       picture, source: uint8 [h, w, 3].
-      periods: [2, 2], (row, col) in pixels of the source's two lattice vectors; [0, 2] where it has none.
+      periods: [2, 2], the source's two lattice vectors, (row, col) in pixels; [0, 2] for a source without lattice.
 
     Returns:
-      nan for a source without lattice, and for a picture not clearly larger than the source: then no lag is both longer
-      than the source's side and within three quarters of the picture's.
+      nan for a source without lattice, and for a picture of which three quarters are not longer than the source's side.
     """
     side = min(source.shape[:2])
     if len(periods) < 2 or FARTHEST * min(picture.shape[:2]) <= side:
@@ -87,12 +86,12 @@ class Lags:
         return total
 
     def mean(self, periods: np.ndarray, low: float, high: float) -> float:
-        """The mean of A over the lattice's lags of these lengths in pixels; nan for fewer than `FEWEST`."""
+        """The mean of A over the lattice's lags between two lengths in pixels; nan for fewer than `FEWEST` lags."""
         lags = multiples(periods, low, high) @ periods
         return float(np.mean(self.at(lags))) if len(lags) >= FEWEST else math.nan
 
     def fit(self, periods: np.ndarray, low: float, high: float) -> np.ndarray:
-        """The lattice, each vector within `STRAIN` of its length from the given one, where that mean is highest."""
+        """The lattice with the highest mean; each vector differs from the given one by up to `STRAIN` of its length."""
         whole = multiples(periods, low, high)
         if len(whole) < FEWEST:
             return periods
@@ -113,7 +112,7 @@ class Lags:
 
 
 def multiples(periods: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Whole [n, 2] whose lattice lags have such lengths, in one half plane; neither component is beyond `high`."""
+    """Integer coefficients [n, 2] of the lattice's lags between two lengths in pixels, in one half plane."""
     most = math.ceil(high * np.abs(np.linalg.inv(periods)).sum(axis=0).max() * 2**0.5) + 1
     counts = np.arange(-most, most + 1)
     whole = np.stack(np.meshgrid(counts, counts, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -124,7 +123,7 @@ def multiples(periods: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def _keys(t: np.ndarray) -> np.ndarray:
-    """[4, n] weights of the four values around a position t in 0 .. 1 between the second and the third."""
+    """Weights [4, n] of four neighbouring values, for a position t in 0 .. 1 between the second and the third."""
     return np.stack(
         [
             ((-0.5 * t + 1.0) * t - 0.5) * t,

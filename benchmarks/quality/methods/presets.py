@@ -1,4 +1,4 @@
-"""The settings of this project's presets as the benchmark trains them: the preset, the source, a seed and a budget."""
+"""The configurations that the benchmark trains: a preset of the project with a source, a seed and a budget."""
 
 import hashlib
 from pathlib import Path
@@ -13,11 +13,11 @@ PRESETS = {"psgan": "honeycomb", "sgan": "sgan"}
 
 
 def config(method: str, image: Path, seed: int, threads: int, seconds: float, steps: int) -> configs.Config:
-    """What `train.py` would be given, as anybody would give it; only previews on the way are off.
+    """The configuration of `train.py` with a preset; only the previews during training are off.
 
     Args:
       method: psgan or sgan.
-      seconds, steps: the budget; 0 for no limit of that kind.
+      seconds, steps: the budget; 0: no limit of that kind.
     """
     values = flags.FlagValues()
     edge.define_config(values)
@@ -40,6 +40,6 @@ def config(method: str, image: Path, seed: int, threads: int, seconds: float, st
 
 
 def digest(method: str) -> str:
-    """Tells the preset's settings, defaults included, from others."""
+    """A hash of the preset's settings, including defaults."""
     text = configs.to_json(config(method, Path("source.png"), 0, 1, 0, 1))
     return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,25 +1,25 @@
 """Image quilting (Efros and Freeman 2001, "Image Quilting for Texture Synthesis and Transfer", section 2). NumPy only.
 
-Square blocks of the source, row by row. Each is drawn from those whose overlap with what is there already differs least
-(sum of squares, within a tolerance of the best), and joined along the cheapest cut through the overlap. Every pixel is
-one of the source's.
+The picture is assembled from square blocks of the source, row by row. Each block is drawn from those with the smallest
+squared difference in the overlap with the blocks placed before (within a tolerance of the best), and is joined along
+the minimum-error cut through the overlap. Every pixel is copied from the source.
 """
 
 import numpy as np
 
 TOLERANCE = 0.1
-OVERLAP = 6  # of a block's side, as in the paper
+OVERLAP = 6  # the overlap is this fraction (1/6) of a block's side, as in the paper
 
 
 def quilt(source: np.ndarray, pixels: int, seed: int, block: int) -> np.ndarray:
-    """A square picture of so many pixels a side.
+    """A square picture, uint8 [pixels, pixels, 3].
 
     Args:
       source: uint8 [h, w, 3], larger than a block.
-      block: side of a block in pixels; the paper leaves it to the user: the largest structure should fit.
+      block: side of a block in pixels, at least that of the largest structure; the paper leaves it to the user.
 
     Raises:
-      ValueError: a source that is smaller than a block.
+      ValueError: the source is not larger than a block.
     """
     if min(source.shape[:2]) <= block:
         extent = f"{source.shape[0]}x{source.shape[1]}"
@@ -33,33 +33,33 @@ def quilt(source: np.ndarray, pixels: int, seed: int, block: int) -> np.ndarray:
     for i in range(count):
         for j in range(count):
             window = np.s_[i * step : i * step + block, j * step : j * step + block]
-            there = out[window]
-            row, col = match.draw(there, i > 0, j > 0, random)
+            existing = out[window]
+            row, col = match.draw(existing, i > 0, j > 0, random)
             new = source[row : row + block, col : col + block].astype(np.float64)
-            keep = kept(np.sum((new - there) ** 2, axis=-1), i > 0, j > 0, overlap)
-            out[window] = np.where(keep[..., np.newaxis], there, new)
+            mask = existing_mask(np.sum((new - existing) ** 2, axis=-1), i > 0, j > 0, overlap)
+            out[window] = np.where(mask[..., np.newaxis], existing, new)
     return out[:pixels, :pixels].astype(np.uint8)
 
 
-def kept(error: np.ndarray, above: bool, left: bool, overlap: int) -> np.ndarray:
-    """Which pixels of a block stay as they were: those beyond the cut through each overlap; bool [block, block].
+def existing_mask(error: np.ndarray, above: bool, left: bool, overlap: int) -> np.ndarray:
+    """The pixels of a block that keep their existing value, on the outer side of the cuts: bool [block, block].
 
     Args:
-      error: [block, block] squared difference of the new block and what is there.
-      above, left: whether there is a block to overlap with.
+      error: squared difference between the new block and the existing pixels, [block, block].
+      above, left: whether the block overlaps one above it and one to its left.
     """
-    keep = np.zeros(error.shape, bool)
+    mask = np.zeros(error.shape, bool)
     if left:
-        keep |= np.arange(error.shape[1]) < cut(error[:, :overlap])[:, np.newaxis]
+        mask |= np.arange(error.shape[1]) < cut(error[:, :overlap])[:, np.newaxis]
     if above:
-        keep |= np.arange(error.shape[0])[:, np.newaxis] < cut(error[:overlap].T)
-    return keep
+        mask |= np.arange(error.shape[0])[:, np.newaxis] < cut(error[:overlap].T)
+    return mask
 
 
 def cut(error: np.ndarray) -> np.ndarray:
-    """The column at which the cheapest path from top to bottom crosses each row of [rows, cols]; int [rows].
+    """The column of the minimum-error path from top to bottom in each row of [rows, cols]: int [rows].
 
-    A path goes straight on or to a diagonal neighbour (the paper's dynamic programme).
+    A path continues straight down or diagonally (the paper's dynamic programming).
     """
     total = error.astype(np.float64).copy()
     for row in range(1, len(total)):
@@ -74,7 +74,7 @@ def cut(error: np.ndarray) -> np.ndarray:
 
 
 def block_side(source: np.ndarray, periods: np.ndarray) -> int:
-    """A block in which the largest structure fits: one and a half of the longer period, or a fifth of the source.
+    """Side of a block in pixels: one and a half of the longer period, or a fifth of the source without a lattice.
 
     Args:
       periods: [2, 2] lattice vectors in pixels, or [0, 2] without a lattice.
@@ -85,7 +85,7 @@ def block_side(source: np.ndarray, periods: np.ndarray) -> int:
 
 
 class _Match:
-    """Sums of squared differences of an overlap and every position of the source, by Fourier transforms."""
+    """Squared differences between an overlap and every position of the source, by Fourier transforms."""
 
     def __init__(self, source: np.ndarray, block: int, overlap: int) -> None:
         self.source = source.astype(np.float64) - source.mean((0, 1))
@@ -97,8 +97,8 @@ class _Match:
         self.valid = self.shape[0] - block + 1, self.shape[1] - block + 1
         self.energies: dict[tuple[bool, bool], np.ndarray] = {}
 
-    def draw(self, there: np.ndarray, above: bool, left: bool, random: np.random.Generator) -> tuple[int, int]:
-        """(row, col) of a block of the source that fits."""
+    def draw(self, existing: np.ndarray, above: bool, left: bool, random: np.random.Generator) -> tuple[int, int]:
+        """(row, col) of a random block of the source among those within the tolerance."""
         if not above and not left:
             return int(random.integers(self.valid[0])), int(random.integers(self.valid[1]))
         mask = np.zeros((self.block, self.block))
@@ -106,13 +106,13 @@ class _Match:
             mask[: self.overlap] = 1
         if left:
             mask[:, : self.overlap] = 1
-        part = (there - self.mean) * mask[..., np.newaxis]
-        turned = np.conj(np.fft.rfft2(part, self.shape, axes=(0, 1)))
-        product = self._inverse(np.sum(self.waves * turned, axis=-1))
+        part = (existing - self.mean) * mask[..., np.newaxis]
+        conjugate = np.conj(np.fft.rfft2(part, self.shape, axes=(0, 1)))
+        product = self._inverse(np.sum(self.waves * conjugate, axis=-1))
         if (above, left) not in self.energies:
             self.energies[above, left] = self._inverse(self.squares * np.conj(np.fft.rfft2(mask, self.shape)))
         error = np.maximum(self.energies[above, left] - 2 * product + np.sum(part**2), 0)
-        # Less than half an 8-bit value per pixel is rounding of the transforms.
+        # Smaller differences are rounding errors of the transforms.
         limit = max(error.min() * (1 + TOLERANCE), error.min() + 0.01 * mask.sum())
         rows, cols = np.nonzero(error <= limit)
         chosen = random.integers(len(rows))

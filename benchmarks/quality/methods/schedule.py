@@ -1,4 +1,4 @@
-"""Runs child processes side by side, says what is done, and goes on where one fails."""
+"""Runs child processes in parallel, reports progress, and continues after failures."""
 
 import os
 import subprocess
@@ -11,11 +11,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 
 Task = tuple[str, list[str]]
-"""What a person reads, and the command."""
+"""Title and command."""
 
 
-def run(tasks: Sequence[Task], workers: int, threads: int, say: Callable[[str], None]) -> list[str]:
-    """Runs all; a line for each that failed. Ctrl-C reaches the children too, and ends the waiting."""
+def run(tasks: Sequence[Task], workers: int, threads: int, report: Callable[[str], None]) -> list[str]:
+    """Runs all tasks; returns a line per failure. Ctrl-C also interrupts the children and cancels waiting tasks."""
     limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     environment = os.environ | limits
     failures = []
@@ -24,7 +24,7 @@ def run(tasks: Sequence[Task], workers: int, threads: int, say: Callable[[str], 
         futures = [pool.submit(_one, name, command, environment) for name, command in tasks]
         for done, future in enumerate(as_completed(futures), start=1):
             name, seconds, failure = future.result()
-            say(f"[{done}/{len(tasks)}] {name}: " + (f"failed: {failure}" if failure else f"{seconds:.0f} s"))
+            report(f"[{done}/{len(tasks)}] {name}: " + (f"failed: {failure}" if failure else f"{seconds:.0f} s"))
             failures += [f"{name}: {failure}"] if failure else []
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
@@ -48,6 +48,6 @@ def _one(name: str, command: list[str], environment: dict[str, str]) -> tuple[st
     return name, time.monotonic() - began, failure
 
 
-def tell(line: str) -> None:
-    """Progress goes to standard error: the result is what is printed."""
+def print_progress(line: str) -> None:
+    """Prints a line to standard error; standard output contains the result only."""
     print(line, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""A contact sheet of one texture: the source, then what each method made of it, with names."""
+"""A contact sheet of one texture: the source and the picture of each method, with titles."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ GAP, TITLE, COLUMNS = 8, 26, 4
 
 
 def write(folder: Path, methods: Sequence[str], seed: int) -> Path:
-    """Writes sheet.png of a texture's folder, one seed's pictures at one scale; its path."""
+    """Writes sheet.png of a texture's folder with the pictures of one seed at one scale; returns its path."""
     pictures = [("source", sources.read(folder).picture)]
     for method in (results.FLOOR, *methods):
         file = folder / f"{method}-{seed}.png"
@@ -24,7 +24,7 @@ def write(folder: Path, methods: Sequence[str], seed: int) -> Path:
 
 
 def page(pictures: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
-    """uint8 [h, w, 3]: titled pictures, COLUMNS a row, each at the top left of its cell."""
+    """uint8 [h, w, 3]: titled pictures, COLUMNS per row, each at the top left of its cell."""
     side = max(max(picture.shape[:2]) for _, picture in pictures)
     columns = min(COLUMNS, len(pictures))
     rows = -(-len(pictures) // columns)

@@ -1,6 +1,6 @@
-"""The source that all methods learn from, as a folder keeps it for the processes that work on it.
+"""The source of one texture, stored in a folder that the processes of all methods read.
 
-NumPy and Pillow only: a process that holds PyTorch must not load TensorFlow, and its memory is measured.
+NumPy and Pillow only: processes with PyTorch must not load TensorFlow, because their memory is measured.
 """
 
 import dataclasses
@@ -19,13 +19,13 @@ FLOOR_SEED = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A texture to compare on.
+    """A texture to compare methods on.
 
     picture: uint8 [side, side, 3].
     periods: [2, 2] lattice vectors, (row, col) in pixels: exact for procedural textures, measured in the whole
       picture for others; [0, 2] without a lattice.
-    made: its name among the procedural textures, or "".
-    floor: of other pictures the metrics of their own parts against each other.
+    made: the name of a procedural texture; "" for other pictures.
+    floor: for other pictures, the metrics of parts of the picture compared with each other.
     """
 
     name: str
@@ -36,15 +36,15 @@ class Source:
 
     @property
     def digest(self) -> str:
-        """Tells this source's pixels from others'."""
+        """A hash of the pixels."""
         return hashlib.sha256(self.picture.tobytes()).hexdigest()[:16]
 
-    def again(self, seed: int, pixels: int) -> np.ndarray:
-        """The same procedural texture by other random numbers: what a perfect method would make."""
+    def regenerate(self, seed: int, pixels: int) -> np.ndarray:
+        """The same procedural texture with other random numbers: the result of a perfect method."""
         return catalogue.make(self.made, FLOOR_SEED + seed, pixels, pixels)
 
     def write(self, folder: Path) -> None:
-        """Keeps it as source.png and source.json."""
+        """Writes source.png and source.json."""
         folder.mkdir(parents=True, exist_ok=True)
         write_picture(folder / "source.png", self.picture)
         about = {"name": self.name, "periods": self.periods.tolist(), "made": self.made, "floor": self.floor}
@@ -52,7 +52,7 @@ class Source:
 
 
 def read(folder: Path) -> Source:
-    """The source that a folder keeps."""
+    """Reads the source of a folder."""
     about = results.read(folder / "source.json")
     periods = np.array(about["periods"], float).reshape(-1, 2)
     return Source(about["name"], read_picture(folder / "source.png"), periods, about["made"], about["floor"])
@@ -65,7 +65,7 @@ def read_picture(file: Path) -> np.ndarray:
 
 
 def write_picture(file: Path, picture: np.ndarray) -> None:
-    """Writes a PNG whole or not at all."""
+    """Writes a PNG atomically."""
     partial = file.with_name(f".{file.name}.partial")
     Image.fromarray(picture).save(partial, format="PNG", compress_level=1)
     partial.replace(file)

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.quality.methods import measure, results, sources
 
-# Figure, its title, decimals, and which is best: the highest, the lowest, or the one nearest to 1.
+# For each metric: title, decimals, and the best value: the highest, the lowest, or the one nearest to 1.
 COLUMNS = {
     "period_score": ("period score", 3, "high"),
     "peak_offset_pixels": ("peak offset, px", 2, "low"),
@@ -25,11 +25,11 @@ COLUMNS = {
 TITLES = {results.FLOOR: "floor", **results.METHODS}
 
 Row = dict[str, list[float]]
-"""One method on one texture: for each metric its values, one for each seed."""
+"""The results of one method on one texture: for each metric one value per seed."""
 
 
 def collect(folder: Path, methods: Sequence[str], seeds: Sequence[int]) -> dict[str, Row]:
-    """What is known about one texture, by method, the floor first."""
+    """The results of one texture by method, the floor first."""
     source = sources.read(folder)
     metrics = results.read(folder / "metrics.json")
     rows: dict[str, Row] = {}
@@ -77,7 +77,7 @@ def of_texture(rows: dict[str, Row]) -> str:
 
 
 def of_metric(found: dict[str, dict[str, Row]], name: str, methods: Sequence[str]) -> str:
-    """One metric, one line for each texture, one column for each method; the best median of a line is bold."""
+    """A table of one metric: a row per texture, a column per method; the best median of a row is bold."""
     _, decimals, best = COLUMNS[name]
     shown = [m for m in (results.FLOOR, *methods) if any(rows.get(m, {}).get(name) for rows in found.values())]
     lines = [f"| texture | {' | '.join(TITLES[method] for method in shown)} |", "|---" * (len(shown) + 1) + "|"]
@@ -87,7 +87,7 @@ def of_metric(found: dict[str, dict[str, Row]], name: str, methods: Sequence[str
         values = {m: rows[m][name] for m in shown if rows.get(m, {}).get(name)}
         if not values:
             continue
-        leader = lead({m: statistics.median(v) for m, v in values.items() if m != results.FLOOR}, best)
+        leader = best_method({m: statistics.median(v) for m, v in values.items() if m != results.FLOOR}, best)
         counted += 1
         cells = []
         for method in shown:
@@ -100,8 +100,8 @@ def of_metric(found: dict[str, dict[str, Row]], name: str, methods: Sequence[str
     return "\n".join(lines)
 
 
-def lead(medians: dict[str, float], best: str) -> str:
-    """The method with the best median; "" for a metric that ranks none."""
+def best_method(medians: dict[str, float], best: str) -> str:
+    """The method with the best median; "" for a metric without ranking."""
     if not best or not medians:
         return ""
     worth = {"high": lambda v: v, "low": lambda v: -v, "one": lambda v: -abs(v - 1)}[best]
@@ -109,7 +109,7 @@ def lead(medians: dict[str, float], best: str) -> str:
 
 
 def _cell(values: Sequence[float], decimals: int) -> str:
-    """The median, and the range where there are several values."""
+    """The median, with the range if there are several values."""
     if not values:
         return ""
     middle = f"{statistics.median(values):.{decimals}f}"

