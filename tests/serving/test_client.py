@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 import sys
 import threading
-import time
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.fake_server import FakeServer, paint, response
+from tests.support.fake_server import HANG, NO_RESPONSE, FakeServer, paint, response
 from tf_psgan_serving import client as client_package
 from tf_psgan_serving import wire
 from tf_psgan_serving.client import AsyncClient, Client, Morph, ServingError, Window, channels
@@ -122,14 +121,14 @@ def test_a_large_picture_equals_that_of_one_request(server, call, view):
 
 @pytest.mark.parametrize("parallel", [1, 3])
 def test_parallel_is_the_number_of_concurrent_requests(server, call, parallel):
-    server.pause = 0.05
+    server.barrier = threading.Barrier(parallel)  # 9 pieces; fewer concurrent requests would never pass it
     call(server.target, "large", Window(height=192, width=192), parallel=parallel)
     assert server.most == parallel
 
 
 @pytest.mark.parametrize("capacity", [1, 2])
 def test_a_large_picture_adapts_to_the_servers_capacity(server, call, capacity):
-    server.capacity, server.pause = capacity, 0.02
+    server.capacity = capacity
     found = call(server.target, "large", Window(height=300, width=300), parallel=8, retries=3)
     np.testing.assert_array_equal(found, paint(1, 0, 0, 0, 300, 300))
 
@@ -142,18 +141,30 @@ def test_a_large_picture_fails_if_the_server_stays_full(server, call):
 
 
 def test_a_failure_ends_the_delays_of_other_requests(server, call, monkeypatch):
-    monkeypatch.setattr(channels, "FIRST_DELAY", 60.0)
-    monkeypatch.setattr(channels, "LONGEST_DELAY", 60.0)
-    server.faults = [None, UNAVAILABLE, 0.2, grpc.StatusCode.INTERNAL]
-    start = time.monotonic()
-    with pytest.raises(ServingError, match="INTERNAL"):
-        call(server.target, "large", Window(height=300, width=300), parallel=2)
-    assert time.monotonic() - start < 10
+    delays, delayed, caught = channels.RetryPolicy.delay, threading.Event(), []
+
+    def long_delay(*args):
+        delays(*args)  # raises for INTERNAL
+        delayed.set()
+        return 10 * HANG
+
+    def fail():
+        with pytest.raises(ServingError) as error:
+            call(server.target, "large", Window(height=300, width=300), parallel=2)
+        caught.append(error.value.code)
+
+    monkeypatch.setattr(channels.RetryPolicy, "delay", long_delay)
+    # The description; one worker is delayed; the other then gets a response, and its next request fails.
+    server.faults = [None, UNAVAILABLE, delayed, grpc.StatusCode.INTERNAL]
+    thread = threading.Thread(target=fail, daemon=True)
+    thread.start()
+    thread.join(HANG)
+    assert caught == ["INTERNAL"]
 
 
 def test_a_large_picture_survives_temporary_failures(server, call):
-    server.faults = [UNAVAILABLE, UNAVAILABLE, *[None, FULL] * 6, 1.0, LATE]
-    found = call(server.target, "large", Window(height=300, width=300), timeout=0.5)
+    server.faults = [UNAVAILABLE, UNAVAILABLE, *[None, FULL] * 6, NO_RESPONSE, LATE]
+    found = call(server.target, "large", Window(height=300, width=300), timeout=1.0, retries=99)
     np.testing.assert_array_equal(found, paint(1, 0, 0, 0, 300, 300))
 
 
@@ -201,11 +212,10 @@ def test_other_failures_are_not_retried(server, call, name):
 
 
 def test_the_timeout_ends_an_attempt(server, call):
-    server.faults = [2.0]
-    start = time.monotonic()
+    server.faults = [NO_RESPONSE]
     with pytest.raises(ServingError, match=r"DEADLINE_EXCEEDED: .*; raise the timeout"):
-        call(server.target, "window", 5, 5, timeout=0.2, retries=0)
-    assert time.monotonic() - start < 1.5
+        call(server.target, "window", 5, 5, timeout=1.0, retries=0)
+    assert server.received <= 1 and all(seconds <= 1.0 for seconds in server.allowed)  # 0 on a very slow machine
 
 
 def test_a_picture_of_another_size_than_requested_is_an_error(server, call):
@@ -219,37 +229,47 @@ def test_a_response_may_exceed_grpcs_default_limit(call):
         assert call(server.target, "window", 1500, 1500).nbytes > 4 * 2**20
 
 
-def test_a_client_reconnects_to_a_restarted_server():
+def test_a_client_reconnects_to_a_restarted_server(monkeypatch):
     with FakeServer() as server:
         client, port = Client(server.target, "m", retries=0), server.port
         client.window(5, 5)
     with pytest.raises(ServingError, match=r"UNAVAILABLE: .*; start the server there"):
         client.window(5, 5)
     client.close()
-    retrying = Client(f"localhost:{port}", "m", retries=12)
+    delays, failed = channels.RetryPolicy.delay, threading.Event()
+
+    def delay(*args):
+        failed.set()
+        return delays(*args)
+
+    monkeypatch.setattr(channels.RetryPolicy, "delay", delay)
+    retrying = Client(f"localhost:{port}", "m", retries=999)
     found = []
-    thread = threading.Thread(target=lambda: found.append(retrying.window(5, 5)))
+    thread = threading.Thread(target=lambda: found.append(retrying.window(5, 5)), daemon=True)
     thread.start()
-    time.sleep(0.3)
+    assert failed.wait(HANG)
     with FakeServer(port=port):
-        thread.join()
+        thread.join(HANG)
     retrying.close()
     assert found[0].shape == (5, 5, 3)
 
 
 def test_cancelling_a_picture_cancels_its_requests(server):
-    server.pause = 0.05
+    server.faults = [None, NO_RESPONSE, NO_RESPONSE]
 
     async def go():
         async with AsyncClient(server.target, "m", parallel=2) as client:
-            await asyncio.wait_for(client.large(Window(height=900, width=900)), 0.4)
+            picture = asyncio.ensure_future(client.large(Window(height=900, width=900)))
+            while server.received < 3:
+                await asyncio.sleep(0.01)
+            picture.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await picture
+            # While the channel is still open: closing it would end the calls too.
+            assert [await asyncio.to_thread(server.ended.acquire, timeout=HANG) for _ in range(2)] == [True, True]
 
-    with pytest.raises(TimeoutError):
-        asyncio.run(go())
-    time.sleep(0.3)
-    there = len(server.seen)
-    time.sleep(0.3)
-    assert len(server.seen) == there < 50
+    asyncio.run(go())
+    assert server.received == 3
 
 
 @pytest.mark.parametrize(

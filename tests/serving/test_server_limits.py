@@ -8,6 +8,7 @@ import grpc
 import pytest
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
+from tests.support.fake_server import HANG
 from tests.support.small_server import WINDOW, export, predict, request, running, status
 from tf_psgan_serving import wire
 from tf_psgan_serving.server.admission import (
@@ -29,7 +30,7 @@ class Context:
 
     def __init__(self, seconds=None):
         self.deadline = None if seconds is None else time.monotonic() + seconds
-        self.callbacks, self.active = [], True
+        self.callbacks, self.active, self.entered = [], True, threading.Event()
 
     def time_remaining(self):
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
@@ -39,6 +40,7 @@ class Context:
 
     def add_callback(self, callback):
         self.callbacks.append(callback)
+        self.entered.set()
         return True
 
     def end(self):
@@ -61,22 +63,35 @@ class RequestThread(threading.Thread):
         try:
             with self.queue.admit(self.context):
                 self.started.set()
-                self.done.wait(30)
+                self.done.wait(HANG)
         except StatusError as error:
             self.error = error
         self.context.end()
 
     def finish(self):
         self.done.set()
-        self.join(30)
+        self.join(HANG)
 
 
 def runs(request):
-    return request.started.wait(30)
+    return request.started.wait(HANG)
 
 
 def waits(request):
-    return not request.started.wait(0.1)
+    """Whether a request is in the queue and does not run."""
+    return request.context.entered.wait(HANG) and not request.started.wait(0.1)
+
+
+def until(condition):
+    """Waits for a condition that another thread makes true."""
+    end = time.monotonic() + HANG
+    while not condition():
+        assert time.monotonic() < end, "the condition never became true"
+        time.sleep(0.01)
+
+
+def waiting_requests(server):
+    return len(server._queue._waiting)
 
 
 def test_requests_beyond_the_running_and_waiting_ones_are_rejected_at_once():
@@ -85,15 +100,12 @@ def test_requests_beyond_the_running_and_waiting_ones_are_rejected_at_once():
     assert runs(first) and runs(second)
     third = RequestThread(queue)
     assert waits(third)
-    start = time.monotonic()
-    with (
-        pytest.raises(StatusError, match="busy: 2 requests run and 1 wait; retry in") as error,
-        queue.admit(Context()),
-    ):
-        pass
-    assert time.monotonic() - start < 0.1
-    assert error.value.code == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert error.value.retry_ms > 0
+    fourth = RequestThread(queue)
+    fourth.join(HANG)  # ends while the others are running and waiting
+    assert first.is_alive() and second.is_alive() and waits(third)
+    assert fourth.error.code == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "busy: 2 requests run and 1 wait; retry in" in fourth.error.text
+    assert fourth.error.retry_ms > 0
     first.finish()
     assert runs(third)
     second.finish()
@@ -129,12 +141,12 @@ def test_a_waiting_request_that_is_late_or_cancelled_is_not_run_and_leaves_the_q
     first = RequestThread(queue)
     assert runs(first)
     late = RequestThread(queue, seconds=0.1)
-    late.join(30)
+    late.join(HANG)
     assert late.error.code == grpc.StatusCode.DEADLINE_EXCEEDED
     gone = RequestThread(queue)
     assert waits(gone)
     gone.context.end()
-    gone.join(30)
+    gone.join(HANG)
     assert gone.error.code == grpc.StatusCode.CANCELLED
     third = RequestThread(queue)
     assert waits(third)
@@ -206,7 +218,7 @@ def slow(monkeypatch):
     def slowly(self, signature, *rest):
         if signature == "window_png":
             count.append(signature)
-            assert go.wait(60)
+            assert go.wait(HANG)
         return run(self, signature, *rest)
 
     monkeypatch.setattr(Version, "run", slowly)
@@ -217,39 +229,37 @@ def test_a_full_server_rejects_at_once_with_a_delay_and_still_reports_its_health
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     go, count = slow
-    with running(models, running=1, waiting=1) as (_, channel):
+    with running(models, running=1, waiting=1) as (server, channel):
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         message = request("window_png")
-        accepted = [stub.Predict.future(message, timeout=60)]
-        while not count:
-            time.sleep(0.01)
-        accepted.append(stub.Predict.future(message, timeout=60))
-        time.sleep(0.3)
-        start = time.monotonic()
-        for _ in range(50):
+        accepted = [stub.Predict.future(message, timeout=HANG)]
+        until(lambda: count)
+        accepted.append(stub.Predict.future(message, timeout=HANG))
+        until(lambda: waiting_requests(server) == 1)
+        for _ in range(50):  # all are rejected before any accepted request ends
             with pytest.raises(grpc.RpcError) as error:
-                stub.Predict(message, timeout=60)
+                stub.Predict(message, timeout=HANG)
             assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
             assert int(dict(error.value.trailing_metadata())[wire.RETRY_AFTER]) > 0
-        assert (time.monotonic() - start) / 50 < 0.1
-        health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
+        health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=HANG)
         go.set()
         assert all(future.result().outputs["image_bytes"].string_val for future in accepted)
 
 
 def test_a_request_whose_deadline_passed_in_the_queue_is_never_run(models, slow):
     go, count = slow
-    with running(models, running=1, waiting=4) as (_, channel):
+    with running(models, running=1, waiting=4) as (server, channel):
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         message = request("window_png")
-        first = stub.Predict.future(message, timeout=60)
-        while not count:
-            time.sleep(0.01)
-        late = stub.Predict.future(message, timeout=0.3)
-        cancelled = stub.Predict.future(message, timeout=60)
-        assert late.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+        first = stub.Predict.future(message, timeout=HANG)
+        until(lambda: count)
+        cancelled = stub.Predict.future(message, timeout=HANG)
+        until(lambda: waiting_requests(server) == 1)
         cancelled.cancel()
-        time.sleep(0.2)
+        until(lambda: waiting_requests(server) == 0)
+        late = stub.Predict.future(message, timeout=0.3)
+        assert late.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+        until(lambda: waiting_requests(server) == 0)
         go.set()
         assert first.result()
         predict(channel, request())
@@ -257,28 +267,32 @@ def test_a_request_whose_deadline_passed_in_the_queue_is_never_run(models, slow)
 
 
 def test_a_running_request_stops_between_chunks_when_its_deadline_passes(models, monkeypatch, caplog):
-    stopped, run = [], Version.run
+    begun, ended, run = [], [], Version.run
 
-    def timed(self, *rest):
-        start = time.monotonic()
+    def recorded(self, signature, inputs, *rest):
+        name = inputs["seed"].int64_val[0] if "seed" in inputs else signature
+        begun.append(name)
         try:
-            return run(self, *rest)
+            return run(self, signature, inputs, *rest)
         finally:
-            stopped.append(time.monotonic() - start)
+            ended.append(name)
 
-    monkeypatch.setattr(Version, "run", timed)
+    monkeypatch.setattr(Version, "run", recorded)
     logging.getLogger("tf_psgan_serving").propagate = True
     large = WINDOW | {"height": 4096, "width": 4096}
-    with running(models, seconds=600.0) as (_, channel):
-        predict(channel, request(**large))
-        whole = stopped[-1]
-        # By the client's deadline here, by the server's own limit below.
-        code, _ = status(channel, request(**large), timeout=whole / 8)
-        assert code == "DEADLINE_EXCEEDED"
-        predict(channel, request())
-        assert stopped[-2] < whole / 2
-    with running(models, seconds=whole / 8) as (_, channel):
-        code, details = status(channel, request(**large))
+    whole, client_limit, server_limit = 1, 2, 3  # seeds
+    with running(models, seconds=600.0, running=2) as (_, channel):
+        future = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict.future(
+            request(**large | {"seed": whole}), timeout=600
+        )
+        until(lambda: whole in begun)
+        assert status(channel, request(**large | {"seed": client_limit}), timeout=0.1)[0] == "DEADLINE_EXCEEDED"
+        assert future.result()
+        until(lambda: ended.count(client_limit) == begun.count(client_limit))
+        # The second request for the same number of chunks began later and ended earlier.
+        assert client_limit not in begun or ended.index(client_limit) < ended.index(whole)
+    with running(models, seconds=0.1) as (_, channel):
+        code, details = status(channel, request(**large | {"seed": server_limit}))
         assert code == "DEADLINE_EXCEEDED"
         assert "not finished within" in details
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
@@ -295,33 +309,32 @@ def test_shapes_and_rates_are_limited_over_the_wire(models):
             predict(channel, latents(rows))
         assert status(channel, latents(9))[0] == "RESOURCE_EXHAUSTED"
         predict(channel, request())
-    with running(models, rate=3.0) as (_, channel):
-        codes = [status(channel, request())[0] for _ in range(20)]
-        assert {"OK", "RESOURCE_EXHAUSTED"} == set(codes)
-        assert codes[:3] == ["OK"] * 3
+    with running(models, rate=0.001) as (_, channel):
+        assert [status(channel, request())[0] for _ in range(3)] == ["OK", "RESOURCE_EXHAUSTED", "RESOURCE_EXHAUSTED"]
 
 
 def test_a_draining_queue_finishes_its_requests_and_admits_no_more():
-    queue = AdmissionQueue(running=1, waiting=1)
-    first, second = RequestThread(queue), RequestThread(queue)
-    assert runs(first) and waits(second)
-    draining = threading.Thread(target=queue.drain, args=(30.0,), daemon=True)
+    slept = []
+    queue = AdmissionQueue(running=1, waiting=1, clock=lambda: 7.0, sleep=slept.append)
+    first = RequestThread(queue)
+    assert runs(first)
+    second = RequestThread(queue)
+    assert waits(second)
+    draining = threading.Thread(target=queue.drain, args=(HANG,), daemon=True)
     draining.start()
-    while not queue._draining:
-        time.sleep(0.01)
+    until(lambda: queue._draining)
     third = RequestThread(queue)
-    third.join(30)
+    third.join(HANG)
     assert third.error.code is grpc.StatusCode.UNAVAILABLE and "stopping" in third.error.text
     first.finish()
-    assert runs(second) and draining.is_alive()
+    assert runs(second) and draining.is_alive() and slept == []
     second.finish()
-    began = time.monotonic()
-    draining.join(30)
-    # Clients may still read their responses.
-    assert not draining.is_alive() and LINGER - 0.2 < time.monotonic() - began < LINGER + 5
+    draining.join(HANG)
+    assert not draining.is_alive()
+    assert slept == [LINGER]  # clients may still read their responses
 
 
-def test_an_idle_queue_drains_at_once():
-    began = time.monotonic()
-    AdmissionQueue(running=1, waiting=0).drain(30.0)
-    assert time.monotonic() - began < LINGER / 2
+def test_an_idle_queue_drains_without_a_delay():
+    slept = []
+    AdmissionQueue(running=1, waiting=0, sleep=slept.append).drain(HANG)
+    assert slept == [0.0]

@@ -3,7 +3,6 @@
 import io
 import json
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -11,6 +10,12 @@ import numpy as np
 from PIL import Image
 
 from tf_psgan_serving import wire
+
+NO_RESPONSE = "no response"
+"""A fault: the server sends nothing until the client ends the call."""
+
+HANG = 120.0
+"""Seconds after which a wait fails that would otherwise never end. No test passes because of it."""
 
 LIMITS = {"limits": {"height": 96, "width": 64, "pixels": 4096}, "chunk_pixels": 32, "pixels_per_cell": 8}
 
@@ -52,20 +57,24 @@ class FakeServer:
 
     Attributes:
       target: its address.
-      faults: status codes, or seconds of delay, for the next requests in order.
+      faults: status codes, `NO_RESPONSE`, or events to wait for, for the next requests in order; None for no fault.
+      received: number of requests so far.
+      allowed: seconds to its deadline that each request had when it came.
+      ended: released when the client ends a call that gets no response.
       seen: (signature, inputs, requested version) of each request that succeeded.
       most: largest number of concurrent requests so far.
       versions: the loaded versions; a request without a version gets the last.
       swap: number of requests after which other versions are loaded, and these versions.
       as_numbers: whether pictures are sent as `int_val`.
       wrong: bytes to send as the response instead.
-      pause: seconds that each response takes.
+      barrier: a barrier that every request for pixels waits at, or None.
       capacity: concurrent requests; further ones get RESOURCE_EXHAUSTED with the trailing metadata `retry_after`.
     """
 
     def __init__(self, credentials=None, port=0, description=None):
         self.faults, self.seen, self.most, self.versions = [], [], 0, [1]
-        self.as_numbers, self.wrong, self.pause, self.capacity, self.retry_after = False, None, 0.0, 99, ()
+        self.received, self.allowed, self.ended, self.barrier = 0, [], threading.Semaphore(0), None
+        self.as_numbers, self.wrong, self.capacity, self.retry_after = False, None, 99, ()
         self.description = LIMITS if description is None else description
         self.swap = (10**9, [])
         self._now, self._lock = 0, threading.Lock()
@@ -89,6 +98,8 @@ class FakeServer:
         spec = request.model_spec
         with self._lock:
             self._now += 1
+            self.received += 1
+            self.allowed.append(context.time_remaining())
             self.most = max(self.most, self._now)
             fault = self.faults.pop(0) if self.faults else None
             full = self._now > self.capacity
@@ -99,7 +110,12 @@ class FakeServer:
             if full:
                 context.set_trailing_metadata(self.retry_after)
                 context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "full")
-            time.sleep(fault if isinstance(fault, float) else self.pause)
+            if self.barrier and spec.signature_name != "describe":
+                self.barrier.wait(HANG)
+            if isinstance(fault, threading.Event):
+                assert fault.wait(HANG)
+            if fault is NO_RESPONSE:
+                self._wait_for_the_end(context)
             if isinstance(fault, grpc.StatusCode):
                 context.abort(fault, "a fault\nof two lines")
             if spec.name != "m" or version not in self.versions:
@@ -110,6 +126,13 @@ class FakeServer:
         finally:
             with self._lock:
                 self._now -= 1
+
+    def _wait_for_the_end(self, context):
+        over = threading.Event()
+        if context.add_callback(over.set):
+            assert over.wait(HANG), "the client did not end the call"
+        self.ended.release()
+        context.abort(grpc.StatusCode.CANCELLED, "the client has ended the call")
 
     def _response(self, signature, inputs, version):
         if signature == "describe":

@@ -37,9 +37,18 @@ class AdmissionQueue:
     Args:
       running: concurrent requests, at least 1.
       waiting: further requests that may wait.
+      clock: seconds.
+      sleep: waits for seconds.
     """
 
-    def __init__(self, running: int, waiting: int) -> None:
+    def __init__(
+        self,
+        running: int,
+        waiting: int,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._clock, self._sleep = clock, sleep
         self._max_running, self._max_waiting = running, waiting
         self._running, self._open = 0, 0
         self._waiting: collections.deque[object] = collections.deque()
@@ -59,13 +68,13 @@ class AdmissionQueue:
             CANCELLED from `check_alive`.
         """
         self._enter(context)
-        start = time.monotonic()
+        start = self._clock()
         try:
             yield
         finally:
             with self._changed:
                 self._running -= 1
-                self._mean_seconds += 0.1 * (time.monotonic() - start - self._mean_seconds)
+                self._mean_seconds += 0.1 * (self._clock() - start - self._mean_seconds)
                 self._changed.notify_all()
 
     def drain(self, seconds: float) -> None:
@@ -77,8 +86,8 @@ class AdmissionQueue:
         with self._changed:
             self._draining = True
             self._changed.wait_for(lambda: not self._open, seconds)
-            linger = self._last_closed + LINGER - time.monotonic()
-        time.sleep(max(0.0, min(seconds, linger)))
+            linger = self._last_closed + LINGER - self._clock()
+        self._sleep(max(0.0, min(seconds, linger)))
 
     def _enter(self, context: Any) -> None:
         ticket = object()
@@ -113,7 +122,7 @@ class AdmissionQueue:
     def _close(self) -> None:
         with self._changed:
             self._open -= 1
-            self._last_closed = time.monotonic()
+            self._last_closed = self._clock()
             self._changed.notify_all()
 
 
