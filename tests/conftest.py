@@ -1,8 +1,27 @@
 """Fixtures for all tests."""
 
 import logging
+import os
 
 import pytest
+
+from tests.support import shared
+
+WORKER = "PYTEST_XDIST_WORKER"
+"""The environment variable that pytest-xdist sets in its processes."""
+
+
+def pytest_configure():
+    """Gives each of several test processes one thread per operation, before TensorFlow starts."""
+    if WORKER in os.environ:
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_folder(tmp_path_factory):
+    """The parent of the folders that `tests.support.shared` makes: one for all processes of a run of the tests."""
+    own = tmp_path_factory.getbasetemp()
+    shared.parent = own.parent if WORKER in os.environ else own
 
 
 @pytest.fixture

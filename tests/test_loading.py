@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.support import tiny
+from tests.support import tiny, tiny_export
 from tests.support.small_run import CONFIG, save_generator
 from tf_psgan.errors import ExportError, RunError
-from tf_psgan.exporting import saved_model
 from tf_psgan.loading import Plane, load_generator, load_plane, restore_generator
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
@@ -39,14 +38,13 @@ def test_the_plane_of_a_run_is_that_of_its_generator(folder):
         np.testing.assert_array_equal(plane.window(**WINDOW), expected)
 
 
-def test_the_plane_of_an_export_is_that_of_its_generator_by_version_and_by_model(tmp_path):
-    folded = fold(tiny.generator(global_channels=3))
-    version = saved_model.write(folded, tmp_path / "m", {"moss": (0.5, 0.25, -1.0)}, {})
-    expected = TexturePlane(folded).window(**WINDOW)
-    for path in (tmp_path / "m", version):
+def test_the_plane_of_an_export_is_that_of_its_generator_by_version_and_by_model():
+    version = tiny_export.exported(global_channels=3)
+    expected = TexturePlane(fold(tiny.generator(global_channels=3))).window(**WINDOW)
+    for path in (version.parent, version):
         for plane in (Plane.from_saved_model(path), load_plane(path)):
             np.testing.assert_array_equal(plane.window(**WINDOW), expected)
-            assert plane.names == {"moss": (0.5, 0.25, -1.0)}
+            assert plane.names == tiny_export.NAMES
 
 
 def test_checkpoints_that_are_passed_over_are_logged(folder, logged):

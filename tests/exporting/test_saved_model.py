@@ -3,6 +3,7 @@
 import functools
 import io
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.support import tiny
+from tests.support import tiny, tiny_export
 from tf_psgan.exporting import saved_model
 from tf_psgan.exporting.session_model import SessionModel
+from tf_psgan.exporting.signatures import Signatures
 from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
 from tf_psgan.loading import load_plane
@@ -21,28 +23,41 @@ from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 
 KINDS = [{}, {"global_channels": 3}, {"waves": 0}]
-NAMES = {"rust": (0.5, -1.0, 0.25)}
 
 
 @pytest.fixture(scope="module", params=["float32", "mixed_bfloat16"])
-def exported(request, tmp_path_factory):
+def exported(request):
     """A generator, and the folder of its SavedModel."""
     network = tiny.generator(request.param, global_channels=3)
-    return network, saved_model.write(fold(network), tmp_path_factory.mktemp("models") / "tiny", NAMES, {"step": 7})
+    return network, tiny_export.exported(request.param, global_channels=3)
+
+
+@pytest.fixture
+def traced_once(monkeypatch):
+    """Traces the signatures of equal exports once. For tests of the files, which write one model several times."""
+    monkeypatch.setattr(saved_model, "Signatures", lambda folded, *rest: signatures(folded.fingerprint(), *rest))
+
+
+@functools.cache
+def signatures(fingerprint, description, limits):
+    folded = fold(tiny.generator())
+    assert folded.fingerprint() == fingerprint
+    module = Signatures(folded, description, limits)
+    traced = module.signatures()
+    module.signatures = lambda: traced
+    return module
 
 
 @pytest.mark.parametrize("changes", KINDS)
-def test_an_export_has_the_planes_of_the_generator(tmp_path, changes):
-    network = tiny.generator(**changes)
-    saved_model.write(fold(network), tmp_path / "m", {}, {})
-    plane, other = TexturePlane(fold(network)), load_plane(tmp_path / "m")
+def test_an_export_has_the_planes_of_the_generator(changes):
+    plane, other = TexturePlane(fold(tiny.generator(**changes))), load_plane(tiny_export.exported(**changes).parent)
     assert other.folded.fingerprint() == plane.folded.fingerprint()
     window = {"height": 40, "width": 50, "top": -9, "left": 10**9, "seed": 3, "texture": 5}
     np.testing.assert_array_equal(other.window(**window), plane.window(**window))
 
 
 def test_stored_textures_are_exported(exported):
-    np.testing.assert_array_equal(load_plane(exported[1]).vector("rust"), np.float32(NAMES["rust"]))
+    np.testing.assert_array_equal(load_plane(exported[1]).vector("rust"), np.float32(tiny_export.NAMES["rust"]))
 
 
 def test_each_weight_is_stored_once(exported):
@@ -195,7 +210,7 @@ def test_latents_that_are_not_finite_end_the_request(server):
         server[0]("serving_default", latents=latents)
 
 
-def test_versions_count_on_and_are_never_written_over(tmp_path):
+def test_versions_count_on_and_are_never_written_over(tmp_path, traced_once):
     folded, folder = fold(tiny.generator()), tmp_path / "models" / "m"
     folder.parent.mkdir()
     assert [saved_model.write(folded, folder, {}, {}).name for _ in range(2)] == ["1", "2"]
@@ -205,7 +220,7 @@ def test_versions_count_on_and_are_never_written_over(tmp_path):
     assert sorted(entry.name for entry in folder.iterdir()) == ["1", "2", "9"]
 
 
-def test_an_extra_that_fails_publishes_nothing(tmp_path):
+def test_an_extra_that_fails_publishes_nothing(tmp_path, traced_once):
     def add(draft):
         (draft.extra / "note").write_text(draft.target.name)
         if draft.target.name == "2":
@@ -218,19 +233,19 @@ def test_an_extra_that_fails_publishes_nothing(tmp_path):
     assert [entry.name for entry in folder.iterdir()] == ["1"]
 
 
-def test_a_version_that_cannot_be_read_back_is_not_published(tmp_path, monkeypatch):
+def test_a_version_that_cannot_be_read_back_is_not_published(tmp_path, monkeypatch, traced_once):
     monkeypatch.setattr(saved_model, "_read_back", lambda *_: (_ for _ in ()).throw(OSError("broken")))
     with pytest.raises(OSError, match="broken"):
         saved_model.write(fold(tiny.generator()), tmp_path / "m", {}, {})
     assert list((tmp_path / "m").iterdir()) == []
 
 
-def test_a_damaged_or_foreign_saved_model_is_named(tmp_path, exported):
+def test_a_damaged_or_foreign_saved_model_is_named(tmp_path):
     foreign = tmp_path / "foreign"
     tf.saved_model.save(tf.Module(), str(foreign))
     with pytest.raises(ValueError, match=r"foreign: cannot be read .*; give the folder of an exported model"):
         load_plane(foreign)
-    broken = saved_model.write(fold(tiny.generator()), tmp_path / "m", {}, {})
+    broken = shutil.copytree(tiny_export.exported(), tmp_path / "m" / "1")
     (broken / saved_model.DESCRIPTION).write_text('{"model": {}}')
     with pytest.raises(ValueError, match=r"not a SavedModel of this package .*; export it again"):
         load_plane(broken)

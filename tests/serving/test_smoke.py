@@ -18,9 +18,8 @@ import tensorflow as tf
 from google.protobuf import json_format
 from PIL import Image
 
-from tests.support import tiny
+from tests.support import tiny, tiny_export
 from tests.support.serving_settings import SERVING
-from tf_psgan.exporting import saved_model
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 
@@ -78,15 +77,10 @@ class Rest:
 
 
 @pytest.fixture(scope="module")
-def network():
-    return tiny.generator()
-
-
-@pytest.fixture(scope="module")
-def rest(network, tmp_path_factory):
+def rest():
     """The model's folder, and the port of the server that stands in for the container."""
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    api = Rest(saved_model.write(fold(network), folder, {}, {}))
+    version = tiny_export.exported()
+    folder, api = version.parent, Rest(version)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -129,7 +123,7 @@ def test_the_script_passes_bash_and_shellcheck():
 
 
 @needs_curl
-def test_the_script_gets_the_planes_picture_and_removes_the_container(tmp_path, rest, network):
+def test_the_script_gets_the_planes_picture_and_removes_the_container(tmp_path, rest):
     folder, port = rest
     done = smoke(tmp_path, folder, port=port)
     assert done.returncode == 0, done.stderr
@@ -137,7 +131,7 @@ def test_the_script_gets_the_planes_picture_and_removes_the_container(tmp_path, 
     assert re.search(r"a height of 0 is rejected: .*height: 0 is outside 1 \.\. ", done.stdout)
     with Image.open(tmp_path / "smoke.png") as picture:
         found = np.asarray(picture)
-    expected = TexturePlane(fold(network)).window(512, 384, top=-100, left=10**9, seed=1, texture=0)
+    expected = TexturePlane(fold(tiny.generator())).window(512, 384, top=-100, left=10**9, seed=1, texture=0)
     assert found.shape == expected.shape and np.abs(found.astype(int) - expected).max() <= 1
     started, *_, removed = (tmp_path / "docker.log").read_text().splitlines()
     assert f"{folder}:/models/tiny:ro" in started and "--model_base_path=/models/tiny" in started

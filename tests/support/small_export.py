@@ -1,11 +1,8 @@
 """A small run exported with everything that goes along, made once for all tests of a session."""
 
-import atexit
 import functools
-import shutil
-import tempfile
-from pathlib import Path
 
+from tests.support import shared
 from tests.support.small_run import changed, save_generator
 from tf_psgan.data import manifest
 from tf_psgan.exporting import export as exporter
@@ -35,8 +32,11 @@ def run(path, **settings):
 @functools.cache
 def exported():
     """A run's folder, and version 1 of the model "small": float32, with ONNX."""
-    parent = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, parent, ignore_errors=True)
+    path = shared.made("small_export", _make)
+    return RunFolder(path / "rusty"), path / "small" / "1"
+
+
+def _make(parent):
     folder = run(parent / "rusty")
     options = {"source_licence": "CC0, by the tests", "onnx": True}
-    return folder, exporter.export(folder.path, parent / "small", dtype="float32", **options)
+    exporter.export(folder.path, parent / "small", dtype="float32", **options)

@@ -1,3 +1,4 @@
+import functools
 import math
 
 import numpy as np
@@ -12,6 +13,7 @@ from tf_psgan.training import losses
 from tf_psgan.training.gan_step import GanStep
 
 RATE, WAVE_RATE = 1e-3, 3.0
+R1, R1_INTERVAL = 2.0, 3
 COUNTERS = {f"counters/{name}" for name in ("step", "skipped", "skipped_in_a_row", "rollbacks")}
 
 
@@ -54,17 +56,23 @@ def packed():
     return crops.PackedImages(tf.constant(pixels, tf.uint8), *places)
 
 
-@pytest.fixture(scope="module")
-def traced():
-    """One step, traced once, and the state that it begins in."""
-    step = make()
+@functools.cache
+def traced(dtype, updates, r1):
+    """A step, traced once because that takes most of the time, and the state that it begins in."""
+    step = make(dtype, updates=updates, r1=r1, r1_interval=R1_INTERVAL)
     return step, snapshot(step)
 
 
+def started(dtype="float32", updates="simultaneous", r1=0.0):
+    """A step in the state that it begins in."""
+    step, start = traced(dtype, updates, r1)
+    restore(step, start)
+    return step
+
+
 @pytest.fixture
-def step(traced):
-    restore(*traced)
-    return traced[0]
+def step():
+    return started()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
@@ -125,7 +133,7 @@ def test_an_undecided_discriminator_reports_log_two(step, packed):
 
 
 def test_alternating_steps_move_one_network_at_a_time(packed):
-    step = make(updates="alternating")
+    step = started(updates="alternating")
     start = snapshot(step)
     step(packed)
     discriminator_turn = snapshot(step)
@@ -148,14 +156,12 @@ def test_alternating_steps_move_one_network_at_a_time(packed):
     assert step.step.numpy() == 2
 
 
-def test_a_seed_fixes_every_bit_of_a_run(packed):
-    runs = []
-    for seed in (5, 5, 6):
-        step = make(seed=seed)
+def test_a_seed_fixes_every_bit_of_a_run(step, packed):
+    steps = step, make(seed=step.config.training.seed), make(seed=step.config.training.seed + 1)
+    for each in steps:
         for _ in range(3):
-            step(packed)
-        runs.append(snapshot(step))
-    same, again, other = runs
+            each(packed)
+    same, again, other = map(snapshot, steps)
     assert moved(same, again) == set()
     assert moved(same, other) >= trainable(step.generator) | trainable(step.discriminator)
 
@@ -251,7 +257,7 @@ def test_recalibration_sets_the_statistics_of_the_average_only(step):
     "updates, due, dtype", [("simultaneous", {0, 3, 6}, "mixed_bfloat16"), ("alternating", {0, 6}, "float32")]
 )
 def test_the_penalty_acts_at_every_third_update_of_the_discriminator(packed, updates, due, dtype):
-    plain, penalised = make(dtype, updates=updates), make(dtype, updates=updates, r1=10.0, r1_interval=3)
+    plain, penalised = started(dtype, updates), started(dtype, updates, R1)
     start = snapshot(plain)
     assert moved(start, snapshot(penalised)) == set()
     for at in range(8):
@@ -270,8 +276,8 @@ def test_the_penalty_acts_at_every_third_update_of_the_discriminator(packed, upd
     [("simultaneous", "float32", 1e-4), ("simultaneous", "mixed_bfloat16", 0.1), ("alternating", "float32", 1e-4)],
 )
 def test_the_penalty_adds_its_own_gradient_to_the_discriminators(packed, updates, dtype, tolerance):
-    r1, every, beta_1 = 2.0, 3, 0.5
-    plain, penalised = make(dtype, updates=updates), make(dtype, updates=updates, r1=r1, r1_interval=every)
+    beta_1 = 0.5
+    plain, penalised = started(dtype, updates), started(dtype, updates, R1)
     start = snapshot(plain)
     for name in start:
         if name.startswith("discriminator/") and name.endswith("kernel"):
@@ -294,7 +300,7 @@ def test_the_penalty_adds_its_own_gradient_to_the_discriminators(packed, updates
         # After one step Adam's first moment is (1 - beta_1) times the gradient.
         moment = f"discriminator_adam/{variable.path.replace('/', '_')}_momentum"
         added = (penalised.state()[moment].numpy() - plain.state()[moment].numpy()) / (1 - beta_1)
-        expected = r1 * every * gradient.numpy()
+        expected = R1 * R1_INTERVAL * gradient.numpy()
         assert np.linalg.norm(added - expected) <= tolerance * np.linalg.norm(expected) + 1e-6, variable.path
         # LeakyReLU is linear in pieces, so beta has no part in the penalty; all others must have.
         assert variable.path.endswith("beta") or np.linalg.norm(expected) > 0.1

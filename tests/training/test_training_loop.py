@@ -1,6 +1,7 @@
 """The training loop: the files of a run, resuming, ending, and values that are not finite."""
 
 import dataclasses
+import functools
 import json
 import shutil
 import signal
@@ -11,18 +12,24 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.support.small_run import CONFIG, changed, picture, tensors
+from tests.support.traced_steps import ObservedStep, traced_step
 from tf_psgan.data.image_cache import ImageCache
 from tf_psgan.runs import checkpoint
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
 from tf_psgan.training import training_loop
-from tf_psgan.training.gan_step import GanStep
 from tf_psgan.training.training_loop import DivergedError, dry_run, train
 
 
 @pytest.fixture(autouse=True)
 def threads(monkeypatch):
     monkeypatch.setattr(device, "set_threads", lambda asked: 1)  # other tests have started TensorFlow
+
+
+@pytest.fixture(autouse=True)
+def traced_steps(monkeypatch):
+    """Lets the runs of this file share what is traced; `finished` is made before, with a step of its own."""
+    monkeypatch.setattr(training_loop, "GanStep", traced_step)
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +52,11 @@ def at_step(monkeypatch):
     """Actions to run right after a training step, the first time that it is done, by step."""
     happenings = {}
 
-    class Stepped(GanStep):
-        def __call__(self, packed):
-            losses = super().__call__(packed)
-            happenings.pop(int(self.step), lambda network: None)(self)
-            return losses
+    def after(step, losses):
+        happenings.pop(int(step.step), lambda network: None)(step)
+        return losses
 
-    monkeypatch.setattr(training_loop, "GanStep", Stepped)
+    monkeypatch.setattr(training_loop, "GanStep", functools.partial(ObservedStep, after))
     return happenings
 
 
@@ -233,11 +238,10 @@ def test_weights_that_are_not_finite_are_rolled_back_when_saved(run, at_step, lo
 
 
 def test_losses_that_are_not_finite_are_null_in_the_metrics(run, monkeypatch):
-    class Spoilt(GanStep):
-        def __call__(self, packed):
-            return super().__call__(packed) | {"generator_loss": checkpoint.tf.constant(np.nan)}
+    def spoilt(step, losses):
+        return losses | {"generator_loss": checkpoint.tf.constant(np.nan)}
 
-    monkeypatch.setattr(training_loop, "GanStep", Spoilt)
+    monkeypatch.setattr(training_loop, "GanStep", functools.partial(ObservedStep, spoilt))
     (row,) = run(steps=1).read_metrics()
     assert row["generator_loss"] is None and row["discriminator_loss"] > 0
 
