@@ -22,7 +22,7 @@ def test_a_run_is_exported_with_its_textures():
     np.testing.assert_array_equal(theirs.window(**window), ours.window(**window))
 
 
-def test_the_files_of_a_version():
+def test_an_exported_version_has_exactly_the_documented_files():
     _, path = exported()
     names = {entry.name for entry in (path / "assets.extra").iterdir()}
     warm_up = "tf_serving_warmup_requests"
@@ -30,7 +30,7 @@ def test_the_files_of_a_version():
     assert [entry.name for entry in path.parent.iterdir()] == ["1"]
 
 
-def test_the_command_line_sets_limits_that_the_export_describes(tmp_path, capsys):
+def test_limits_set_by_flags_are_in_the_description(tmp_path, capsys):
     folder, out = run(tmp_path / "run", global_channels=0), tmp_path / "m"
     asked = [f"--run={folder.path}", f"--out={out}", "--dtype=float32", "--most_side=600", "--most_pixels=300000"]
     assert export_command.main(["export.py", *asked]) == 0
@@ -54,7 +54,7 @@ def test_limits_out_of_range_are_an_error(tmp_path, limits, words):
         exporter.export(tmp_path / "no run is looked for", tmp_path / "m", limits=limits)
 
 
-def test_the_command_line_has_the_limits_of_the_library():
+def test_default_limits_of_flags_and_library_are_equal():
     values = flags.FlagValues()
     export_command.define(values)
     assert Limits() == Limits(values["most_side"].default, values["most_pixels"].default)
@@ -74,7 +74,7 @@ def test_a_missing_package_is_an_error_before_any_work(tmp_path, monkeypatch):
         exporter.export(tmp_path / "no run is looked for", tmp_path / "m", onnx=True)
 
 
-def test_a_run_whose_pictures_are_not_known_is_not_exported(tmp_path):
+def test_a_run_without_a_manifest_is_not_exported(tmp_path):
     folder = run(tmp_path / "run")
     (folder.path / "manifest.json").unlink()
     with pytest.raises(ValueError, match=r"manifest.json: cannot be read .*; restore it"):

@@ -47,7 +47,7 @@ def from_signature(signatures, name, **inputs):
 
 
 @pytest.mark.parametrize("top, left", CORNERS)
-def test_windows_have_the_same_bits(exported, top, left):
+def test_far_windows_of_session_signature_and_library_are_equal(exported, top, left):
     plane, model, signatures = exported
     for texture in TEXTURES:
         window = {"seed": 3, "texture": texture, "top": top, "left": left, "height": 520, "width": 130}
@@ -57,7 +57,7 @@ def test_windows_have_the_same_bits(exported, top, left):
         np.testing.assert_array_equal(from_signature(signatures, "window", **window), expected)
 
 
-def test_tiles_have_the_same_bits(exported):
+def test_far_tiles_of_session_signature_and_library_are_equal(exported):
     plane, model, signatures = exported
     for texture in TEXTURES:
         rows, cols = torus.good_extents([plane.wave_steps(texture)], 40, 30, count=1)[0]
@@ -71,7 +71,7 @@ def test_tiles_have_the_same_bits(exported):
 
 
 @pytest.mark.parametrize("rows, cols", [(2**30 + 7, 2**30 - 1), (2**37, 2**36 + 5), (2**40, 2**40 - 3)])
-def test_waves_on_a_wide_torus_have_the_same_bits_in_a_graph(exported, rows, cols):
+def test_graph_and_eager_turns_on_a_wide_torus_are_equal(exported, rows, cols):
     # No request asks for such a torus; the arithmetic of the signatures covers it all the same.
     plane, _, _ = exported
     spec = [tf.TensorSpec((None, 2), tf.int64), tf.TensorSpec((), tf.int64), tf.TensorSpec((), tf.int64)]

@@ -37,11 +37,11 @@ def card():
         f"| `filters` | 8, 4 | {ModelConfig.__dataclass_fields__['filters'].metadata['help']} |",
     ],
 )
-def test_the_card_reports_what_is_known(card, line):
+def test_the_card_has_each_known_fact(card, line):
     assert line in card.splitlines()
 
 
-def test_the_card_counts_the_weights_and_the_bytes(card):
+def test_the_card_states_the_numbers_of_parameters_and_bytes(card):
     folder, path = exported()
     folded = fold(load_generator(folder.path, "float32"))
     count = sum(part.size for block in folded.blocks for part in block) + sum(part.size for part in folded.waves)
@@ -56,11 +56,11 @@ def test_the_card_has_no_path_of_the_machine_that_trained(card):
     assert str(exported()[1].parent.parent) not in card
 
 
-def test_the_picture_of_the_card_is_a_sheet_of_windows():
+def test_the_card_picture_has_two_rows_of_four_windows():
     assert images.decode(exported()[1] / "assets.extra" / "samples.jpg").shape == (2 * 256 + 4, 4 * 256 + 12, 3)
 
 
-def test_what_is_not_known_is_reported_as_such(tmp_path):
+def test_the_card_states_what_is_not_known(tmp_path):
     _, path = exported()
     (tmp_path / "assets.extra").mkdir()
     (tmp_path / "variables").mkdir()
@@ -74,7 +74,7 @@ def test_what_is_not_known_is_reported_as_such(tmp_path):
     assert "Not known: the run was not evaluated." in text
 
 
-def test_the_signatures_are_those_of_the_export(card):
+def test_the_card_lists_the_signatures_of_the_export(card):
     rows = [line.split("`")[1] for line in card.partition("## Signatures")[2].splitlines() if line.startswith("| `")]
     with SessionModel(exported()[1]) as model:
         assert rows[: len(model.signatures)] == sorted(model.signatures)

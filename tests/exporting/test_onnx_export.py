@@ -14,7 +14,7 @@ from tf_psgan.plane.folded_generator import fold
 
 
 @pytest.mark.parametrize("batch, rows, cols", [(1, 5, 5), (2, 9, 6), (3, 20, 33)])
-def test_onnxruntime_computes_the_same_pictures_at_any_size(batch, rows, cols):
+def test_onnxruntime_equals_the_network_at_any_extent(batch, rows, cols):
     folder, path = exported()
     network = load_generator(folder.path, "float32")
     latents = tiny.latents(network, batch, rows, cols).numpy()
@@ -23,7 +23,7 @@ def test_onnxruntime_computes_the_same_pictures_at_any_size(batch, rows, cols):
     np.testing.assert_allclose(found, network(latents, training=False).numpy(), atol=onnx_export.BOUND)
 
 
-def test_the_axes_have_names():
+def test_the_onnx_axes_are_named():
     model = onnx.load(exported()[1] / "assets.extra" / onnx_export.FILE)
     onnx.checker.check_model(model, full_check=True)
     (latents,), (images,) = model.graph.input, model.graph.output

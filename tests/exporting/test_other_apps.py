@@ -50,7 +50,7 @@ def of_the_run():
     return load_plane(exported()[0].path, "float32").window(**WINDOW)
 
 
-def test_tensorflow_alone_shows_the_runs_pixels(place):
+def test_a_tensorflow_program_gets_the_pixels_of_the_run(place):
     # Both ways in one process: each would take seconds to start.
     parts = [*programs("python", "tf.saved_model.load"), *programs("python", "loader.load")]
     saved = [f"{part}\nimport numpy\nnumpy.save('{i}.npy', picture)\n" for i, part in enumerate(parts)]
@@ -61,7 +61,7 @@ def test_tensorflow_alone_shows_the_runs_pixels(place):
         np.testing.assert_array_equal(np.load(place / f"{i}.npy"), of_the_run())
 
 
-def test_saved_model_cli_shows_the_signature_and_the_runs_pixels(place):
+def test_saved_model_cli_prints_the_signature_and_gets_the_pixels_of_the_run(place):
     (commands,) = programs("sh", "saved_model_cli")
     text = called("bash", "-ec", commands, cwd=place)
     for name in WINDOW:
@@ -69,7 +69,7 @@ def test_saved_model_cli_shows_the_signature_and_the_runs_pixels(place):
     np.testing.assert_array_equal(np.load(place / "image.npy"), of_the_run())
 
 
-def test_onnxruntime_alone_makes_the_networks_picture(place):
+def test_an_onnxruntime_program_gets_the_pixels_of_the_network(place):
     (part,) = programs("python", "onnxruntime")
     alone = "import sys\nsys.modules['tf_psgan'] = sys.modules['keras'] = sys.modules['tensorflow'] = None\n"
     (place / "program.py").write_text(f"{alone}{part}\nnp.save('latents.npy', latents)\nnp.save('inner.npy', inner)\n")
@@ -82,7 +82,7 @@ def test_onnxruntime_alone_makes_the_networks_picture(place):
 
 @pytest.mark.long
 @pytest.mark.skipif(not shutil.which("g++"), reason="no g++ here, so the C++ program cannot be compiled")
-def test_a_cpp_program_without_xla_shows_the_runs_pixels(place):
+def test_a_cpp_program_without_xla_gets_the_pixels_of_the_run(place):
     (commands,) = programs("sh", "g++")
     called("bash", "-ec", commands, cwd=place)
     np.testing.assert_array_equal(images.decode(place / "picture.ppm"), of_the_run())
@@ -114,7 +114,7 @@ def needs_xla(folder):
     tf.saved_model.save(tf.Module(), str(folder), {"window": signature})
 
 
-def test_an_export_asks_for_no_xla():
+def test_an_export_requires_no_xla():
     model = saved_model_pb2.SavedModel.FromString((exported()[1] / "saved_model.pb").read_bytes())
     functions = model.meta_graphs[0].graph_def.library.function
     attributes = [attr for function in functions for attr in (function.attr, *(n.attr for n in function.node_def))]

@@ -7,7 +7,7 @@ from tf_psgan.exporting.prediction_log import predict_log
 
 
 @pytest.mark.parametrize("length", [1, 40, 5000])  # of the value: one, two and three bytes of a varint
-def test_a_log_is_the_official_message(length):
+def test_a_prediction_log_equals_the_official_message(length):
     inputs = {
         "latents": tf.make_tensor_proto(np.arange(length, dtype=np.float32)),
         "seed": tf.make_tensor_proto(-(2**62), tf.int64),
@@ -20,7 +20,7 @@ def test_a_log_is_the_official_message(length):
     assert prediction_log_pb2.PredictionLog.FromString(predict_log("honeycomb", "window_png", inputs)) == official
 
 
-def test_a_signature_without_inputs_has_none():
+def test_a_prediction_log_without_inputs_is_valid():
     log = prediction_log_pb2.PredictionLog.FromString(predict_log("m", "describe", {}))
     assert log.predict_log.request.model_spec.signature_name == "describe"
     assert not log.predict_log.request.inputs

@@ -49,7 +49,7 @@ def signatures(fingerprint, description, limits):
 
 
 @pytest.mark.parametrize("changes", KINDS)
-def test_an_export_has_the_planes_of_the_generator(changes):
+def test_an_export_equals_the_plane_of_its_generator(changes):
     plane, other = TexturePlane(fold(tiny.generator(**changes))), load_plane(tiny_export.exported(**changes).parent)
     assert other.folded.fingerprint() == plane.folded.fingerprint()
     window = {"height": 40, "width": 50, "top": -9, "left": 10**9, "seed": 3, "texture": 5}
@@ -69,7 +69,7 @@ def test_each_weight_is_stored_once(exported):
 
 
 @pytest.mark.parametrize("rows, cols", [(5, 5), (9, 6), (20, 33)])
-def test_the_default_signature_is_the_network_at_any_extent(exported, rows, cols):
+def test_the_default_signature_equals_the_network_at_any_extent(exported, rows, cols):
     network, path = exported
     latents = tiny.latents(network, batch=2, rows=rows, cols=cols).numpy()
     with SessionModel(path) as model:
@@ -100,7 +100,7 @@ def decoded(data):
 
 @pytest.mark.parametrize("height, width", SIZES)
 @pytest.mark.parametrize("top, left", FAR)
-def test_a_window_has_the_bits_of_the_plane(server, top, left, height, width):
+def test_an_exported_window_equals_the_plane(server, top, left, height, width):
     run, plane = server
     asked = {"top": top, "left": left, "height": height, "width": width}
     found = run("window", seed=-5, texture=9, **asked)
@@ -110,7 +110,7 @@ def test_a_window_has_the_bits_of_the_plane(server, top, left, height, width):
 
 @pytest.mark.parametrize("height, width", SIZES)
 @pytest.mark.parametrize("name", ["window", "morph"])
-def test_encoded_pictures_are_the_raw_ones(server, name, height, width):
+def test_encoded_pictures_decode_to_the_raw_pixels(server, name, height, width):
     run, _ = server
     asked = {"seed": 1, "top": 7, "left": -7, "height": height, "width": width}
     what = {"texture": 2} if name == "window" else {"textures": [1, 2, 3, 4], "extent_height": 500, "extent_width": 300}
@@ -121,7 +121,7 @@ def test_encoded_pictures_are_the_raw_ones(server, name, height, width):
 
 @pytest.mark.parametrize("name", ["torus", "torus_png", "torus_jpeg"])
 @pytest.mark.parametrize("height, width", SIZES)
-def test_a_torus_has_the_bits_of_the_planes(name, height, width):
+def test_an_exported_tile_equals_the_plane(name, height, width):
     run, plane = single()
     height, width = -(-height // 40) * 40, -(-width // 56) * 56
     found = run(name, seed=4, texture=0, height=height, width=width)
@@ -143,7 +143,7 @@ def single():
 
 
 @pytest.mark.parametrize("height, width", SIZES)
-def test_a_morph_has_the_bits_of_the_planes(server, height, width):
+def test_an_exported_morph_equals_the_plane(server, height, width):
     run, plane = server
     corners = [[5, -1], [2**40, 8]]
     field = texture_fields.Morph(tuple(map(tuple, corners)), 0, 0, 500, 300)
@@ -166,12 +166,12 @@ WINDOW = {"seed": 0, "texture": 0, "top": 0, "left": 0, "height": 8, "width": 8}
         ({"left": -(2**63)}, "left: -9223372036854775808 is outside"),
     ],
 )
-def test_a_value_out_of_range_ends_the_request_with_its_name(server, change, words):
+def test_a_value_out_of_range_is_an_error_that_names_it(server, change, words):
     with pytest.raises(tf.errors.InvalidArgumentError, match=words):
         server[0]("window", **(WINDOW | change))
 
 
-def test_an_extent_that_does_not_fit_ends_the_request_with_the_nearest_that_does():
+def test_the_error_for_an_extent_that_does_not_fit_names_the_nearest_that_does():
     run, plane = single()
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"height: 44 is not a multiple .*; give 40 or 48"):
         run("torus", seed=0, texture=0, height=44, width=56)
@@ -183,7 +183,7 @@ def test_an_extent_that_does_not_fit_ends_the_request_with_the_nearest_that_does
     assert plane.tile(80, 56).shape == (80, 56, 3)
 
 
-def test_a_morph_needs_a_model_of_several_textures():
+def test_a_morph_of_a_single_texture_model_is_an_error():
     morph = {"textures": [1, 2, 3, 4], "extent_height": 9, "extent_width": 9}
     with pytest.raises(tf.errors.InvalidArgumentError, match="the model has a single texture; request a window"):
         single()[0]("morph", **{name: WINDOW[name] for name in WINDOW if name != "texture"}, **morph)
@@ -198,19 +198,19 @@ def test_a_morph_needs_a_model_of_several_textures():
         ((1000, 104, 104), "latents in pixels: 640000000 is outside"),
     ],
 )
-def test_latents_out_of_range_end_the_request(server, shape, words):
+def test_latents_of_a_wrong_extent_are_an_error(server, shape, words):
     with pytest.raises(tf.errors.InvalidArgumentError, match=words):
         server[0]("serving_default", latents=np.zeros((*shape, 10), np.float32))
 
 
-def test_latents_that_are_not_finite_end_the_request(server):
+def test_latents_that_are_not_finite_are_an_error(server):
     latents = np.zeros((1, 9, 9, 10), np.float32)
     latents[0, 3, 3, 3] = np.nan
     with pytest.raises(tf.errors.InvalidArgumentError, match="latents: some are not finite"):
         server[0]("serving_default", latents=latents)
 
 
-def test_versions_count_on_and_are_never_written_over(tmp_path, traced_once):
+def test_version_numbers_increase_and_no_version_is_overwritten(tmp_path, traced_once):
     folded, folder = fold(tiny.generator()), tmp_path / "models" / "m"
     folder.parent.mkdir()
     assert [saved_model.write(folded, folder, {}, {}).name for _ in range(2)] == ["1", "2"]
@@ -220,7 +220,7 @@ def test_versions_count_on_and_are_never_written_over(tmp_path, traced_once):
     assert sorted(entry.name for entry in folder.iterdir()) == ["1", "2", "9"]
 
 
-def test_an_extra_that_fails_publishes_nothing(tmp_path, traced_once):
+def test_nothing_is_published_if_an_extra_fails(tmp_path, traced_once):
     def add(draft):
         (draft.extra / "note").write_text(draft.target.name)
         if draft.target.name == "2":
@@ -240,7 +240,7 @@ def test_a_version_that_cannot_be_read_back_is_not_published(tmp_path, monkeypat
     assert list((tmp_path / "m").iterdir()) == []
 
 
-def test_a_damaged_or_foreign_saved_model_is_named(tmp_path):
+def test_a_damaged_or_foreign_saved_model_is_an_error(tmp_path):
     foreign = tmp_path / "foreign"
     tf.saved_model.save(tf.Module(), str(foreign))
     with pytest.raises(ValueError, match=r"foreign: cannot be read .*; give the folder of an exported model"):

@@ -20,7 +20,7 @@ def logs():
     return [prediction_log_pb2.PredictionLog.FromString(r.numpy()) for r in tf.data.TFRecordDataset([str(file)])]
 
 
-def test_every_signature_is_requested_once_and_answers(logs):
+def test_warm_up_requests_each_signature_once(logs):
     with SessionModel(exported()[1]) as model:
         assert sorted(log.predict_log.request.model_spec.signature_name for log in logs) == sorted(model.signatures)
         for log in logs:
@@ -33,13 +33,13 @@ def test_every_signature_is_requested_once_and_answers(logs):
             assert np.size(model.run(asked.model_spec.signature_name, **inputs)) > 0
 
 
-def test_the_requested_tile_fits_the_waves():
+def test_the_warm_up_tile_fits_the_waves():
     plane = TexturePlane(fold(tiny.generator(waves=1, global_channels=3)))
     found = requests(plane.folded, Limits())["torus"]
     assert plane.tile(**found).shape == (found["height"], found["width"], 3)
 
 
-def test_requests_stay_within_what_the_model_can_do():
+def test_warm_up_requests_are_valid_for_the_model_and_its_limits():
     single, limits = requests(fold(tiny.generator()), Limits()), Limits(side=20, pixels=300)
     assert not {"morph", "morph_png", "morph_jpeg"} & single.keys()
     small = requests(fold(tiny.generator(global_channels=3)), limits)

@@ -35,7 +35,7 @@ def reference_local(seed, row, col, rows, cols, channels):
     return (key >> np.uint64(40)).astype(np.float64) / 2**23 - 1
 
 
-def test_a_key_folded_with_a_counter_is_the_published_splitmix64_stream():
+def test_fold_equals_the_published_splitmix64_stream():
     # The first five outputs for seed 1234567, as many implementations print them.
     expected = [
         6457827717110365317,
@@ -48,7 +48,7 @@ def test_a_key_folded_with_a_counter_is_the_published_splitmix64_stream():
     assert found.tolist() == expected
 
 
-def test_golden_values():
+def test_noise_equals_the_stored_values():
     np.testing.assert_array_equal(noise.local(SEED, -1, FAR, 1, 2, 3)[0], GOLDEN_LOCAL)
     np.testing.assert_array_equal(noise.global_vector(7, 3), GOLDEN_GLOBAL)
     assert noise.phases(SEED, 2).numpy().tolist() == GOLDEN_PHASES
@@ -56,7 +56,7 @@ def test_golden_values():
 
 @pytest.mark.parametrize("row, col", [(0, 0), (-3, 5), (-FAR, FAR), (FAR, -FAR), (2**63 - 9, -(2**63))])
 @pytest.mark.parametrize("how", ["eager", "graph", "XLA"])
-def test_every_way_to_compute_gives_the_bits_of_the_reference(row, col, how):
+def test_eager_graph_and_xla_noise_equal_the_reference(row, col, how):
     def window(row, col):
         return noise.local(SEED, row, col, 4, 5, 3)
 
@@ -68,14 +68,14 @@ def test_every_way_to_compute_gives_the_bits_of_the_reference(row, col, how):
 
 
 @pytest.mark.parametrize("row, col", [(-20, -5), (-FAR, FAR), (FAR, -FAR - 7)])
-def test_any_window_shows_the_same_plane(row, col):
+def test_windows_of_noise_agree_where_they_overlap(row, col):
     plane = noise.local(SEED, row, col, 50, 60, 4).numpy()
     for down, right, rows, cols in ((17, 16, 9, 7), (0, 0, 1, 1), (49, 0, 1, 60), (19, 4, 31, 2)):
         part = noise.local(SEED, row + down, col + right, rows, cols, 4)
         np.testing.assert_array_equal(plane[down : down + rows, right : right + cols], part)
 
 
-def test_more_channels_keep_the_first_ones():
+def test_the_first_channels_do_not_depend_on_the_number_of_channels():
     few, many = noise.local(SEED, 0, 0, 3, 3, 2), noise.local(SEED, 0, 0, 3, 3, 9)
     np.testing.assert_array_equal(few, many[..., :2])
 
@@ -118,7 +118,7 @@ def test_neighbours_channels_and_seeds_are_uncorrelated(row):
         assert abs(correlation) < 4 / np.sqrt(x.size), name
 
 
-def test_textures_differ_and_global_vectors_are_uniform():
+def test_global_vectors_are_distinct_uniform_and_uncorrelated():
     vectors = noise.global_vector(tf.range(-500, 500, dtype=tf.int64), 20).numpy().astype(np.float64)
     assert vectors.shape == (1000, 20)
     assert len(np.unique(vectors[:, 0])) == 1000
@@ -127,7 +127,7 @@ def test_textures_differ_and_global_vectors_are_uniform():
     np.testing.assert_array_equal(vectors[503], noise.global_vector(3, 20))
 
 
-def test_phases_cover_the_whole_turn():
+def test_phases_are_uniform_over_the_circle():
     turns = noise.phases(tf.range(1000, dtype=tf.int64), 4).numpy() / 2.0**64
     assert turns.shape == (1000, 4)
     quarters = np.histogram(turns, 4, (-0.5, 0.5))[0]
@@ -135,7 +135,7 @@ def test_phases_cover_the_whole_turn():
     np.testing.assert_array_equal(noise.phases(7, 4).numpy() / 2.0**64, turns[7])
 
 
-def test_a_training_sample_is_seen_through_its_keys():
+def test_a_sample_equals_the_noise_of_its_keys():
     model = ModelConfig(local_channels=3, global_channels=4, waves=2)
     key = noise.fold(SEED, 5)
     z_local, z_global, phase = noise.sample(key, model, batch=3, rows=2, cols=6)
@@ -148,26 +148,26 @@ def test_a_training_sample_is_seen_through_its_keys():
     assert len(np.unique(z_local)) == z_local.numpy().size
 
 
-def test_counters_are_folded_in_order():
+def test_fold_depends_on_the_order_of_counters():
     assert noise.fold(SEED, 1, 2) == noise.fold(noise.fold(SEED, 1), 2)
     assert noise.fold(SEED, 1, 2) != noise.fold(SEED, 2, 1)
     assert noise.fold(SEED) == SEED
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 1000])
-def test_below_covers_its_range_evenly(limit):
+def test_below_is_uniform_over_its_range(limit):
     values = noise.below(noise.fold(SEED, tf.range(100 * limit, dtype=tf.int64)), limit).numpy()
     counts = np.bincount(values, minlength=limit)
     assert len(counts) == limit
     assert np.sum((counts - 100) ** 2) / 100 <= limit - 1 + 4 * np.sqrt(2 * limit)
 
 
-def test_below_reaches_both_ends_of_the_largest_range():
+def test_below_includes_0_and_limit_minus_1():
     keys = tf.constant([0, -1, 2**63 - 1, -(2**63)], tf.int64)
     assert noise.below(keys, 2**31).numpy().tolist() == [0, 2**31 - 1, 2**30 - 1, 2**30]
     assert noise.below(keys, tf.constant([1, 1, 3, 5], tf.int64)).numpy().tolist() == [0, 0, 1, 2]
 
 
-def test_uniform_reaches_both_ends_of_its_grid():
+def test_uniform_includes_the_smallest_and_the_largest_value():
     keys = tf.constant([0, -1, 2**63 - 1, -(2**63)], tf.int64)
     np.testing.assert_array_equal(noise.uniform(keys), [-1, 1 - 2**-23, -(2**-23), 0])

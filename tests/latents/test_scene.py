@@ -5,13 +5,13 @@ from tf_psgan.errors import SettingError
 from tf_psgan.latents.scene import Scene
 
 
-def test_cells_come_back_on_a_torus_and_go_on_on_a_plane():
+def test_cell_indices_wrap_on_a_torus_axis_only():
     rows, cols = Scene(rows=5).wrapped(-2, -2, 9)
     np.testing.assert_array_equal(rows, [3, 4, 0, 1, 2, 3, 4, 0, 1])
     np.testing.assert_array_equal(cols, np.arange(-2, 7))
 
 
-def test_strips_along_edges_belong_to_the_edge_and_corners_to_nobody():
+def test_zones_mark_the_strips_along_edges_and_exclude_the_corners():
     tile = Scene(rows=6, cols=5, edges=(0, 0, 0, 0)).zones(-2, -2, 10)
     np.testing.assert_array_equal(
         tile[:, :9],  # the tile is rows 2 to 7, columns 2 to 6 of what is shown

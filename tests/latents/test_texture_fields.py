@@ -41,14 +41,14 @@ def test_weights_sum_to_one_at_every_cell(field):
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_cell_has_the_same_weights_whatever_window_it_is_asked_in(field):
+def test_weights_do_not_depend_on_the_window(field):
     whole = weights(field, range(-7, 20), range(-3, 15))
     part = weights(field, [4, -7, 12], [14, 0])
     for texture, weight in part.items():
         np.testing.assert_array_equal(weight, whole[texture][np.ix_([11, 0, 19], [17, 3])])
 
 
-def test_a_texture_of_no_weight_is_left_out():
+def test_textures_with_weight_zero_are_omitted():
     assert texture_fields.Mix(((1, 0.0), (2, 1.0))).textures == (2,)
     assert list(weights(texture_fields.Mix(((1, 0.0), (2, 1.0))), [0], [0])) == [2]
     assert list(weights(texture_fields.Morph(((1, 2, 3),), 0, 0, 80, 800), [0], [2, 3])) == [1, 2]
@@ -64,13 +64,13 @@ def test_a_morph_is_bilinear_between_its_knots():
     assert {k: float(v[0, 0]) for k, v in corners.items()} == {1: 0.1875, 2: 0.5625, 3: 0.0625, 4: 0.1875}
 
 
-def test_a_morph_is_its_corners_at_and_beyond_them():
+def test_a_morph_has_a_single_texture_at_and_beyond_each_corner():
     found = weights(texture_fields.Morph(((1, 2), (3, 4)), 0, 0, 80, 80), [-9, 50], [-9, 50])
     for i, texture in enumerate((1, 2, 3, 4)):
         assert found[texture][i // 2, i % 2] == 1
 
 
-def test_away_from_a_border_a_painting_has_exactly_one_texture():
+def test_cells_outside_the_border_have_a_single_texture():
     # The border of 16 pixels lies over pixel 40, cells 4 and 5: cell 3's square ends at pixel 36, cell 6's begins at
     # 44.
     found = weights(painting([[0, 1]]), [0, 9], range(10))
@@ -78,37 +78,37 @@ def test_away_from_a_border_a_painting_has_exactly_one_texture():
     np.testing.assert_array_equal(found["b"], [[0, 0, 0, 0, 0.25, 0.75, 1, 1, 1, 1]] * 2)
 
 
-def test_a_wider_border_is_softer():
+def test_a_wider_border_blends_more_cells():
     at = [4]
     narrow, wide = (weights(painting([[0, 1]], border), at, [1])["a"][0, 0] for border in (8, 64))
     assert narrow == 1 and 0.5 < wide < 1
 
 
-def test_a_border_of_nothing_is_a_cell_wide():
+def test_a_border_of_0_pixels_blends_one_cell():
     labels = np.zeros((80, 80), int)
     labels[:, 42:] = 1  # a quarter of cell 5 is the left texture's
     found = weights(painting(labels, border=0), [0], range(10))
     np.testing.assert_array_equal(found["a"][0], [1, 1, 1, 1, 1, 0.25, 0, 0, 0, 0])
 
 
-def test_a_map_is_stretched_over_the_picture_and_its_edge_goes_on():
+def test_a_map_is_scaled_to_the_picture_and_extended_beyond_its_edges():
     field = painting([[0, 1]], top=-1000, left=800, height=16, width=800)
     found = weights(field, [-500, 500], [0, 100, 124, 176, 900])
     np.testing.assert_array_equal(found["a"][0], [1, 1, 1, 0, 0])
 
 
-def test_on_a_torus_a_map_goes_on_at_its_other_edge():
+def test_a_map_wraps_on_a_torus():
     found = weights(painting([[0, 1]], wrap=(True, True)), [3], [0, 9])
     np.testing.assert_array_equal(found["a"][0], [0.75, 0.25])
     np.testing.assert_array_equal(weights(painting([[0, 1]]), [3], [0, 9])["a"][0], [1, 0])
 
 
-def test_a_quilt_takes_its_textures_in_turn():
+def test_a_quilt_cycles_through_its_textures():
     labels, palette = texture_fields.quilt([5, "rust"], 2, 3)
     assert [[palette[label] for label in row] for row in labels] == [[5, "rust", 5], ["rust", 5, "rust"]]
 
 
-def test_textures_are_brought_into_their_stored_form():
+def test_equal_textures_of_different_types_compare_equal():
     vector = np.array([0.5, -1.0], np.float32)
     assert texture_fields.Uniform(vector) == texture_fields.Uniform([0.5, -1.0]) == texture_fields.Uniform((0.5, -1))
     field = texture_fields.Morph([[np.int8(3), vector], ["rust", 2]], np.int32(-5), np.uint8(0), 9, np.int64(2))
@@ -125,6 +125,6 @@ def test_textures_are_brought_into_their_stored_form():
         ({"border": -1}, "border: -1 is outside 0"),
     ],
 )
-def test_a_picture_without_extent_is_an_error(wrong, words):
+def test_an_extent_or_border_out_of_range_is_an_error(wrong, words):
     with pytest.raises(SettingError, match=words):
         painting([[0, 1]], **wrong)

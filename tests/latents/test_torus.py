@@ -31,14 +31,14 @@ def wrapped(value):
 
 
 @pytest.mark.parametrize("extent", EXTENTS)
-def test_a_wave_moves_to_the_nearest_whole_number_of_turns(extent):
+def test_whole_rounds_to_the_nearest_number_of_turns(extent):
     values = random_steps()
     found = torus.whole(np.array(values), extent).numpy().tolist()
     assert found == [round(Fraction(value * extent, STEP)) for value in values]  # round: ties to even
 
 
 @pytest.mark.parametrize("extent", EXTENTS)
-def test_turns_are_the_exact_fraction_rounded_down(extent):
+def test_turns_equal_the_exact_fraction_rounded_down(extent):
     values = random_steps()
     found = torus.turns(np.array([[value, value] for value in values]), extent, 0).numpy()
     exact = [wrapped(round(Fraction(value * extent, STEP)) * 2**64 // extent) for value in values]
@@ -46,13 +46,13 @@ def test_turns_are_the_exact_fraction_rounded_down(extent):
     assert found[:, 1].tolist() == [wrapped(value * STEP) for value in values]  # the endless axis: as they were
 
 
-def test_a_wave_closes_after_once_around():
+def test_a_wave_closes_within_one_unit_per_cell():
     (fixed,) = torus.turns(steps(("3/7", "0.2")), 7, 10).numpy()
     for part, extent in zip(fixed.tolist(), (7, 10), strict=True):
         assert 0 <= -wrapped(part * extent) < extent  # in units of 2**-64 turns
 
 
-def test_a_graph_computes_the_bits_of_eager_tensors():
+def test_graph_and_eager_turns_are_equal():
     spec = [tf.TensorSpec((None, 2), tf.int64), tf.TensorSpec((), tf.int64), tf.TensorSpec((), tf.int64)]
     graph = tf.function(torus.turns, input_signature=spec)
     values = np.array([[value, -value] for value in random_steps()])
@@ -70,7 +70,7 @@ def test_a_wave_that_fits_has_no_strain():
     assert strain(steps(("0.26", "0.77")), 0, 0) == 0
 
 
-def test_strain_is_the_move_of_a_wave_over_what_is_allowed():
+def test_strain_is_the_change_of_a_wave_divided_by_the_allowed_change():
     # From 2.2 turns in 10 cells to 2: a tenth of the wave number, where a twentieth is allowed.
     assert strain(steps(("0.22", "0")), 10, 10) == pytest.approx((0.02 / 0.22) / torus.RELATIVE)
     # A wave too long to close even once moves to zero; at the scale of a cell that is a small move.
@@ -89,7 +89,7 @@ def test_strain_is_the_maximum_over_waves_at_each_extent():
     np.testing.assert_array_equal(torus.strain(np.zeros((0, 2), np.int64), [10], [3, 4]), [[0, 0]])
 
 
-def test_wave_lengths_before_and_after_and_the_relative_move():
+def test_wave_lengths_are_old_new_and_relative_change():
     ((before, after, share),) = torus.wave_lengths(steps(("0", "0.26")), 0, 10)
     assert (before, after) == pytest.approx((1 / 0.26, 1 / 0.3))
     assert share == pytest.approx(0.04 / 0.26)
@@ -116,12 +116,12 @@ def brute_force(textures, rows, cols, least, count):
         ([steps(("0", "1/2"))], 0, 1, 70),
     ],
 )
-def test_good_extents_are_those_of_a_search_through_all(textures, rows, cols, least):
+def test_good_extents_equal_a_brute_force_search(textures, rows, cols, least):
     found = torus.good_extents(textures, rows, cols, least)
     assert found == brute_force(textures, rows, cols, least, 3)
 
 
-def test_good_extents_by_hand():
+def test_good_extents_equal_values_worked_by_hand():
     assert torus.good_extents([steps(("0", "1/7"))], 10, 10)[0] == (10, 7)  # 14 columns are one further
     assert torus.good_extents([steps(("0", "1/4")), steps(("0", "1/6"))], 0, 11, count=1) == [(0, 12)]
     assert torus.good_extents([steps(("0", "1/2"))], 0, 1, least=70) == []  # nothing that near

@@ -32,14 +32,14 @@ def in_order(vector):
     return np.array([round(number * (2.0**32 / (2.0 * np.pi))) for number in numbers]).reshape(WAVES, 2)
 
 
-def test_the_mlp_has_the_bits_of_sums_in_order():
+def test_the_mlp_equals_float64_sums_in_order():
     vectors = noise.global_vector(tf.range(50, dtype=tf.int64), CHANNELS)
     found = wave_numbers.of_textures(CONFIG, MLP, vectors)
     assert found.dtype == tf.int64 and found.shape == (50, WAVES, 2)
     np.testing.assert_array_equal(found, [in_order(vector) for vector in vectors.numpy()])
 
 
-def test_graphs_and_other_batches_have_the_same_bits():
+def test_wave_numbers_do_not_depend_on_graph_or_batch():
     vectors = noise.global_vector(tf.range(200, dtype=tf.int64), CHANNELS)
     whole = wave_numbers.of_textures(CONFIG, MLP, vectors).numpy()
     weights = [tf.Variable(part) for part in MLP]
@@ -49,7 +49,7 @@ def test_graphs_and_other_batches_have_the_same_bits():
         np.testing.assert_array_equal(wave_numbers.of_textures(CONFIG, MLP, vectors[i : i + 1])[0], whole[i])
 
 
-def test_a_table_is_rounded_to_the_grid():
+def test_a_table_of_wave_numbers_is_rounded_to_the_grid():
     table = np.array([[0.5, -1.25], [3.0, 0.0]], np.float32)
     config = tiny.model_config(waves=2)
     found = wave_numbers.of_textures(config, [table], np.zeros((3, 0), np.float32)).numpy()
@@ -58,7 +58,7 @@ def test_a_table_is_rounded_to_the_grid():
 
 
 @pytest.mark.parametrize("changes", [{}, {"global_channels": CHANNELS}])
-def test_axis_waves_run_along_rows_and_columns_in_turn(changes):
+def test_axis_waves_alternate_between_rows_and_columns(changes):
     config = tiny.model_config(waves=WAVES, wave_angles="axis", **changes)
     weights = MLP if changes else [RANDOM.normal(0, 1, (WAVES, 2)).astype(np.float32)]
     vectors = np.ones((1, config.global_channels), np.float32)
@@ -69,6 +69,6 @@ def test_axis_waves_run_along_rows_and_columns_in_turn(changes):
     np.testing.assert_array_equal(found[:, 1], np.where(along_rows, 0, every[:, 1]))
 
 
-def test_without_waves_there_are_no_numbers():
+def test_a_model_without_waves_has_no_wave_numbers():
     config = tiny.model_config(waves=0, global_channels=CHANNELS)
     assert wave_numbers.of_textures(config, [], np.zeros((4, CHANNELS), np.float32)).shape == (4, 0, 2)

@@ -27,7 +27,7 @@ def turns(numbers):
     return waves.turns(waves.steps(numbers))
 
 
-def test_steps_are_the_nearest_of_the_grid():
+def test_steps_are_the_nearest_grid_points():
     for found, number in zip(waves.steps(NUMBERS).numpy().ravel(), NUMBERS.ravel(), strict=True):
         exact = Fraction(float(number)) / TAU * 2**32
         assert abs(int(found) - exact) <= Fraction(1, 2) + Fraction(1, 10**5)
@@ -48,19 +48,19 @@ def test_steps_are_the_nearest_of_the_grid():
         (2 * np.pi * 3.0 * 2.0**-34, 1),
     ],
 )
-def test_steps_by_hand(number, expected):
+def test_steps_equal_values_worked_by_hand(number, expected):
     found = waves.steps(np.array([number]))
     assert found.dtype == tf.int64 and found.numpy().tolist() == [expected]
 
 
-def test_wave_numbers_are_the_steps_in_radians():
+def test_wave_numbers_invert_steps():
     steps = np.array([0, 1, -(2**31), 3 * 2**30, 123456789])
     np.testing.assert_allclose(waves.wave_numbers(steps), steps * (2 * np.pi / 2**32), rtol=1e-15)
     np.testing.assert_array_equal(waves.steps(waves.wave_numbers(steps)), steps)
 
 
 @pytest.mark.parametrize("step", [0, 1, -1, 2**31 - 1, 2**31, -(2**31), 2**32, 5 * 2**30, -(7 * 2**30) - 3])
-def test_turns_are_exact_modulo_whole_turns(step):
+def test_turns_are_exact_modulo_one_turn(step):
     fixed = int(waves.turns(np.array([step]))[0])
     assert fixed == (step * 2**32 + 2**63) % 2**64 - 2**63
 
@@ -76,7 +76,7 @@ def test_a_phase_is_exact_at_any_cell(cell):
 
 
 @pytest.mark.parametrize("cell", [10**9, 10**12])
-def test_radians_far_away_are_as_fine_as_float32(cell):
+def test_radians_far_from_the_origin_have_float32_accuracy(cell):
     fixed = turns(NUMBERS)
     found = waves.radians(waves.phase_at(fixed, tf.constant(PHASES, tf.int64), cell, -cell)).numpy()
     for wave in range(3):
@@ -91,7 +91,7 @@ def test_radians_span_one_turn():
 
 
 @pytest.mark.parametrize("row, col", [(0, 0), (5, -3), (-11, 8)])
-def test_a_window_shows_the_waves_of_the_plane(row, col):
+def test_plane_waves_equal_sines_of_the_position(row, col):
     numbers = np.array([[0.31, -0.12], [0.0, 0.45], [-0.29, 0.07]], np.float32)
     fixed, phase = turns(numbers), np.array(PHASES, np.int64)
     here = waves.radians(waves.phase_at(fixed, tf.constant(phase), row, col))
@@ -103,7 +103,7 @@ def test_a_window_shows_the_waves_of_the_plane(row, col):
 
 
 @pytest.mark.parametrize("row, col", [(10**9, -(10**9)), (-(10**12), 10**12)])
-def test_windows_far_away_show_one_wave(row, col):
+def test_windows_of_waves_far_from_the_origin_agree_where_they_overlap(row, col):
     fixed, phase = turns(NUMBERS), tf.constant(PHASES, tf.int64)
     numbers = waves.radians(fixed)[tf.newaxis]
 
@@ -121,7 +121,7 @@ def test_each_member_of_a_batch_has_its_own_waves():
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
-def test_the_second_channels_are_a_quarter_turn_ahead():
+def test_quadrature_channels_are_a_quarter_turn_ahead():
     phase = tf.constant([[0.3, -1.2, 2.0]])
     both = waves.plane_waves(tf.constant(NUMBERS[None]), phase, 4, 3, quadrature=True)
     sines = waves.plane_waves(tf.constant(NUMBERS[None]), phase, 4, 3, quadrature=False)
@@ -132,12 +132,12 @@ def test_the_second_channels_are_a_quarter_turn_ahead():
 
 
 @pytest.mark.parametrize("quadrature", [False, True])
-def test_no_waves_are_no_channels(quadrature):
+def test_plane_waves_without_waves_have_no_channels(quadrature):
     none = waves.plane_waves(tf.zeros([2, 0, 2]), tf.zeros([2, 0]), 3, 4, quadrature)
     assert none.shape == (2, 3, 4, 0)
 
 
-def test_the_ladder_is_the_authors():
+def test_the_ladder_equals_the_authors_wave_numbers():
     # pi (0.5 i / n + 0.5) with n = 3 along each axis, i = 1, 2, 3.
     steps = np.pi * np.array([2 / 3, 5 / 6, 1])
     expected = np.zeros((6, 2))
@@ -146,7 +146,7 @@ def test_the_ladder_is_the_authors():
     np.testing.assert_allclose(waves.ladder(6), expected, rtol=1e-6)
 
 
-def test_an_odd_ladder_has_its_last_step_along_rows():
+def test_the_last_wave_of_an_odd_ladder_is_along_rows():
     np.testing.assert_allclose(waves.ladder(3), np.pi * np.array([[0.75, 0], [0, 0.75], [1, 0]]), rtol=1e-6)
     np.testing.assert_allclose(waves.ladder(1), [[np.pi, 0]], rtol=1e-6)
     assert waves.ladder(0).shape == (0, 2)

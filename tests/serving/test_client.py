@@ -48,7 +48,7 @@ def call(request):
 
 
 @pytest.mark.parametrize("as_numbers", [False, True])
-def test_each_kind_of_picture_is_requested_by_its_signature(server, call, as_numbers):
+def test_windows_tiles_and_morphs_use_their_signatures(server, call, as_numbers):
     server.as_numbers = as_numbers
     position = {"top": -5, "left": 10**9}
     found = call(server.target, "window", 7, 9, view={"seed": 1, "texture": 2} | position)
@@ -109,7 +109,7 @@ def test_the_description_is_parsed(server, call):
         ),
     ],
 )
-def test_a_large_picture_equals_that_of_one_request(server, call, view):
+def test_a_large_picture_equals_the_picture_of_one_request(server, call, view):
     found = call(server.target, "large", view)
     texture = view.texture if isinstance(view, Window) else 30
     np.testing.assert_array_equal(found, paint(4, texture, view.top, view.left, view.height, view.width))
@@ -140,7 +140,7 @@ def test_a_large_picture_fails_if_the_server_stays_full(server, call):
     assert len(server.faults) == 99 - 3 - 3  # three of four workers end, the last one makes three attempts
 
 
-def test_a_failure_ends_the_delays_of_other_requests(server, call, monkeypatch):
+def test_a_failure_of_one_request_ends_the_retry_delays_of_the_others(server, call, monkeypatch):
     delays, delayed, caught = channels.RetryPolicy.delay, threading.Event(), []
 
     def long_delay(*args):
@@ -168,7 +168,7 @@ def test_a_large_picture_survives_temporary_failures(server, call):
     np.testing.assert_array_equal(found, paint(1, 0, 0, 0, 300, 300))
 
 
-def test_one_picture_comes_from_one_version(server, call):
+def test_all_pieces_of_a_large_picture_come_from_one_version(server, call):
     server.versions = [1, 2]
     found = call(server.target, "large", Window(height=100, width=100))
     np.testing.assert_array_equal(found, paint(2, 0, 0, 0, 100, 100))

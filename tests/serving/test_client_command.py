@@ -120,7 +120,7 @@ def test_a_version_is_requested(command, server):
         (["--seed=9223372036854775808"], "a.png", "seed: 9223372036854775808 is outside"),
     ],
 )
-def test_a_mistake_of_the_user_is_one_line_and_leaves_no_file(command, tmp_path, arguments, out, words):
+def test_a_user_error_is_one_line_and_leaves_no_file(command, tmp_path, arguments, out, words):
     code, printed = command(*arguments, out=out)
     assert code == 2
     assert printed.startswith("error: ")
@@ -172,7 +172,7 @@ def test_the_command_prints_no_traceback_and_no_other_text(server, tmp_path):
     assert "--tls_ca" in run("--help").stdout
 
 
-def test_an_untrusted_server_is_one_line_too(certificates, tmp_path):
+def test_an_untrusted_server_is_an_error_of_one_line(certificates, tmp_path):
     pair = tuple((certificates / f"localhost.{kind}").read_bytes() for kind in ("key", "pem"))
     with FakeServer(grpc.ssl_server_credentials([pair])) as server:
         line = [sys.executable, "-m", "tf_psgan_serving.client", f"--server={server.target}", "--model=m"]

@@ -34,7 +34,7 @@ def server(plane, tmp_path_factory):
         yield f"localhost:{started.port}"
 
 
-def test_a_client_gets_the_pixels_of_the_plane(plane, server):
+def test_client_pictures_equal_the_plane(plane, server):
     with Client(server, "tiny") as client:
         np.testing.assert_array_equal(
             client.window(40, 50, top=-9, left=10**9, seed=3, texture=5),
@@ -51,7 +51,7 @@ def test_a_client_gets_the_pixels_of_the_plane(plane, server):
         assert client.describe()["chunk_pixels"] == plane.chunk_cells * plane.pixels_per_cell
 
 
-def test_encoded_pictures_have_the_same_pixels(plane, server):
+def test_encoded_client_pictures_decode_to_the_plane(plane, server):
     expected = plane.tile(64, 96, seed=3, texture=5)
     with Client(server, "tiny") as client:
         with Image.open(BytesIO(client.encoded(Tile(height=64, width=96, seed=3, texture=5), "png"))) as image:
@@ -76,7 +76,7 @@ def test_a_picture_beyond_the_limits_is_assembled(plane, server):
     np.testing.assert_array_equal(asyncio.run(large()), expected)
 
 
-def test_unknown_models_and_versions_are_named(server):
+def test_the_error_for_an_unknown_model_or_version_names_it(server):
     with Client(server, "other") as client, pytest.raises(ServingError, match=r"NOT_FOUND: .*other"):
         client.window(5, 5)
     with Client(server, "tiny", version=9) as client, pytest.raises(ServingError, match=r"NOT_FOUND: .*9"):

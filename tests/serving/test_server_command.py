@@ -124,7 +124,7 @@ def test_a_server_that_cannot_start_prints_one_line(tmp_path):
         ('server_key: "-----BEGIN" server_cert: "-----BEGIN" client_verify: true', "client_verify requires custom_ca"),
     ],
 )
-def test_a_wrong_tls_file_is_named_without_its_contents(tmp_path, text, message):
+def test_the_error_for_a_wrong_tls_file_names_it_and_omits_its_contents(tmp_path, text, message):
     path = tmp_path / "ssl.config"
     path.write_text(text)
     with pytest.raises(ValueError, match=message):

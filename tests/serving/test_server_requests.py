@@ -56,7 +56,7 @@ def no_internal_error(caplog):
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-def test_a_window_has_the_planes_pixels(channel):
+def test_the_servers_window_equals_the_plane(channel):
     plane = TexturePlane(fold(tiny.generator(global_channels=3)))
     found = predict(channel, request())["image"]
     np.testing.assert_array_equal(found, plane.window(40, 50, top=-9, left=70, seed=3, texture=5))
@@ -83,7 +83,7 @@ def test_the_default_signature_is_serving_default(channel):
     np.testing.assert_array_equal(images, predict(channel, request("serving_default", latents=latents))["images"])
 
 
-def test_values_are_accepted_in_every_form_that_tensorflow_writes(channel):
+def test_values_are_accepted_in_every_encoding_of_tensorflow(channel):
     made, listed = request(), request()
     for name, value in WINDOW.items():
         kind = np.int32 if name in ("height", "width") else np.int64
@@ -97,7 +97,7 @@ def test_values_are_accepted_in_every_form_that_tensorflow_writes(channel):
     )
 
 
-def test_a_few_repeated_values_may_be_given_once(channel):
+def test_repeated_values_may_be_sent_once(channel):
     whole = request("serving_default", latents=np.full((1, 7, 7, 10), 0.25, np.float32))
     short = request("serving_default", latents=np.zeros((1, 7, 7, 10), np.float32))
     short.inputs["latents"].ClearField("tensor_content")
@@ -105,7 +105,7 @@ def test_a_few_repeated_values_may_be_given_once(channel):
     np.testing.assert_array_equal(predict(channel, short)["images"], predict(channel, whole)["images"])
 
 
-def test_an_output_filter_selects(channel):
+def test_an_output_filter_selects_outputs(channel):
     made = request()
     made.output_filter.append("image")
     assert predict(channel, made).keys() == {"image"}
@@ -140,7 +140,7 @@ def test_an_output_filter_selects(channel):
         (bytes(5 * 2**20), "RESOURCE_EXHAUSTED", "larger than max"),
     ],
 )
-def test_each_mistake_has_tensorflow_servings_code_and_is_named(channel, message, code, text):
+def test_each_invalid_request_gets_the_status_code_of_tensorflow_serving(channel, message, code, text):
     found, details = status(channel, message)
     assert found == code
     assert re.search(text, details), details
@@ -201,7 +201,7 @@ def test_an_internal_error_reaches_the_client_as_an_identifier_only(channel, mon
     assert "secret" in line and "secret" not in details and "\n" not in line
 
 
-def test_metadata_holds_the_signatures(channel):
+def test_metadata_lists_the_signatures(channel):
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
     message = functools.partial(get_model_metadata_pb2.GetModelMetadataRequest, model_spec={"name": "tiny"})
     answer = stub.GetModelMetadata(message(metadata_field=["signature_def"]))

@@ -83,5 +83,5 @@ def test_warm_up_requests_are_run_and_a_wrong_one_rejects_the_version(version, t
         ("In /home/me/x.py:3 and model/conv/kernel: bad", "the model rejects these inputs: In and bad"),
     ],
 )
-def test_a_graphs_error_message_loses_its_nodes_and_paths(message, expected):
+def test_public_messages_contain_no_nodes_and_no_paths(message, expected):
     assert public_message(message) == expected

@@ -58,7 +58,7 @@ def test_the_readmes_model_configs_are_valid_and_label_loaded_versions(block, mo
     assert set(only.version_labels.values()) <= set(only.model_version_policy.specific.versions)
 
 
-def test_the_readme_shows_a_pin_and_a_canary():
+def test_the_readme_has_a_pinned_version_and_a_canary():
     assert sum("version_labels" in block for block in blocks("proto")) == 1
     assert len(blocks("proto")) == 2
 
@@ -155,7 +155,7 @@ def test_the_inference_service_is_valid():
     kubernetes_validate.validate(pod, OLDEST, strict=True)
 
 
-def test_all_start_the_server_with_the_same_flags():
+def test_all_deployments_start_the_server_with_the_same_flags():
     expected = flags(compose()["command"])
     assert flags(container()["args"]) == expected
     assert compose()["entrypoint"] == container()["command"] == ["/usr/bin/tensorflow_model_server"]
@@ -168,7 +168,7 @@ def test_all_start_the_server_with_the_same_flags():
         assert "enable_serialization_as_tensor_content" in given
 
 
-def test_all_use_the_image_of_the_apis_version():
+def test_all_deployments_use_the_image_of_the_installed_api_version():
     name, release = image()
     assert (name, container()["image"]) == ("tensorflow/serving", f"{name}:{release}")
     assert tensorflow_serving.apis and release.split(".")[:2] == version("tensorflow-serving-api").split(".")[:2]

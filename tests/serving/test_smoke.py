@@ -123,7 +123,7 @@ def test_the_script_passes_bash_and_shellcheck():
 
 
 @needs_curl
-def test_the_script_gets_the_planes_picture_and_removes_the_container(tmp_path, rest):
+def test_the_script_gets_the_pixels_of_the_plane_and_removes_the_container(tmp_path, rest):
     folder, port = rest
     done = smoke(tmp_path, folder, port=port)
     assert done.returncode == 0, done.stderr
@@ -150,7 +150,7 @@ def test_a_container_that_ends_is_reported_with_its_last_lines(tmp_path, rest):
 @pytest.mark.parametrize(
     "arguments, message", [([], "0 arguments; give"), (["nowhere"], "nowhere: not a folder; give")]
 )
-def test_wrong_arguments_are_named(tmp_path, arguments, message):
+def test_wrong_arguments_are_an_error_that_names_them(tmp_path, arguments, message):
     done = smoke(tmp_path, *arguments)
     assert done.returncode == 2 and message in done.stderr
     assert not (tmp_path / "docker.log").exists()

@@ -14,7 +14,7 @@ MORPH = Morph(
 
 @pytest.mark.parametrize("view", [WINDOW, MORPH])
 @pytest.mark.parametrize("side", [1000, 64, 7])
-def test_the_pieces_fill_a_picture_once_along_the_grid_of_the_plane(view, side):
+def test_pieces_cover_a_picture_once_and_start_at_chunk_boundaries(view, side):
     filled = np.zeros((view.height, view.width), int)
     for rows, cols, part in split(view, side):
         filled[rows, cols] += 1
@@ -49,14 +49,14 @@ def test_limits_apply_to_each_side_and_to_the_area():
 
 
 @pytest.mark.parametrize("change", [{"limits": None}, {"chunk_pixels": 0}, {"chunk_pixels": "512"}, {"limits": {}}])
-def test_a_description_without_usable_limits_is_named(change):
+def test_a_description_without_usable_limits_is_an_error(change):
     good = {"limits": {"height": 9, "width": 9, "pixels": 81}, "chunk_pixels": 3}
     assert Limits.from_description(good) == Limits(9, 9, 81, 3)
     with pytest.raises(ServingError, match="WRONG_RESPONSE: description: no usable limits"):
         Limits.from_description(good | change)
 
 
-def test_the_former_name_of_the_chunk_size_is_understood():
+def test_the_former_name_of_the_chunk_size_is_accepted():
     former = {"limits": {"height": 9, "width": 9, "pixels": 81}, "tile_pixels": 3}
     assert Limits.from_description(former) == Limits(9, 9, 81, 3)
 
@@ -87,6 +87,6 @@ def test_inputs_have_the_types_of_the_signatures():
         ),
     ],
 )
-def test_a_wrong_value_of_a_view_is_named(view, words):
+def test_a_wrong_value_of_a_view_is_an_error_that_names_it(view, words):
     with pytest.raises(ValueError, match=words):
         view()

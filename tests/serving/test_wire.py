@@ -72,7 +72,7 @@ def test_a_field_of_another_number_type_or_name_is_detected(wrong):
     assert differences(wire._MESSAGES | {"TensorProto": [wrong]}) == [("TensorProto", wrong[0])]
 
 
-def test_types_have_the_official_numbers():
+def test_tensor_types_have_the_official_numbers():
     assert [tf.uint8.as_datatype_enum, tf.int32.as_datatype_enum, tf.string.as_datatype_enum,
             tf.int64.as_datatype_enum] == [wire.UINT8, wire.INT32, wire.STRING, wire.INT64]  # fmt: skip
 
