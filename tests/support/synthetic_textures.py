@@ -31,3 +31,9 @@ def blobs(seed, side=192, colour=(150, 110, 60)):
 def sand(seed, side=192):
     """Grain of about 4 pixels, uint8 [side, side, 3]."""
     return paint(smooth(seed, side, 4), (150, 110, 60))
+
+
+def noise(pixels, seed, deviation=40.0):
+    """White grey noise about 128, uint8 [pixels, pixels, 3]."""
+    values = np.random.default_rng(seed).normal(128, deviation, (pixels, pixels, 1))
+    return np.clip(np.repeat(values, 3, -1), 0, 255).astype(np.uint8)

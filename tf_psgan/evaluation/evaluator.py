@@ -103,7 +103,17 @@ def metric_floor(pictures: Sequence[np.ndarray], side: int) -> Metrics:
       The metrics of `texture_metrics.compare`; empty for a picture too small to have two halves.
     """
     halves = _halves(pictures[0]) if len(pictures) == 1 else [(pictures[::2], pictures[1::2])]
-    return means([texture_metrics.compare(_windows(a, side), b) for pair in halves for a, b in (pair, pair[::-1])])
+    return means([texture_metrics.compare(windows(a, side), b) for pair in halves for a, b in (pair, pair[::-1])])
+
+
+def windows(pictures: Sequence[np.ndarray], side: int, most: int = MAX_WINDOWS) -> list[np.ndarray]:
+    """Squares of `side` pixels side by side in some pictures, at most `most`, spread over all.
+
+    A side longer than the shortest of the pictures counts as that one.
+    """
+    side = min(side, *(min(picture.shape[:2]) for picture in pictures))
+    squares = square_crops(pictures, side, side)
+    return squares[:: math.ceil(len(squares) / most)]
 
 
 def means(rows: Sequence[Metrics]) -> Metrics:
@@ -123,10 +133,3 @@ def _halves(picture: np.ndarray) -> list[tuple[list[np.ndarray], list[np.ndarray
     down = ([picture[:rows]], [picture[-rows:]])
     across = ([picture[:, :cols]], [picture[:, -cols:]])
     return [pair for half, pair in ((rows, down), (cols, across)) if half >= texture_features.MIN_PIXELS]
-
-
-def _windows(pictures: Sequence[np.ndarray], side: int) -> list[np.ndarray]:
-    """Squares side by side in some pictures, at most MAX_WINDOWS, spread over all."""
-    side = min(side, *(min(picture.shape[:2]) for picture in pictures))
-    squares = square_crops(pictures, side, side)
-    return squares[:: math.ceil(len(squares) / MAX_WINDOWS)]

@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks.quality.methods import period_score, results, sources
 from tf_psgan.evaluation import texture_metrics
+from tf_psgan.evaluation.diversity import diversity as diversity_of
 
 Metrics = dict[str, float | None]
 
@@ -67,7 +68,7 @@ def diversity(folder: Path, source: sources.Source, method: str, seeds: Sequence
     """The diversity of a method's pictures of several seeds; nan for fewer than two."""
     files = [folder / f"{method}-{seed}.png" for seed in seeds]
     pictures = [sources.read_picture(file) for file in files if file.exists()]
-    return diversity(pictures, [source.picture])
+    return diversity_of(pictures, [source.picture])
 
 
 def _gram(source: sources.Source, weights: Path) -> Callable[[np.ndarray], float]:

@@ -59,7 +59,7 @@ def _make(job: results.Job, source: sources.Source) -> tuple[np.ndarray, dict[st
         began = time.perf_counter()
         picture = portilla.make(texture, job.pixels, job.seed, job.threads, settings["portilla_steps"])
     elif job.method == "quilting":
-        from benchmarks.quality.methods import quilting
+        from tf_psgan.evaluation import quilting
 
         began = time.perf_counter()
         side = quilting.block_side(texture, source.periods)

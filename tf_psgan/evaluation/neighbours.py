@@ -7,6 +7,8 @@ vectors, recall the share of real vectors inside the manifold of the generated o
 
 import numpy as np
 
+from tf_psgan.errors import PictureError
+
 NEAREST = 3
 """The k of the paper."""
 
@@ -29,10 +31,11 @@ def radii(vectors: np.ndarray, nearest: int = NEAREST) -> np.ndarray:
     """Squared distance of each of [vectors, channels] to its k-th nearest other vector: float64 [vectors].
 
     Raises:
-      ValueError: fewer than k others.
+      PictureError: fewer than k others.
     """
     if len(vectors) <= nearest:
-        raise ValueError(f"{len(vectors)} feature vectors have no neighbour number {nearest}; use larger pictures.")
+        problem = f"{len(vectors)} feature vectors have no neighbour number {nearest}"
+        raise PictureError("pictures", problem, "use larger pictures", value=len(vectors))
     return np.partition(distances(vectors, vectors), nearest, axis=1)[:, nearest]  # index 0 is the vector itself
 
 

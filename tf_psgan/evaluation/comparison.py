@@ -1,0 +1,124 @@
+"""Compares pictures with their sources by metrics that no loss of the training uses, beside reference pictures.
+
+The metrics without a trained network are those of `artefacts`; with VGG-19 weights there are precision, recall and
+Fréchet distance of `neighbours` per layer. The references are made from the sources (`references`).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tf_psgan.evaluation import artefacts, neighbours, references
+from tf_psgan.evaluation.evaluator import windows
+from tf_psgan.evaluation.texture_features import MIN_PIXELS
+from tf_psgan.evaluation.vgg_features import VggFeatures
+
+MAX_PICTURES = 4
+"""Windows of a set of pictures that `artefacts` measures at most, and sources of which references are made."""
+
+Pictures = Sequence[np.ndarray]
+Row = dict[str, float]
+
+
+def without_weights(made: Pictures, sources: Pictures, cell: int = 0) -> tuple[Row, Row]:
+    """The metrics of some pictures and of their sources that need no trained network, in windows of one size.
+
+    Args:
+      made: uint8 [h, w, 3] each; with `cell` of one size, their first pixel at the corner of a cell.
+      sources: uint8 [h, w, 3] each.
+      cell: pixels per cell of the generator; 0 omits the metrics of the cell.
+    """
+    side = _common_side([*made, *sources])
+    return _artefacts(made, sources, side, cell), _artefacts(sources, sources, side, cell)
+
+
+def table(
+    sources: Pictures, made: Mapping[str, Pictures], cell: int = 0, features: VggFeatures | None = None
+) -> dict[str, Row]:
+    """A row of metrics for each list of pictures, and for the sources and their references.
+
+    "source" is the sources themselves, without metrics of VGG-19, which would be ideal. "halves" compares one half of
+    the sources with the other, which is the result of a perfect generator; a picture too small for it has no such row.
+    "quilting" and "noise" are image quilting and random-phase noise of the sources. All rows use windows of one size,
+    and equally many feature vectors.
+
+    Args:
+      sources: uint8 [h, w, 3] each.
+      made: pictures of one generator each; with `cell` of one size, their first pixel at the corner of a cell.
+      cell: pixels per cell of the generator; 0 omits the metrics of the cell.
+      features: of VGG-19; None omits its metrics.
+
+    Raises:
+      InputError: the pictures are too small for neighbours of their feature vectors.
+    """
+    few = sources[:MAX_PICTURES]
+    sets: dict[str, tuple[Pictures, Pictures]] = {name: (pictures, sources) for name, pictures in made.items()}
+    if pair := halves(sources):
+        sets["halves"] = pair
+    sets["quilting"] = [references.quilted(source) for source in few], sources
+    sets["noise"] = [references.random_phases(source) for source in few], sources
+    side = _common_side([picture for pair in sets.values() for pictures in pair for picture in pictures])
+    rows = {"source": _artefacts(sources, sources, side, cell)}
+    rows |= {name: _artefacts(pictures, real, side, cell) for name, (pictures, real) in sets.items()}
+    if features:
+        real = features(sources)
+        vectors = {name: (features(pictures), real) for name, (pictures, _) in sets.items() if name != "halves"}
+        if pair:
+            vectors["halves"] = features(pair[0]), features(pair[1])
+        for name, metrics in _vgg_metrics(vectors).items():
+            rows[name] |= metrics
+    return rows
+
+
+def halves(sources: Pictures) -> tuple[Pictures, Pictures] | None:
+    """The halves of a single picture along its longer side, None if they are too small; of several, every other one."""
+    if len(sources) > 1:
+        return sources[::2], sources[1::2]
+    first, second = references.halves(sources[0])
+    return ([first], [second]) if min(first.shape[0], *second.shape[:2]) >= MIN_PIXELS else None
+
+
+def f_score(precision: float, recall: float) -> float:
+    """The harmonic mean of precision and recall: 0 if either is 0."""
+    return 2 * precision * recall / max(precision + recall, 1e-12)
+
+
+def _common_side(pictures: Pictures) -> int:
+    return min(min(picture.shape[:2]) for picture in pictures)
+
+
+def _artefacts(pictures: Pictures, sources: Pictures, side: int, cell: int) -> Row:
+    each = [artefacts.all_of(window) for window in windows(pictures, side, MAX_PICTURES)]
+    row = {name: float(np.mean([values[name] for values in each])) for name in each[0]}
+    row["mean_colour_error"] = artefacts.mean_colour_error(pictures, sources)
+    row["colour_error"] = artefacts.colour_error(pictures, sources)
+    if cell:
+        of_sets = [_cell_metrics(batch, cell) for batch in _batches(pictures)]
+        row |= {name: float(np.mean([metrics[name] for metrics in of_sets])) for name in of_sets[0]}
+    return row
+
+
+def _batches(pictures: Pictures) -> list[np.ndarray]:
+    """[n, h, w, 3] of pictures of one size; otherwise each picture by itself."""
+    if len({picture.shape for picture in pictures}) == 1:
+        return [np.stack(pictures)]
+    return [picture[np.newaxis] for picture in pictures]
+
+
+def _cell_metrics(pictures: np.ndarray, cell: int) -> Row:
+    pattern, chance = artefacts.cell_pattern(pictures, cell)
+    swing, usual = artefacts.gradient_swing(pictures, cell)
+    return {"cell_pattern": pattern, "chance_pattern": chance, "gradient_swing": swing, "chance_swing": usual}
+
+
+def _vgg_metrics(vectors: Mapping[str, tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]) -> dict[str, Row]:
+    """Precision, recall and Fréchet distance per layer, of as many vectors as the smallest set has."""
+    rows: dict[str, Row] = {name: {} for name in vectors}
+    for layer in next(iter(vectors.values()))[0]:
+        count = min(len(part[layer]) for pair in vectors.values() for part in pair)
+        for name, (made, real) in vectors.items():
+            a, b = made[layer][:count], real[layer][:count]
+            precision, recall = neighbours.precision_recall(a, b)
+            rows[name] |= {f"{layer}_precision": precision, f"{layer}_recall": recall}
+            rows[name][f"{layer}_frechet"] = neighbours.frechet(a, b)
+    return rows
