@@ -32,7 +32,8 @@ def edge_coherence(picture: np.ndarray, deviation: float = EDGE_DEVIATION) -> fl
     The difference of the eigenvalues of the structure tensor divided by their sum, weighted by the sum; the tensor is
     smoothed by a Gaussian of `deviation` pixels (Bigun and Granlund 1987).
     """
-    down, across = np.gradient(luminance(picture).astype(np.float64))
+    light = luminance(picture).astype(np.float64)
+    down, across = (np.asarray(np.gradient(light, axis=axis)) for axis in (0, 1))
     dd, aa, da = (_gaussian(product, deviation) for product in (down * down, across * across, down * across))
     return float(np.sum(np.hypot(dd - aa, 2 * da)) / max(np.sum(dd + aa), 1e-12))
 
