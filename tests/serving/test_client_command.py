@@ -52,7 +52,7 @@ def certificates(tmp_path_factory):
     folder = tmp_path_factory.mktemp("certificates")
 
     def openssl(*arguments):
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=300)
 
     new = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
     for authority in ("ca", "other"):
@@ -162,7 +162,7 @@ def test_a_picture_is_complete_or_absent(command, tmp_path, monkeypatch):
 def test_the_command_prints_no_traceback_and_no_other_text(server, tmp_path):
     def run(*arguments):
         line = [sys.executable, "-m", "tf_psgan_serving.client", "--model=m", f"--out={tmp_path / 'a.png'}", *arguments]
-        return subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+        return subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
 
     made = run(f"--server={server.target}", "--height=70", "--width=70")
     assert (made.returncode, made.stdout, made.stderr) == (0, f"{tmp_path / 'a.png'}\n", "")
@@ -177,7 +177,7 @@ def test_an_untrusted_server_is_an_error_of_one_line(certificates, tmp_path):
     with FakeServer(grpc.ssl_server_credentials([pair])) as server:
         line = [sys.executable, "-m", "tf_psgan_serving.client", f"--server={server.target}", "--model=m"]
         line += ["--retries=0", f"--out={tmp_path / 'a.png'}", f"--tls_ca={certificates / 'other.pem'}"]
-        done = subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(line, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
     assert "CERTIFICATE_VERIFY_FAILED" in done.stderr
 

@@ -15,6 +15,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
+from tests.support.fake_server import HANG
 from tests.support.small_server import OPTIONS, WINDOW, export, predict, publish, request, running
 from tf_psgan_serving.server import settings, tls
 from tf_psgan_serving.server.grpc_server import Server
@@ -76,7 +77,7 @@ def version(tmp_path_factory):
 
 def test_sigterm_lets_the_running_request_finish_and_exits_with_0(version):
     process = subprocess.Popen(
-        command(f"--models={version.parent}", "--port=0", "--grace=60"),
+        command(f"--models={version.parent}", "--port=0", f"--grace={HANG}"),
         env=ENVIRONMENT,
         stderr=subprocess.PIPE,
         text=True,
@@ -92,13 +93,13 @@ def test_sigterm_lets_the_running_request_finish_and_exits_with_0(version):
     with grpc.insecure_channel(f"127.0.0.1:{port}", OPTIONS) as channel:
         large = request(**WINDOW | {"height": 4096, "width": 4096})
         predict(channel, request())
-        future = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict.future(large, timeout=60)
+        future = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict.future(large, timeout=HANG)
         health = health_pb2_grpc.HealthStub(channel)
         health.Check(health_pb2.HealthCheckRequest())  # handled after the large request has started
         process.send_signal(signal.SIGTERM)
         assert len(future.result().outputs["image"].tensor_content) == 4096 * 4096 * 3
-    assert process.wait(60) == 0
-    reader.join(10)
+    assert process.wait(HANG) == 0
+    reader.join(HANG)
     assert len(lines) == 4  # one per event: loaded, listening, stopping, stopped
     assert "tiny: version 1 is loaded" in lines[0]
     assert "stopped" in lines[3]
@@ -170,10 +171,10 @@ def test_tls_and_mutual_tls_from_tensorflow_servings_file(version, tmp_path):
                     assert predict(channel, request())["image"].shape == (40, 50, 3)
                 else:
                     with pytest.raises(grpc.RpcError) as error:
-                        predict(channel, request(), timeout=3)
+                        predict(channel, request())
                     assert error.value.code() == grpc.StatusCode.UNAVAILABLE
             with pytest.raises(grpc.RpcError) as error:
-                predict(insecure, request(), timeout=3)
+                predict(insecure, request())
             assert error.value.code() == grpc.StatusCode.UNAVAILABLE
 
 

@@ -246,6 +246,41 @@ def test_a_full_server_rejects_at_once_with_a_delay_and_still_reports_its_health
         assert all(future.result().outputs["image_bytes"].string_val for future in accepted)
 
 
+def test_an_overloaded_server_answers_every_request_and_runs_at_most_its_limit(models, monkeypatch):
+    rejected, lock, run, running_now, most, codes = threading.Event(), threading.Lock(), Version.run, [], [], []
+
+    def held(self, signature, *rest):
+        if signature == "window_png":
+            with lock:
+                running_now.append(signature)
+                most.append(len(running_now))
+            assert rejected.wait(HANG)
+        try:
+            return run(self, signature, *rest)
+        finally:
+            if signature == "window_png":
+                with lock:
+                    running_now.pop()
+
+    def client(channel):
+        for _ in range(10):
+            codes.append(status(channel, request("window_png"))[0])
+            if codes[-1] != "OK":
+                rejected.set()
+
+    monkeypatch.setattr(Version, "run", held)
+    with running(models, running=2, waiting=2) as (server, channel):
+        threads = [threading.Thread(target=client, args=(channel,), daemon=True) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(HANG)
+        until(lambda: waiting_requests(server) == 0)
+        assert status(channel, request("window_png"))[0] == "OK"
+    assert len(codes) == 160 and set(codes) == {"OK", "RESOURCE_EXHAUSTED"}
+    assert max(most) <= 2
+
+
 def test_a_request_whose_deadline_passed_in_the_queue_is_never_run(models, slow):
     go, count = slow
     with running(models, running=1, waiting=4) as (server, channel):

@@ -12,6 +12,7 @@ import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 
+from tests.support.fake_server import HANG
 from tests.support.small_server import export, predict, publish, request, running
 from tf_psgan_serving.server import model as model_module
 from tf_psgan_serving.server.status import StatusError
@@ -175,8 +176,8 @@ def load_on(channel, failures, seen):
             thread.join()
 
 
-def wait_for(condition, seconds=120.0):
-    end = time.monotonic() + seconds
+def wait_for(condition):
+    end = time.monotonic() + HANG
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)

@@ -261,7 +261,7 @@ def test_a_container_is_healthy_while_a_version_is_loaded(code, healthy, model):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         kind, *command = compose()["healthcheck"]["test"]
         command = [each.replace("8501", str(server.server_port)).replace("$$", "$") for each in command]
-        done = subprocess.run(command, timeout=20)
+        done = subprocess.run(command, timeout=300)
         server.shutdown()
     assert kind == "CMD" and (done.returncode == 0) == healthy
     assert paths == [container()["readinessProbe"]["httpGet"]["path"]] == [f"/v1/models/{model.name}/metadata"]

@@ -112,7 +112,7 @@ def smoke(tmp_path, *arguments, port=1, exited=""):
     changed = {"PATH": f"{docker.parent}:{os.environ['PATH']}", "DOCKER_LOG": str(tmp_path / "docker.log")}
     changed |= {"REST_PORT": str(port), "EXITED": exited}
     command = ["bash", SMOKE, *arguments]
-    return subprocess.run(command, cwd=tmp_path, env=os.environ | changed, capture_output=True, text=True, timeout=100)
+    return subprocess.run(command, cwd=tmp_path, env=os.environ | changed, capture_output=True, text=True, timeout=300)
 
 
 def test_the_script_passes_bash_and_shellcheck():

@@ -14,7 +14,7 @@ from tf_psgan_serving import wire
 NO_RESPONSE = "no response"
 """A fault: the server sends nothing until the client ends the call."""
 
-HANG = 120.0
+HANG = 300.0
 """Seconds after which a wait fails that would otherwise never end. No test passes because of it."""
 
 LIMITS = {"limits": {"height": 96, "width": 64, "pixels": 4096}, "chunk_pixels": 32, "pixels_per_cell": 8}

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from tests.support import tiny_export
+from tests.support.fake_server import HANG
 from tf_psgan_serving.server.grpc_server import Server
 from tf_psgan_serving.server.settings import Settings
 
@@ -55,13 +56,13 @@ def request(signature="window", model="tiny", version=None, **inputs):
     return message
 
 
-def predict(channel, message, timeout=60.0):
+def predict(channel, message, timeout=HANG):
     """The outputs as arrays; raises grpc.RpcError."""
     response = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(message, timeout=timeout)
     return {name: tf.make_ndarray(proto) for name, proto in response.outputs.items()}
 
 
-def status(channel, message, timeout=60.0):
+def status(channel, message, timeout=HANG):
     """(status code's name, details) of a request, which may be given as bytes; ("OK", "") if it succeeds."""
     data = message if isinstance(message, bytes) else message.SerializeToString()
     try:
