@@ -32,9 +32,10 @@ print(result.to_text(), tf_psgan.export(run, "models/brick", dtype="float32"))
 """
 
 
-@pytest.fixture
-def mypy(tmp_path):
-    """Runs mypy --strict on a script outside the project; its exit code and report."""
+@pytest.fixture(scope="module")
+def mypy(tmp_path_factory):
+    """Runs mypy --strict on a script outside the project; its exit code and report. The second run uses the cache."""
+    tmp_path = tmp_path_factory.mktemp("user")
 
     def check(script):
         (tmp_path / "user.py").write_text(script)

@@ -78,7 +78,7 @@ def in_torch(script, *arguments):
     if not importlib.util.find_spec("torch"):
         pytest.skip("needs PyTorch (the bench extra)")
     command = [sys.executable, "-c", script, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
