@@ -25,10 +25,10 @@ def write(folder: Path, methods: Sequence[str], seed: int) -> Path:
 
 def page(pictures: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
     """uint8 [h, w, 3]: titled pictures, COLUMNS per row, each at the top left of its cell."""
-    side = max(max(picture.shape[:2]) for _, picture in pictures)
     columns = min(COLUMNS, len(pictures))
     rows = -(-len(pictures) // columns)
-    height, width = side + TITLE + GAP, side + GAP
+    height = max(picture.shape[0] for _, picture in pictures) + TITLE + GAP
+    width = max(picture.shape[1] for _, picture in pictures) + GAP
     canvas = Image.new("RGB", (columns * width + GAP, rows * height + GAP), "white")
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(18)
     for i, (title, picture) in enumerate(pictures):

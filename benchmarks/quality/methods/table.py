@@ -72,7 +72,7 @@ def of_texture(rows: dict[str, Row]) -> str:
     names = [name for name in COLUMNS if any(row[name] for row in rows.values())]
     lines = [f"| method | {' | '.join(COLUMNS[name][0] for name in names)} |", "|---" * (len(names) + 1) + "|"]
     for method, row in rows.items():
-        lines.append(f"| {TITLES[method]} | {' | '.join(_cell(row[name], COLUMNS[name][1]) for name in names)} |")
+        lines.append(f"| {TITLES[method]} | {' | '.join(cell(row[name], COLUMNS[name][1]) for name in names)} |")
     return "\n".join(lines)
 
 
@@ -91,7 +91,7 @@ def of_metric(found: dict[str, dict[str, Row]], name: str, methods: Sequence[str
         counted += 1
         cells = []
         for method in shown:
-            text = _cell(values.get(method, []), decimals)
+            text = cell(values.get(method, []), decimals)
             wins[method] += method == leader
             cells.append(f"**{text}**" if method == leader else text)
         lines.append(f"| {texture} | {' | '.join(cells)} |")
@@ -108,7 +108,7 @@ def best_method(medians: dict[str, float], best: str) -> str:
     return max(medians, key=lambda method: worth(medians[method]))
 
 
-def _cell(values: Sequence[float], decimals: int) -> str:
+def cell(values: Sequence[float], decimals: int) -> str:
     """The median, with the range if there are several values."""
     if not values:
         return ""
