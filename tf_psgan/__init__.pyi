@@ -8,6 +8,7 @@ from .latents.texture_fields import Mix, Morph, Painting, Uniform
 from .loading import Plane, load_generator, load_plane
 from .networks.discriminator import PatchDiscriminator
 from .networks.generator import SpatialGenerator
+from .training.advice import advise
 from .training.training_loop import train
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "TrainingConfig",
     "Uniform",
     "__version__",
+    "advise",
     "evaluate",
     "export",
     "load_generator",

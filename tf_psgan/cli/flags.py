@@ -63,6 +63,13 @@ def read_config(values: flags.FlagValues) -> configs.Config:
     return configs.Config(**{section: read(values, kind) for section, kind in SECTIONS.items()})
 
 
+def given_settings(values: flags.FlagValues) -> set[str]:
+    """The names of the settings of a run that the command line, a flag file or a preset gives."""
+    return {
+        field.name for kind in SECTIONS.values() for field in dataclasses.fields(kind) if values[field.name].present
+    }
+
+
 def define_run(values: flags.FlagValues) -> None:
     """The flags of a program that reads a trained run."""
     kinds = ["auto", "float32", "mixed_bfloat16"]

@@ -6,13 +6,16 @@ from absl import flags
 
 from tf_psgan import presets
 from tf_psgan.cli import program
-from tf_psgan.cli.flags import define_config, path, read_config
+from tf_psgan.cli.flags import define_config, given_settings, path, read_config
 from tf_psgan.runtime.stderr import filtered_stderr
 
 USAGE = """Learns a texture from pictures.
 
   psgan train --preset=honeycomb
-  psgan train --images=PICTURE_OR_FOLDER --run=runs/NAME"""
+  psgan train --images=PICTURE_OR_FOLDER --run=runs/NAME
+
+Some settings are chosen from the pictures where they are not given; --explain shows which and why. A run that is
+continued keeps its own."""
 
 
 def define(values: flags.FlagValues) -> None:
@@ -21,18 +24,27 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("run", None, "The folder of the run; an existing run is continued.", flag_values=values)
     text = f"Reads the flags of a ready-made job: {', '.join(presets.names())}. Later flags win."
     flags.DEFINE_string("preset", None, text, flag_values=values)
+    text = (
+        "Prints the measurements of the pictures and the settings chosen from them; trains nothing and writes nothing."
+    )
+    flags.DEFINE_bool("explain", False, text, flag_values=values)
     flags.DEFINE_bool("dry_run", False, "Checks everything, trains nothing and writes nothing.", flag_values=values)
 
 
 def run(values: flags.FlagValues) -> str:
     """Trains; the run's folder."""
-    config, folder = read_config(values), path(values, "run")
+    config, given = read_config(values), given_settings(values)
+    folder = path(values, "run") if values.run or not values.explain else None
     with filtered_stderr():
-        from tf_psgan.training import training_loop
+        from tf_psgan.training import advice, training_loop
 
+    found = advice.advice_for(config, given, folder, always_measure=values.explain)
+    if folder is None or values.explain:
+        return f"{found.to_text()}\nNothing was trained or written."
+    found.log()
     if values.dry_run:
-        return training_loop.dry_run(config, folder)
-    return str(training_loop.train(config, folder, progress=True))
+        return training_loop.dry_run(found.config, folder)
+    return str(training_loop.train(found.config, folder, progress=True))
 
 
 def main(argv: Sequence[str]) -> int:

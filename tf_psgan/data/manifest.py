@@ -70,13 +70,14 @@ class Manifest:
         return hashlib.sha256("\n".join(entry.sha256 for entry in self.usable).encode()).hexdigest()
 
 
-def scan(sources: Sequence[str], setting: str = "images") -> Manifest:
+def scan(sources: Sequence[str], setting: str = "images", limit: int | None = None) -> Manifest:
     """Decodes every picture once.
 
     Args:
       sources: files, whatever their names, and folders. A folder is searched for picture suffixes, sorted, with
         subfolders and links, without hidden names. A file that is met twice counts once.
       setting: the setting that the sources come from, for errors.
+      limit: decodes the first so many files only; None for all.
 
     Raises:
       PictureError: a source does not exist, or a folder cannot be read.
@@ -91,7 +92,7 @@ def scan(sources: Sequence[str], setting: str = "images") -> Manifest:
             paths.setdefault(os.path.realpath(path), path)
     large = threading.Lock()
     with ThreadPoolExecutor(_WORKERS) as pool:
-        return Manifest(tuple(pool.map(lambda path: _inspect(path, large), paths.values())))
+        return Manifest(tuple(pool.map(lambda path: _inspect(path, large), itertools.islice(paths.values(), limit))))
 
 
 def check(manifest: Manifest, crop_pixels: int) -> Manifest:

@@ -66,6 +66,18 @@ def period(samples: Sequence[np.ndarray], sources: Sequence[np.ndarray]) -> Peri
     return Period(vectors, offsets, heights, distances)
 
 
+@dataclasses.dataclass(frozen=True)
+class Repetition:
+    """How a source repeats.
+
+    lattice: float64 [2, 2], as `lattice` returns it; [0, 2] without one.
+    nearest: pixels from a place to the nearest one like it, the length of the nearest strong peak; 0 without a peak.
+    """
+
+    lattice: np.ndarray
+    nearest: float
+
+
 def lattice(sources: Sequence[np.ndarray]) -> np.ndarray:
     """The two shortest independent vectors of a source's lattice.
 
@@ -79,26 +91,33 @@ def lattice(sources: Sequence[np.ndarray]) -> np.ndarray:
     Returns:
       float64 [2, 2], (row, col) pixels of each vector; [0, 2] for a source that is not periodic in two directions.
     """
+    return repetition(sources).lattice
+
+
+def repeats(sources: Sequence[np.ndarray]) -> bool:
+    """Whether a source is periodic in any direction: whether the autocorrelation that `lattice` uses has a peak."""
+    return repetition(sources).nearest > 0
+
+
+def repetition(sources: Sequence[np.ndarray]) -> Repetition:
+    """What `lattice` and `repeats` tell, from one autocorrelation."""
     table, lags, positions = _source_peaks(sources)
     vectors = [lags[position] + vertex_offset(table, *position) for position in positions]
     strong = [v for v, p in zip(vectors, positions, strict=True) if table[p] >= 0.75 * table[positions[0]]]
     strong.sort(key=lambda vector: float(np.linalg.norm(vector)))
     if not strong:
-        return np.zeros((0, 2))
+        return Repetition(np.zeros((0, 2)), 0.0)
     first = strong[0]
+    nearest = float(np.linalg.norm(first))
     # A sine of 0.4, 24 degrees, apart: a lattice's two shortest vectors are 60 degrees apart or more.
     others = [v for v in strong if abs(np.linalg.det([first, v])) > 0.4 * np.linalg.norm(first) * np.linalg.norm(v)]
     if not others:
-        return np.zeros((0, 2))
+        return Repetition(np.zeros((0, 2)), nearest)
     basis = np.array([first, others[0]])
     whole = np.rint(np.array(vectors) @ np.linalg.inv(basis))
     fits = np.linalg.norm(vectors - whole @ basis, axis=-1) < 0.15 * np.linalg.norm(first)
-    return _shortest(np.linalg.lstsq(whole[fits], np.array(vectors)[fits], rcond=None)[0])
-
-
-def repeats(sources: Sequence[np.ndarray]) -> bool:
-    """Whether a source is periodic in any direction: whether the autocorrelation that `lattice` uses has a peak."""
-    return bool(_source_peaks(sources)[2])
+    basis = _shortest(np.linalg.lstsq(whole[fits], np.array(vectors)[fits], rcond=None)[0])
+    return Repetition(basis, nearest)
 
 
 def _source_peaks(sources: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]]]:

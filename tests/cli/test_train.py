@@ -1,0 +1,57 @@
+"""`psgan train` chooses settings from the picture; flags and an earlier run win; --explain writes nothing."""
+
+import pytest
+
+from tests.support.synthetic_textures import blobs
+from tf_psgan.cli import program, train
+from tf_psgan.data import images
+from tf_psgan.runs.run_folder import RunFolder
+
+SMALL = ("--filters=4,4", "--discriminator_filters=4,6", "--crop_cells=4", "--batch_size=2", "--dtype=float32")
+
+
+@pytest.fixture
+def picture(tmp_path):
+    images.write_png(tmp_path / "stones.png", blobs(0))
+    return f"--images={tmp_path / 'stones.png'}"
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """Runs `psgan train`; its exit code, standard output and standard error."""
+    monkeypatch.setattr("tf_psgan.runtime.device.set_threads", lambda asked: 1)  # TensorFlow has started
+
+    def run(*arguments):
+        code = program.run(["train", *SMALL, *arguments], train.USAGE, train.define, train.run)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_explain_prints_measurements_and_choices_and_writes_nothing(call, picture, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    for arguments in ((), (f"--run={tmp_path / 'run'}",)):
+        code, out, err = call(picture, "--explain", *arguments)
+        assert (code, err) == (0, "")
+        assert "192x192 pixels\n  repeats: nowhere\n" in out and "\n  waves=0: the picture repeats nowhere" in out
+        assert out.endswith("Nothing was trained or written.\n")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_explain_shows_that_a_flag_wins(call, picture):
+    assert "\n  waves=1: given\n" in call(picture, "--explain", "--waves=1")[1]
+
+
+def test_explain_measures_even_where_every_setting_is_given(call, picture):
+    assert "repeats: nowhere" in call(picture, "--explain", "--waves=1", "--minutes=2")[1]
+
+
+def test_training_uses_what_was_chosen_and_the_same_command_continues(call, picture, tmp_path):
+    command = picture, f"--run={tmp_path / 'run'}", "--steps=1", "--samples=2", "--sample_pixels=64"
+    assert call(*command)[0] == 0
+    folder = RunFolder(tmp_path / "run")
+    assert folder.read_config().model.waves == 0
+    code, _, err = call(*command, "--steps=2")
+    assert code == 0 and "chosen" not in err
+    code, _, err = call(*command, "--waves=2")
+    assert code == 2 and "waves: 2 here, 0 there" in err

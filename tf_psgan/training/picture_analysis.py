@@ -1,0 +1,129 @@
+"""Measurements of a source picture that the choice of settings depends on: repetition, structure, exposure, evenness.
+
+NumPy only. `training.advice` turns the measurements into settings and warnings.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from tf_psgan.errors import PictureError
+from tf_psgan.evaluation import lattice
+from tf_psgan.evaluation.autocorrelation import autocorrelation
+from tf_psgan.evaluation.texture_features import MIN_PIXELS
+from tf_psgan.signal_processing import central_crop, luminance
+
+CENTRE_PIXELS = 512
+"""Repetition and structure are measured in a central crop of at most so many pixels a side."""
+
+WHITE, BLACK = 254, 1
+"""A channel at or above WHITE, or at or below BLACK, counts as clipped; 8-bit values."""
+
+_UNLIKE = 0.2  # autocorrelation below which two places count as unlike
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurements:
+    """What is known about a picture.
+
+    height, width: pixels.
+    lattice: float64 [2, 2], (row, col) pixels of the two shortest lattice vectors; [0, 2] without a lattice.
+    period: pixels from a place to the nearest one like it; 0 for a picture that repeats nowhere.
+    structure: pixels across the largest structures: the longest lattice vector, or `period` without a lattice. For a
+      picture that repeats nowhere, twice the distance at which the autocorrelation, averaged over directions, has its
+      first minimum below 0.2: about the distance between the centres of neighbouring stones.
+    bright, dark: 0 .. 1, share of the pixels with a channel that is clipped at white, at black.
+    chroma: 0 .. 255, mean over the pixels of the largest minus the smallest channel; 0 for a grey picture.
+    anisotropy: 0 .. 1, of the structure tensor of luminance: 0 where edges have all directions, 1 where they have one.
+    brightness_trend: the greatest difference between the mean luminances of two quadrants, in standard deviations of
+      luminance within a quadrant.
+    contrast_trend: the greatest ratio of these standard deviations, 1 or more.
+    scale_trend: the greatest ratio between two quadrants' mean frequencies (root mean square of the difference between
+      neighbouring pixels over the standard deviation), 1 or more.
+    """
+
+    height: int
+    width: int
+    lattice: np.ndarray
+    period: float
+    structure: float
+    bright: float
+    dark: float
+    chroma: float
+    anisotropy: float
+    brightness_trend: float
+    contrast_trend: float
+    scale_trend: float
+
+    @property
+    def side(self) -> int:
+        """The shorter side in pixels."""
+        return min(self.height, self.width)
+
+
+def measure(picture: np.ndarray) -> Measurements:
+    """Measures a picture, uint8 [height, width, 3].
+
+    Raises:
+      PictureError: a side below 64 pixels, or another type or shape.
+    """
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or min(picture.shape[:2]) < MIN_PIXELS:
+        raise PictureError(
+            "picture",
+            f"{picture.dtype} {list(picture.shape)} cannot be measured",
+            f"use uint8 [height, width, 3] of at least {MIN_PIXELS}x{MIN_PIXELS} pixels",
+            value=picture.shape,
+        )
+    light, centre = luminance(picture).astype(np.float64), central_crop(picture, CENTRE_PIXELS)
+    found = lattice.repetition([centre])
+    largest, smallest = picture.max(axis=-1), picture.min(axis=-1)
+    quadrants = _quadrants(light)
+    deviations = [max(float(quadrant.std()), 1e-3) for quadrant in quadrants]
+    means, frequencies = [float(quadrant.mean()) for quadrant in quadrants], [_frequency(part) for part in quadrants]
+    return Measurements(
+        height=picture.shape[0],
+        width=picture.shape[1],
+        lattice=found.lattice,
+        period=found.nearest,
+        structure=max([found.nearest, *np.linalg.norm(found.lattice, axis=-1)]) or _structure(centre),
+        bright=float(np.mean(largest >= WHITE)),
+        dark=float(np.mean(smallest <= BLACK)),
+        chroma=float(np.mean(largest.astype(np.float64) - smallest)),
+        anisotropy=_anisotropy(light),
+        brightness_trend=(max(means) - min(means)) / max(float(np.mean(deviations)), 1.0),
+        contrast_trend=max(deviations) / min(deviations),
+        scale_trend=max(frequencies) / min(frequencies),
+    )
+
+
+def _structure(picture: np.ndarray) -> float:
+    """Twice the distance of the first minimum below `_UNLIKE` of the autocorrelation's mean over directions, pixels."""
+    side = min(picture.shape[:2])
+    reach = side // 2
+    table = autocorrelation(picture, reach, side / 8)
+    rows, cols = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    ring = np.rint(np.hypot(rows, cols)).astype(int).ravel()
+    profile = (np.bincount(ring, table.ravel()) / np.bincount(ring))[: reach + 1]
+    is_minimum = (profile[1:-1] <= profile[:-2]) & (profile[1:-1] < profile[2:]) & (profile[1:-1] < _UNLIKE)
+    minima = 1 + np.flatnonzero(is_minimum)
+    return 2.0 * float(minima[0] if len(minima) else reach)
+
+
+def _anisotropy(light: np.ndarray) -> float:
+    """Difference over sum of the eigenvalues of the mean structure tensor (Bigun and Granlund 1987)."""
+    down, across = np.gradient(light)
+    tensor = np.array([[np.mean(down**2), np.mean(down * across)], [np.mean(down * across), np.mean(across**2)]])
+    low, high = np.linalg.eigvalsh(tensor)
+    return float((high - low) / max(high + low, 1e-9))
+
+
+def _quadrants(light: np.ndarray) -> list[np.ndarray]:
+    rows, cols = light.shape[0] // 2, light.shape[1] // 2
+    return [light[top : top + rows, left : left + cols] for top in (0, rows) for left in (0, cols)]
+
+
+def _frequency(light: np.ndarray) -> float:
+    """Root mean square difference of neighbours over the standard deviation, about radians per pixel; 1 if constant."""
+    differences = np.mean(np.diff(light, axis=0) ** 2) + np.mean(np.diff(light, axis=1) ** 2)
+    variance = np.var(light)
+    return float(np.sqrt(max(differences, 1e-6) / variance)) if variance > 1e-6 else 1.0
