@@ -35,7 +35,7 @@ def test_an_installed_package_uses_its_own_copies(tmp_path):
 
 
 def test_an_unknown_name_lists_the_presets():
-    with pytest.raises(SettingError, match=r"^preset: 'x' is unknown; use one of honeycomb, ") as caught:
+    with pytest.raises(SettingError, match=r"^preset: 'x' is unknown; use one of gpu, honeycomb, ") as caught:
         presets.path("x")
     assert caught.value.value == "x"
 

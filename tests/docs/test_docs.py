@@ -45,7 +45,7 @@ def test_commands_name_flags_that_exist(page):
             assert name in FLAGS[program] or name.removeprefix("no") in FLAGS[program], (program, name)
         for flag_file in re.findall(r"--flagfile=(\S+)", rest):
             assert (ROOT / flag_file).is_file(), flag_file
-        for preset in re.findall(r"--preset=([a-z_]+)", rest):
+        for preset in re.findall(r"--preset=([a-z0-9_-]+)", rest):
             assert preset in presets.names()
 
 
