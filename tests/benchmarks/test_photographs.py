@@ -80,6 +80,11 @@ def test_what_is_trained_and_measured_is_not_done_again_and_what_failed_is(small
         assert list(letters) == ["A", "B", "C"] and sorted(letters.values()) == ["quilting", "result", "source"]
         assert not Image.open(out / "sheets" / f"{name}.png").info
 
+    record["key"]["format"] = 0  # as an earlier version of the benchmark measured it
+    (out / "measured" / "b.json").write_text(json.dumps(record | {"runs": {}}))
+    assert photographs.main([*small, "--only=b"]) == 0
+    assert json.loads((out / "measured" / "b.json").read_text())["runs"].keys() == {"b-1", "b-2"}
+
     log.unlink()
     assert photographs.main([*small, "--steps=9", "--only=a"]) == 0  # a larger budget continues the runs
     assert sorted(log.read_text().split()) == ["a-1", "a-2"]

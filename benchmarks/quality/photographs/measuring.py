@@ -28,6 +28,9 @@ LEAST_PIXELS = 128
 FAR_CELLS = 2**20, -(2**19)
 """(row, col) of the second window's first cell."""
 
+FORMAT = 1
+"""Counts up when a record gets other metrics or the same ones are measured otherwise."""
+
 REPETITION = "window_repetition"
 """Repetition in squares of the window's shorter side. `comparison` measures it in windows as small as the halves, where
 a copy of a distant part goes unnoticed."""
@@ -105,7 +108,8 @@ def key(photograph: Path, runs: Sequence[Path], weights: Path | None) -> dict[st
             raise ValueError(f"{run}: the run did not learn from {photograph}; name the pictures' own runs.")
     steps = {run.name: _newest(run) for run in runs}
     configs = {run.name: results.read(run / "config.json") for run in runs}
-    return {"picture": entry.sha256, "runs": steps, "configs": configs, "vgg": weights.name if weights else ""}
+    used = {"picture": entry.sha256, "runs": steps, "configs": configs, "vgg": weights.name if weights else ""}
+    return {"format": FORMAT, **used}
 
 
 def render(run: Path, height: int, width: int) -> tuple[list[np.ndarray], int]:
