@@ -69,7 +69,7 @@ def test_a_run_is_evaluated_by_windows_of_its_plane_against_its_own_sources(run,
     assert [(row["seed"], row["texture"], row["nearest"]) for row in found["samples"]] == [(0, 0, None), (1, 0, None)]
     assert found["versions"]["numpy"] == np.__version__
     np.testing.assert_array_equal(images.decode(sheet), evaluator.sheet(windows))
-    title = f"small at step 3, float32: 2 samples of 64x64 pixels\ncompared with {source}\nfloor: "
+    title = f"small at step 3, float32: 2 samples of 64x64 pixels\ncompared with {source}\n\nfindings\n- 3 steps: far"
     assert table.startswith(title) and f"colour {means['colour']:.3f}" in " ".join(table.split())
 
 

@@ -16,9 +16,12 @@ from tf_psgan._version import __version__
 from tf_psgan.data import manifest
 from tf_psgan.data.images import LIMIT_PIXELS, SUFFIXES, check_suffix, write
 from tf_psgan.errors import InputError, PictureError, RunError, SettingError
-from tf_psgan.evaluation.evaluator import MAX_SOURCES, SOURCE_PIXELS, Evaluator, Sources
+from tf_psgan.evaluation import comparison
+from tf_psgan.evaluation.evaluator import MAX_SOURCES, SOURCE_PIXELS, Evaluator, Sources, finite
+from tf_psgan.evaluation.findings import NOTHING_FOUND, TrainingState, findings
 from tf_psgan.evaluation.results import Result, evaluate_samples
 from tf_psgan.evaluation.texture_features import MIN_PIXELS
+from tf_psgan.evaluation.vgg_features import VggFeatures
 from tf_psgan.latents.texture_fields import Texture
 from tf_psgan.loading import Plane, restore_generator
 from tf_psgan.runs.run_folder import RunFolder
@@ -26,6 +29,9 @@ from tf_psgan.runtime import files
 from tf_psgan.signal_processing import central_crop
 
 logger = logging.getLogger(__name__)
+
+ELSEWHERE = 2**20
+"""Row and column in pixels of the other windows of a run: a whole number of cells away from the first ones."""
 
 MOST_SHOWN = 64
 """Samples on a contact sheet at most."""
@@ -40,12 +46,18 @@ class Samples:
       labels: what each picture is: seed and texture, or path and SHA-256; and its extent.
       origin: what all pictures are from: run, step and compute type; or the paths given.
       several: whether they may be of several textures; each is then compared with its nearest source.
+      elsewhere: as many windows of the same run, far away; empty unless they are wanted.
+      cell: pixels per cell of the run; 0 for pictures of unknown origin.
+      training: how far the run has come; None for pictures of unknown origin.
     """
 
     pictures: Sequence[np.ndarray]
     labels: Sequence[Mapping[str, Any]]
     origin: Mapping[str, Any]
     several: bool
+    elsewhere: Sequence[np.ndarray] = ()
+    cell: int = 0
+    training: TrainingState | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,18 +67,28 @@ class Evaluation:
     Args:
       result: metrics over all samples, by source and by sample.
       samples: what was evaluated.
+      unseen: metrics that no loss uses, of "source" and "samples", and of the references if they were wanted.
+      findings: sentences about what is wrong.
     """
 
     result: Result
     samples: Samples
+    unseen: Mapping[str, comparison.Row]
+    findings: Sequence[str]
 
     def to_text(self) -> str:
-        """What was compared with what, and the tables of the metrics."""
-        return f"{_title(self.samples, self.result.sources)}\n{self.result.to_text()}"
+        """What was compared with what, what is wrong, and the tables of the metrics."""
+        found = "\n".join(f"- {sentence}" for sentence in self.findings or [NOTHING_FOUND])
+        title, tables = _title(self.samples, self.result.sources), self.result.to_text()
+        unseen = f"metrics that no loss uses\n{comparison.to_text(self.unseen)}"
+        return f"{title}\n\nfindings\n{found}\n\n{unseen}\n\n{tables}"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON holds it, with the versions of the packages that computed it."""
-        return {**self.samples.origin, **self.result.to_dict(self.samples.labels), "versions": _versions()}
+        unseen = {name: finite(row) for name, row in self.unseen.items()}
+        result = self.result.to_dict(self.samples.labels)
+        found = {"findings": list(self.findings), "unseen": unseen}
+        return {**self.samples.origin, **found, **result, "versions": _versions()}
 
 
 def evaluate(
@@ -81,6 +103,8 @@ def evaluate(
     dtype: str = "auto",
     json_file: str | Path | None = None,
     sheet_file: str | Path | None = None,
+    references: bool = False,
+    vgg: str | Path | None = None,
 ) -> Evaluation:
     """Compares windows of a run's plane, or given pictures, with source pictures.
 
@@ -96,6 +120,10 @@ def evaluate(
       dtype: compute type, or "auto".
       json_file: a .json file to write with all metrics.
       sheet_file: a picture file to write with the sources on the left and the samples on the right.
+      references: whether to measure reference pictures, too: the halves of the sources, image quilting, random-phase
+        noise, and other windows of the run.
+      vgg: a file with weights of VGG-19 (`tf_psgan.evaluation.vgg_weights`), for precision, recall and Fréchet distance
+        of its features; implies `references`.
 
     Raises:
       InputError: too little or too much to evaluate, pictures or a run that cannot be used, a file that cannot be made.
@@ -105,12 +133,14 @@ def evaluate(
         raise SettingError("run, images", "both or neither are given", "give one of them", settings=("run", "images"))
     _check_numbers(samples, pixels)
     json_path, sheet_path = _output("json", json_file), _output("sheet", sheet_file)
+    features = VggFeatures(Path(vgg).expanduser()) if vgg else None
+    references = references or features is not None
     if run_folder is not None:
         folder = RunFolder(Path(run_folder).expanduser())
         folder.read_config()  # before the sources: a wrong run folder is the likelier mistake
         known = _scan(sources, "sources") if sources else _learned(folder)
         compared = _sources(known)
-        evaluated = _windows(folder, samples, pixels, seed or 0, textures, dtype)
+        evaluated = _windows(folder, samples, pixels, seed or 0, textures, dtype, references)
     else:
         if not sources:
             allowed = "give pictures or folders to compare with"
@@ -122,7 +152,16 @@ def evaluate(
         compared = _sources(_scan(sources, "sources"))
         evaluated = _pictures(images, pixels or SOURCE_PIXELS, several=len(compared.names) > 1)
     evaluator = Evaluator(compared)
-    evaluation = Evaluation(evaluate_samples(evaluator, evaluated.pictures, evaluated.several), evaluated)
+    result = evaluate_samples(evaluator, evaluated.pictures, evaluated.several)
+    unseen = _unseen(evaluator, result, evaluated, references, features)
+    found = findings(
+        unseen["samples"],
+        unseen["source"],
+        cell=evaluated.cell,
+        training=evaluated.training,
+        halves=unseen.get("halves"),
+    )
+    evaluation = Evaluation(result, evaluated, unseen, found)
     if json_path:
         files.write(json_path, json.dumps(evaluation.to_dict(), indent=1, allow_nan=False) + "\n")
     if sheet_path:
@@ -130,6 +169,20 @@ def evaluate(
             logger.info("%s: shows the first %d of %d samples.", sheet_path, MOST_SHOWN, count)
         write(sheet_path, evaluator.sheet(evaluated.pictures[:MOST_SHOWN]))
     return evaluation
+
+
+def _unseen(
+    evaluator: Evaluator, result: Result, samples: Samples, references: bool, features: VggFeatures | None
+) -> dict[str, comparison.Row]:
+    """Metrics that no loss uses, of the samples and their sources, and of the references if they are wanted."""
+    made = {"samples": samples.pictures}
+    if references:
+        if samples.elsewhere:
+            made["other windows"] = samples.elsewhere
+        return comparison.table(evaluator.sources.pictures, made, samples.cell, features)
+    nearest = [evaluator.by_name[name] for name, _ in result.samples if name]
+    own, source = comparison.without_weights(samples.pictures, nearest or evaluator.sources.pictures, samples.cell)
+    return {"source": source, "samples": own}
 
 
 def _check_numbers(samples: int | None, pixels: int | None) -> None:
@@ -175,9 +228,15 @@ def _sources(pictures: manifest.Manifest) -> Sources:
 
 
 def _windows(
-    folder: RunFolder, samples: int | None, pixels: int | None, seed: int, textures: Sequence[Texture], dtype: str
+    folder: RunFolder,
+    samples: int | None,
+    pixels: int | None,
+    seed: int,
+    textures: Sequence[Texture],
+    dtype: str,
+    elsewhere: bool,
 ) -> Samples:
-    """Windows of a run's planes."""
+    """Windows of a run's planes; with `elsewhere` as many again, far away."""
     config = folder.read_config()
     side = pixels or config.training.sample_pixels
     count = samples or max(config.training.samples, len(textures))
@@ -190,9 +249,14 @@ def _windows(
         (seed + i, (textures[i % len(textures)] if textures else i) if several else 0) for i in range(count)
     ]
     windows = [plane.window(height=side, width=side, top=0, left=0, seed=s, texture=t) for s, t in pairs]
+    others = [
+        plane.window(height=side, width=side, top=ELSEWHERE, left=ELSEWHERE, seed=s, texture=t)
+        for s, t in (pairs if elsewhere else ())
+    ]
     labels = [{"seed": seed, "texture": texture, "pixels": [side, side]} for seed, texture in pairs]
     origin = {"run": str(folder.path), "step": found.step, "dtype": generator.compute_dtype}
-    return Samples(windows, labels, origin, several)
+    training = TrainingState.from_metrics(folder.read_metrics(), found.step)
+    return Samples(windows, labels, origin, several, others, generator.pixels_per_cell, training)
 
 
 def _pictures(paths: Sequence[str | Path], pixels: int, several: bool) -> Samples:

@@ -38,12 +38,12 @@ def test_the_source_has_no_colour_error_and_its_own_cell_pattern():
     assert source["cell_pattern"] == artefacts.cell_pattern(SOURCE[np.newaxis], 16)[0]
 
 
-def test_several_sources_are_halved_by_every_other_one_and_small_ones_not_at_all():
-    a, b, c = (noise(64, seed) for seed in range(3))
-    first, second = comparison.halves([a, b, c])
-    assert [len(first), len(second)] == [2, 1]
-    assert comparison.halves([a]) is None
-    assert "halves" not in comparison.table([a], {})
+def test_every_source_that_is_large_enough_is_halved():
+    wide, small = noise(128, 1), noise(126, 2)
+    first, second = comparison.halves([wide, small])
+    np.testing.assert_array_equal(np.concatenate([first[0], second[0]]), wide)
+    assert len(first) == len(second) == 1
+    assert comparison.halves([small]) is None and "halves" not in comparison.table([small], {})
 
 
 def test_a_layer_has_precision_recall_and_distance_of_equally_many_vectors(tmp_path, monkeypatch):

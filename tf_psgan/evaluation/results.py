@@ -42,7 +42,7 @@ class Result:
                 if name == "covered":
                     value = f"{self.metrics[name]:.0f} of {len(self.sources)}"
                 table.append([name, value, _cell(self.floor.get(name)), ideal, meaning])
-        lines += ["", *_aligned(table, right=(1, 2))]
+        lines += ["", *aligned(table, right=(1, 2))]
         if not self.by_source:
             return "\n".join(lines)
         columns = SHORT_NAMES | {"diversity": "diversity"}
@@ -51,7 +51,7 @@ class Result:
             count, metrics, floor = self.by_source.get(source, (0, {}, {}))
             cells = [f"{_cell(metrics.get(name))} ({_cell(floor.get(name))})" if count else "" for name in columns]
             table.append([source, str(count), *cells])
-        return "\n".join([*lines, "", *_aligned(table, right=range(1, len(table[0])))])
+        return "\n".join([*lines, "", *aligned(table, right=range(1, len(table[0])))])
 
     def to_dict(self, labels: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The result for JSON: finite numbers or None; `labels` describe each sample."""
@@ -98,7 +98,7 @@ def _cell(value: float | None) -> str:
     return "n/a" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
-def _aligned(table: Sequence[Sequence[str]], right: Collection[int]) -> list[str]:
+def aligned(table: Sequence[Sequence[str]], right: Collection[int]) -> list[str]:
     """The rows of a table in columns two spaces apart; `right` are the right-aligned columns."""
     marks = [
         f"{'>' if i in right else '<'}{max(map(len, column))}" for i, column in enumerate(zip(*table, strict=True))

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from tf_psgan import geometry
 from tf_psgan.config import Config
 from tf_psgan.data import images
 from tf_psgan.errors import InputError
-from tf_psgan.evaluation.evaluator import COLUMNS, METRICS, SAMPLE_GAP, SHORT_NAMES, Sources
+from tf_psgan.evaluation import comparison
+from tf_psgan.evaluation.evaluator import METRICS, SHORT_NAMES, Sources, sheet_samples
+from tf_psgan.evaluation.findings import NOTHING_FOUND, TrainingState, findings
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.training import wave_initialisation
 
@@ -35,7 +38,8 @@ def write(folder: RunFolder, config: Config, sources: Sources, failure: str = ""
     if failure:
         lines += [f"**The run failed.** {failure}", ""]
     if rows:
-        lines += _pictures(folder, sources, rows) + _metrics(rows) + _waves(config, sources, rows)
+        lines += _pictures(folder, sources, rows) + _findings(folder, config, sources, rows) + _metrics(rows)
+        lines += _waves(config, sources, rows)
         lines += _training(folder, rows)
     else:
         images.write_png(folder.path / "report-source.png", images.sheet(sources.pictures[:8], columns=4))
@@ -59,6 +63,20 @@ def _pictures(folder: RunFolder, sources: Sources, rows: Sequence[dict[str, Any]
     ]
 
 
+def _findings(folder: RunFolder, config: Config, sources: Sources, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """What is wrong with the last samples by metrics that no loss uses, and with the training."""
+    own: comparison.Row = {}
+    source: comparison.Row = {}
+    cell = geometry.pixels_per_cell(len(config.model.filters) + 1)
+    if samples := _samples(folder, rows[-1]):
+        own, source = comparison.without_weights(samples, sources.pictures, cell)
+        if config.model.global_channels and len(sources.names) > 1:
+            source = {}  # a sample need not be of every source
+    training = TrainingState.from_metrics(rows, rows[-1]["step"])
+    found = findings(own, source, cell=cell, training=training) or [NOTHING_FOUND]
+    return ["## Findings", "", *(f"- {sentence}" for sentence in found), ""]
+
+
 def _metrics(rows: Sequence[dict[str, Any]]) -> list[str]:
     last, lines = rows[-1], ["## Metrics", ""]
     if not last.get("periodic"):
@@ -75,7 +93,7 @@ def _metrics(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def _training(folder: RunFolder, rows: Sequence[dict[str, Any]]) -> list[str]:
     chosen, strip = _evenly(rows, PROGRESS_ROWS), _evenly(rows, PROGRESS_SAMPLES)
-    samples = {row["step"]: found for row in strip if (found := _first_sample(folder, row)) is not None}
+    samples = {row["step"]: found[0] for row in strip if (found := _samples(folder, row, 1))}
     lines = ["## Training progress", ""]
     if len(samples) > 1:
         page = images.sheet(list(samples.values()), PROGRESS_SAMPLES)
@@ -94,14 +112,12 @@ def _evenly(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     return [rows[i] for i in sorted({round(x) for x in np.linspace(0, len(rows) - 1, count)})]
 
 
-def _first_sample(folder: RunFolder, row: dict[str, Any]) -> np.ndarray | None:
-    """The first sample in an evaluation's contact sheet, whose right part holds the samples; None if it is missing."""
+def _samples(folder: RunFolder, row: dict[str, Any], most: int | None = None) -> list[np.ndarray]:
+    """The first samples on an evaluation's contact sheet, at most `most`; none if the sheet is missing."""
     side, count, file = row.get("sample_pixels"), row.get("samples"), folder.preview(row["step"])
     if not side or not count or not file.exists():
-        return None
-    page, columns = images.decode(file), min(count, COLUMNS)
-    left = page.shape[1] - columns * side - (columns - 1) * SAMPLE_GAP
-    return page[:side, left : left + side]
+        return []
+    return sheet_samples(images.decode(file), count, side)[:most]
 
 
 def _waves(config: Config, sources: Sources, rows: Sequence[dict[str, Any]]) -> list[str]:
