@@ -7,10 +7,12 @@ import pytest
 from PIL import Image
 
 from tests.support.small_run import changed, picture, save_generator
+from tests.support.small_vgg import write_h5
 from tf_psgan import assessment
 from tf_psgan.assessment import evaluate
 from tf_psgan.data import images, manifest
 from tf_psgan.errors import InputError
+from tf_psgan.evaluation import comparison
 from tf_psgan.evaluation.evaluator import Evaluator, Sources
 from tf_psgan.loading import load_plane
 from tf_psgan.runs.run_folder import RunFolder
@@ -188,3 +190,40 @@ def test_nothing_is_written_when_the_evaluation_fails(tmp_path, run):
     with pytest.raises(ValueError, match="no such file"):
         evaluate(run, sources=["nowhere.png"], json_file=tmp_path / "a.json", sheet_file=tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_findings_and_metrics_that_no_loss_uses_are_in_text_and_json(run, source, evaluated):
+    found, table = evaluated(run_folder=run)
+    assert found["findings"][0].startswith("3 steps: far from done") and list(found["unseen"]) == ["source", "samples"]
+    assert {"edge_coherence", "cell_pattern", "chance_pattern"} <= found["unseen"]["samples"].keys()
+    assert "\nmetrics that no loss uses\nmetric" in table
+    found, table = evaluated(images=[source], sources=[source])
+    assert found["findings"] == [] and "- These metrics find nothing wrong." in table
+    assert "cell_pattern" not in found["unseen"]["samples"]  # of pictures no cell is known
+
+
+def test_references_are_other_windows_halves_quilting_and_noise(run, source, evaluated, tmp_path):
+    found, _ = evaluated(run_folder=run, references=True)
+    assert list(found["unseen"]) == ["source", "samples", "other windows", "halves", "quilting", "noise"]
+    plane = load_plane(run, "float32")
+    far = [plane.window(64, 64, top=2**20, left=2**20, seed=i) for i in range(2)]
+    own, _ = comparison.without_weights(far, [images.decode(tmp_path / source)], cell=8)
+    assert found["unseen"]["other windows"] == {name: pytest.approx(value) for name, value in own.items()}
+    assert list(evaluated(images=[source], sources=[source], references=True)[0]["unseen"])[1:3] == [
+        "samples",
+        "halves",
+    ]
+
+
+def test_weights_of_vgg_add_metrics_and_references(run, source, evaluated, tmp_path):
+    pytest.importorskip("h5py")
+    found, table = evaluated(images=[source], sources=[source], vgg=write_h5(tmp_path / "vgg.h5"))
+    assert found["unseen"]["samples"]["pool3_precision"] == 1 and "pool4_frechet" in found["unseen"]["quilting"]
+    assert "pool2_recall" in table
+    fails(r"missing\.h5: no VGG-19 weights", "vgg", run_folder=run, vgg=tmp_path / "missing.h5")
+
+
+def test_a_sample_of_one_of_several_textures_is_compared_with_its_nearest_source(tmp_path, source, evaluated):
+    other = picture(tmp_path / "fine.png", pixels=128, period=7)
+    found, _ = evaluated(images=[other], sources=[source, other])
+    assert found["unseen"]["samples"] == found["unseen"]["source"] and found["findings"] == []

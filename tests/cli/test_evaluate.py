@@ -37,7 +37,11 @@ def test_pictures_are_evaluated_without_a_run(run, tmp_path):
     picture(tmp_path / "small.png", pixels=20)
     out, err = call("evaluate.py", f"--images={run / 'a.png'},{tmp_path}", f"--sources={run / 'a.png'}")
     assert "small.png: 20x20 pixels are too few to evaluate" in err and err.count("\n") == 1
-    assert out.startswith("1 picture of 128x128 pixels\n") and "colour                    0.000" in out
+    assert (
+        out.startswith("1 picture of 128x128 pixels\n")
+        and "- These metrics find nothing wrong." in out
+        and "colour                    0.000" in out
+    )
 
 
 def test_a_missing_source_is_an_error_of_one_line(run):

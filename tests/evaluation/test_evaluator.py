@@ -36,6 +36,12 @@ def test_a_sheet_shows_one_source_as_high_as_all_its_samples():
     assert page[0, height + 24, 0] == 200 and page[-1, -1, 0] == 207
 
 
+@pytest.mark.parametrize("sources, count", [(1, 8), (3, 8), (1, 2), (2, 5)])
+def test_the_samples_of_a_sheet_are_found_again(sources, count):
+    page = evaluator_of(sources).sheet(samples(count))
+    np.testing.assert_array_equal(evaluator.sheet_samples(page, count, SIDE), samples(count))
+
+
 @pytest.mark.parametrize("count, columns", [(2, 1), (3, 2), (8, 4), (20, 4)])
 def test_a_sheet_shows_several_sources_in_as_many_rows_as_samples(count, columns):
     page = evaluator_of(count).sheet(samples(8))

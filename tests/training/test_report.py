@@ -81,6 +81,25 @@ def test_metrics_have_first_and_last_values_and_a_meaning(folder):
     assert "covered" not in text and "no significant period" not in text
 
 
+def test_findings_name_what_is_wrong_with_the_last_samples_and_the_training(folder):
+    folder.add_metrics(row(140, discriminator_loss=0.04))
+    images.write_png(folder.preview(140), images.decode(folder.preview(120)))
+    found = written(folder).partition("## Findings\n\n")[2].partition("\n\n")[0].splitlines()
+    assert found[0] == "- 140 steps: far from done. Photographs need some thousand steps."
+    assert found[1].startswith("- The discriminator has won (loss 0.04;")
+    # The stripes have a mean of 100; one sample is grey 120 and one is white.
+    assert "- The mean colour is 88 of 255 off." in found and any("Edges are less coherent" in line for line in found)
+
+
+def test_findings_of_several_textures_or_without_samples_compare_nothing_with_the_sources(folder):
+    two = Sources(("a.png", "b.png"), SOURCES.pictures * 2)
+    report.write(folder, changed(global_channels=4), two)
+    text = (folder.path / "report.md").read_text(encoding="utf-8")
+    assert "- 120 steps: far from done" in text and "mean colour is" not in text
+    folder.preview(120).unlink()
+    assert "- 120 steps: far from done" in written(folder) and "mean colour is" not in written(folder)
+
+
 def test_a_source_without_a_period_is_reported(folder):
     folder.add_metrics(row(140, periodic=0.0, peak_offset_pixels=None, peak_height=None))
     text = written(folder)
