@@ -9,9 +9,10 @@ from tf_psgan.cli.flags import define_run
 from tf_psgan.errors import SettingError
 from tf_psgan.runtime.stderr import filtered_stderr
 
-USAGE = """Compares the pictures of a run, or any pictures, with their sources by metrics of texture.
+USAGE = """Compares the pictures of a run, or any pictures, with their sources, and says what is wrong.
 
   psgan evaluate --run=runs/NAME
+  psgan evaluate --run=runs/NAME --vgg=WEIGHTS
   psgan evaluate --images=PICTURE_OR_FOLDER --sources=PICTURE_OR_FOLDER"""
 _FLAGS: dict[str, tuple] = {
     "images": (flags.DEFINE_list, "Pictures and folders to evaluate instead of a run, separated by commas."),
