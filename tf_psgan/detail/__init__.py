@@ -1,0 +1,1 @@
+"""The detail stage: photographs' own pixels, arranged after the generator's picture."""

@@ -1,0 +1,214 @@
+"""The exemplar: photographs as the detail stage needs them, at several resolutions.
+
+At each level every pixel of the photographs has a feature: the principal components of its neighbourhood of 5 x 5
+pixels of that level (Lefebvre and Hoppe 2006, "Appearance-space texture synthesis", section 3). All numbers are
+integers so small that sums of their products are exact in float32, in any order and on any device. The synthesis
+therefore has the same bits in every window, in NumPy, in a graph and on a GPU.
+"""
+
+import dataclasses
+import io
+from collections.abc import Sequence
+
+import numpy as np
+
+from tf_psgan.errors import PictureError
+
+TAPS = 5
+"""Side of a neighbourhood in pixels of its level."""
+
+COMPONENTS = 12
+"""Principal components of a neighbourhood."""
+
+PEAK = 255
+"""Largest magnitude of a component: three squared distances, 3 * COMPONENTS * (2 * PEAK)**2, sum below 2**24."""
+
+OUTSIDE = 8191
+"""Component of a pixel whose neighbourhood leaves its photograph: farther from every feature than any other."""
+
+LEVELS = 5
+"""Most levels: the coarsest has pixels of 16 x 16, neighbourhoods of 80 x 80."""
+
+SIMILAR = (0, 0, 1, 2, 2)
+"""Similar positions stored per pixel, finest level first."""
+
+_CANDIDATES = 12000
+"""Positions among which similar ones are searched, and with which the coarsest level starts."""
+
+_APART = 0.05
+"""Least distance of a similar position, as a share of the photograph's side: nearer ones add no choice."""
+
+_ALIGNMENT = 2 ** (LEVELS - 1)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Level:
+    """One resolution. The photographs stand below each other in one table of positions, row by row.
+
+    Args:
+      pixels: pixels of the photographs from one pixel of this level to the next: 1, 2, 4, ...
+      grid: pixels from one position of the table to the next; positions between the level's pixels count, too.
+      width: positions in a row of the table.
+      colours: uint8 [positions, 3]: the mean of `pixels` x `pixels` pixels, the first of them at the position.
+      features: int16 [positions, COMPONENTS], in -PEAK .. PEAK, or OUTSIDE.
+      filters: int16 [TAPS * TAPS * 3, COMPONENTS], from colours (rows, columns, channels) to components.
+      centre: int32 [COMPONENTS], subtracted from the filters' response.
+      scale: divides the centred response; a power of two, so that the division is exact.
+      similar: int32 [positions, n]: other positions with a similar feature.
+      starts: int32 [m]: positions that a map of this level may start with.
+    """
+
+    pixels: int
+    grid: int
+    width: int
+    colours: np.ndarray
+    features: np.ndarray
+    filters: np.ndarray
+    centre: np.ndarray
+    scale: int
+    similar: np.ndarray
+    starts: np.ndarray
+
+    @property
+    def stride(self) -> int:
+        """Positions from one pixel of the level to the next."""
+        return self.pixels // self.grid
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Exemplar:
+    """Photographs at several resolutions, the finest first; each level halves the resolution."""
+
+    levels: tuple[Level, ...]
+
+    @classmethod
+    def build(cls, pictures: Sequence[np.ndarray], levels: int = LEVELS) -> "Exemplar":
+        """Measures photographs; a second or two per 100,000 pixels.
+
+        Args:
+          pictures: uint8 [h, w, 3] each.
+          levels: number of resolutions, 1 to LEVELS.
+
+        Raises:
+          PictureError: a photograph is too small for the coarsest level.
+        """
+        least = 8 * 2 ** (levels - 1)
+        for i, picture in enumerate(pictures):
+            height, width = picture.shape[:2]
+            if min(height, width) < least:
+                raise PictureError(
+                    f"picture {i}",
+                    f"{height}x{width} pixels are too few for the detail stage",
+                    f"use pictures of {least}x{least} or more, or no detail stage",
+                    value=(height, width),
+                    settings=("detail",),
+                )
+        return cls(tuple(_level(pictures, 2**level, SIMILAR[level]) for level in range(levels)))
+
+    def to_bytes(self) -> bytes:
+        """The exemplar as the bytes of an .npz file."""
+        arrays = {
+            f"{i}/{field.name}": np.asarray(getattr(level, field.name))
+            for i, level in enumerate(self.levels)
+            for field in dataclasses.fields(level)
+        }
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Exemplar":
+        """Reads what `to_bytes` wrote.
+
+        Raises:
+          ValueError, KeyError, OSError: damaged data.
+        """
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            count = 1 + max(int(name.split("/")[0]) for name in arrays)
+            return cls(tuple(_read_level(arrays, i) for i in range(count)))
+
+
+def box_means(picture: np.ndarray, side: int) -> np.ndarray:
+    """Rounded means of side x side pixels: from uint8 [h, w, 3] to uint8 [h - side + 1, w - side + 1, 3]."""
+    sums = np.pad(picture.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0), (0, 0)))
+    total = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    return ((2 * total + side * side) // (2 * side * side)).astype(np.uint8)
+
+
+def _read_level(arrays: np.lib.npyio.NpzFile, number: int) -> Level:
+    values = {field.name: arrays[f"{number}/{field.name}"] for field in dataclasses.fields(Level)}
+    return Level(**{name: value if value.ndim else int(value) for name, value in values.items()})
+
+
+def _level(pictures: Sequence[np.ndarray], pixels: int, similar: int) -> Level:
+    grid = max(1, pixels // 2)
+    stride = pixels // grid
+    tables = [box_means(picture, pixels)[::grid, ::grid] for picture in pictures]
+    blocks = [_neighbourhoods(table, stride) for table in tables]
+    filters, centre, scale = _components(np.concatenate([block.reshape(-1, block.shape[-1]) for block in blocks]))
+    # Aligned to the coarsest grid, so that a position of one level is one of the next at twice its row and column.
+    heights = [_aligned(picture.shape[0]) // grid for picture in pictures]
+    width = max(_aligned(picture.shape[1]) for picture in pictures) // grid
+    colours = np.zeros((sum(heights), width, 3), np.uint8)
+    features = np.full((sum(heights), width, COMPONENTS), OUTSIDE, np.int16)
+    for top, table, block in zip(np.cumsum([0, *heights]), tables, blocks, strict=False):
+        colours[top : top + table.shape[0], : table.shape[1]] = table
+        first, rows, cols = top + TAPS // 2 * stride, *block.shape[:2]
+        response = np.floor((block.astype(np.float32) @ filters.astype(np.float32) - centre) / scale)
+        left = TAPS // 2 * stride
+        features[first : first + rows, left : left + cols] = np.clip(response, -PEAK, PEAK)
+    colours, features = colours.reshape(-1, 3), features.reshape(-1, COMPONENTS)
+    positions = np.flatnonzero(features[:, 0] != OUTSIDE).astype(np.int32)
+    starts = positions[:: -(-len(positions) // _CANDIDATES)]
+    apart = max(2 * stride, round(_APART * min(min(table.shape[:2]) for table in tables)))
+    found = _similar(features, positions, starts, width, similar, apart)
+    return Level(pixels, grid, width, colours, features, filters, centre, scale, found, starts)
+
+
+def _aligned(pixels: int) -> int:
+    return -(-pixels // _ALIGNMENT) * _ALIGNMENT
+
+
+def _neighbourhoods(table: np.ndarray, stride: int) -> np.ndarray:
+    """The neighbourhoods that lie inside: uint8 [h - 4 stride, w - 4 stride, TAPS * TAPS * 3]."""
+    rows, cols = (extent - (TAPS - 1) * stride for extent in table.shape[:2])
+    corners = [(i * stride, j * stride) for i in range(TAPS) for j in range(TAPS)]
+    return np.concatenate([table[i : i + rows, j : j + cols] for i, j in corners], axis=-1)
+
+
+def _components(neighbourhoods: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Integer filters of the principal components, their mean response, and the divisor that keeps it within PEAK."""
+    reach = np.arange(TAPS) - TAPS // 2
+    weights = np.exp(-(reach[:, np.newaxis] ** 2 + reach**2) / (2 * 1.5**2))
+    weights = np.repeat(np.sqrt(weights / weights.sum()).ravel(), 3)
+    some = neighbourhoods[:: -(-len(neighbourhoods) // 20000)].astype(np.float64)
+    _, vectors = np.linalg.eigh(np.cov((some * weights).T))
+    vectors = vectors[:, ::-1][:, :COMPONENTS] * weights[:, np.newaxis]
+    filters = np.round(vectors * (127 / np.abs(vectors).max())).astype(np.int16)
+    response = some @ filters
+    centre = np.round(response.mean(axis=0)).astype(np.int32)
+    peak = np.percentile(np.abs(response - centre), 99.9)
+    return filters, centre, 2 ** max(0, int(np.ceil(np.log2(max(1.0, peak) / PEAK))))
+
+
+def _similar(
+    features: np.ndarray, positions: np.ndarray, candidates: np.ndarray, width: int, count: int, apart: int
+) -> np.ndarray:
+    """For each position, the `count` candidates with the nearest features that are apart from it and each other."""
+    found = np.zeros((len(features), count), np.int32)
+    if not count:
+        return found
+    values = features[candidates].astype(np.float32)
+    squares = (values**2).sum(axis=1)
+    rows, cols = np.divmod(candidates, width)
+    for start in range(0, len(positions), 4096):
+        part = positions[start : start + 4096]
+        distance = squares - 2 * features[part].astype(np.float32) @ values.T
+        others = part
+        for i in range(count):
+            near = np.abs(others[:, np.newaxis] // width - rows) < apart
+            near &= np.abs(others[:, np.newaxis] % width - cols) < apart
+            distance[near] = np.inf
+            others = candidates[distance.argmin(axis=1)]
+            found[part, i] = others
+    return found

@@ -1,0 +1,166 @@
+"""Parallel texture synthesis guided by a picture (Lefebvre and Hoppe 2005, "Parallel controllable texture synthesis").
+
+The result at each level of resolution is a map of positions: which pixel of the photographs each pixel copies. The
+coarsest map takes the positions whose neighbourhoods look most like the guide's. Each finer map starts from the
+coarser one's copies and is corrected: a pixel may copy what continues the copy of one of its nine neighbours, or a
+position similar to that, whichever has the neighbourhood most like the one made so far (k-coherent search, Tong et al.
+2002, "Synthesis of bidirectional texture functions on arbitrary surfaces"). All pixels of a map change at once, so a
+pixel depends on the guide within `margin` pixels and on nothing else: the picture has the same pixels in every window,
+and repeats exactly where the guide does.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from tf_psgan.detail.exemplar import PEAK, TAPS, Exemplar, Level
+
+PASSES = (2, 2, 2, 3, 3)
+"""Corrections of a map, finest level first."""
+
+GUIDE_WEIGHTS = (0, 0, 0, 1, 2)
+"""Weight of the distance to the guide's neighbourhood, finest level first; that to the map's own has weight 1."""
+
+_REACH = TAPS // 2
+_NEIGHBOURS = tuple((row, col) for row in (0, -1, 1) for col in (0, -1, 1))
+"""The pixel itself first: of equally good copies it keeps its own."""
+
+
+def margin(levels: int) -> int:
+    """Pixels of the guide that a picture needs beyond each edge, a multiple of the coarsest level's pixel."""
+    edge = _edges(levels)[-1] + PASSES[levels - 1] * _REACH + _REACH
+    return edge * 2 ** (levels - 1)
+
+
+def _edges(levels: int) -> list[int]:
+    """Pixels of the finished map of each level beyond the picture's edge, finest level first."""
+    edges = [0]
+    for level in range(levels - 1):
+        edges.append(-(-(edges[-1] + PASSES[level] * _REACH) // 2))
+    return edges
+
+
+class DetailStage(tf.Module):
+    """Arranges the pixels of photographs after a guide.
+
+    Args:
+      exemplar: the photographs.
+    """
+
+    def __init__(self, exemplar: Exemplar) -> None:
+        super().__init__()
+        self.levels = exemplar.levels
+        self.margin = margin(len(self.levels))
+        self.alignment = self.levels[-1].pixels
+        self._tables = [
+            {name: tf.Variable(getattr(level, name), trainable=False) for name in ("colours", "features", "similar")}
+            for level in self.levels
+        ]
+
+    def __call__(self, guide: Any) -> tf.Tensor:
+        """The picture of a guide.
+
+        Args:
+          guide: uint8 [height + 2 margin, width + 2 margin, 3]; its extent, and its first row and column on the plane,
+            are multiples of `alignment`.
+
+        Returns:
+          uint8 [height, width, 3].
+        """
+        edges, last = _edges(len(self.levels)), len(self.levels) - 1
+        index = self._start(guide)
+        for number in range(last, -1, -1):
+            level, tables, weight = self.levels[number], self._tables[number], GUIDE_WEIGHTS[number]
+            edge = edges[number] + PASSES[number] * _REACH
+            if number < last:
+                index = _crop(_refine(index, self.levels[number + 1], level), 2 * edges[number + 1] - edge)
+            wanted = _responses(level, _means(guide, level.pixels)) if weight else None
+            beyond = self.margin // level.pixels - _REACH  # of `wanted`, in pixels of the level
+            for _ in range(PASSES[number]):
+                edge -= _REACH
+                goal = None if wanted is None else _crop(wanted, beyond - edge)
+                index = _correct(level, tables, index, goal, weight)
+        return tf.gather(self._tables[0]["colours"], index)
+
+    def _start(self, guide: Any) -> tf.Tensor:
+        """The map of the coarsest level: positions with the features nearest to the guide's."""
+        level, tables = self.levels[-1], self._tables[-1]
+        wanted = _responses(level, _means(guide, level.pixels))
+        features = tf.cast(tf.gather(tables["features"], level.starts), tf.float32)
+        flat = tf.reshape(wanted, (-1, wanted.shape[-1]))
+        distance = tf.reduce_sum(features**2, axis=1) - 2 * tf.matmul(flat, features, transpose_b=True)
+        return tf.reshape(tf.gather(level.starts, tf.argmin(distance, axis=1)), tf.shape(wanted)[:2])
+
+
+def _means(guide: Any, side: int) -> tf.Tensor:
+    """Rounded means of blocks of side x side pixels: from uint8 [h, w, 3] to float32 [h / side, w / side, 3]."""
+    rows, cols = (extent // side for extent in tf.unstack(tf.shape(guide)[:2]))
+    blocks = tf.reshape(tf.cast(guide, tf.float32), (rows, side, cols, side, 3))
+    return tf.floor((2 * tf.reduce_sum(blocks, axis=(1, 3)) + side * side) * (0.5 / (side * side)))
+
+
+def _responses(level: Level, colours: tf.Tensor) -> tf.Tensor:
+    """The features of a picture [h, w, 3] at the level's resolution: float32 [h - 4, w - 4, components]."""
+    rows, cols = (extent - TAPS + 1 for extent in tf.unstack(tf.shape(colours)[:2]))
+    parts = [colours[i : i + rows, j : j + cols] for i in range(TAPS) for j in range(TAPS)]
+    return _features(level, tf.concat(parts, axis=-1))
+
+
+def _features(level: Level, neighbourhoods: tf.Tensor) -> tf.Tensor:
+    """The features of neighbourhoods [..., TAPS * TAPS * 3]; integers in float32, exact."""
+    flat = tf.reshape(neighbourhoods, (-1, neighbourhoods.shape[-1]))
+    response = tf.matmul(flat, tf.constant(level.filters, tf.float32)) - tf.constant(level.centre, tf.float32)
+    features = tf.clip_by_value(tf.floor(response * (1.0 / level.scale)), -PEAK, PEAK)
+    return tf.reshape(features, tf.concat((tf.shape(neighbourhoods)[:-1], [level.filters.shape[1]]), 0))
+
+
+def _refine(index: tf.Tensor, coarse: Level, fine: Level) -> tf.Tensor:
+    """The map of the next finer level that copies the same pixels: [h, w] -> [2 h, 2 w]."""
+    ratio = coarse.grid // fine.grid
+    first = index // coarse.width * (ratio * fine.width) + index % coarse.width * ratio
+    children = [first + fine.stride * (row * fine.width + col) for row in range(2) for col in range(2)]
+    rows, cols = tf.unstack(tf.shape(index))
+    blocks = tf.reshape(tf.stack(children, axis=-1), (rows, cols, 2, 2))
+    return tf.reshape(tf.transpose(blocks, (0, 2, 1, 3)), (2 * rows, 2 * cols))
+
+
+def _crop(field: tf.Tensor, pixels: int) -> tf.Tensor:
+    """A map or a picture without `pixels` rows and columns at each edge."""
+    return field[pixels:-pixels, pixels:-pixels] if pixels else field
+
+
+def _correct(level: Level, tables: dict[str, Any], index: tf.Tensor, wanted: tf.Tensor | None, weight: int) -> tf.Tensor:
+    """One correction of a map [h, w]: [h - 4, w - 4]."""
+    rows, cols = tf.unstack(tf.shape(index))
+    own = _crop(index, _REACH)
+    changed = tf.fill(tf.shape(own), bool(level.similar.shape[1]))
+    for row, col in _NEIGHBOURS[1:]:
+        beside = index[_REACH + row : rows - _REACH + row, _REACH + col : cols - _REACH + col]
+        changed |= beside - _offset(level, row, col) != own
+    # Where all neighbours continue the pixel's own copy there is nothing to choose: most pixels of the finest levels.
+    places = tf.where(changed)
+    flat = tf.reshape(index, (-1,))
+    centre = tf.cast((places[:, 0] + _REACH) * tf.cast(cols, tf.int64) + places[:, 1] + _REACH, tf.int32)
+    reach = tf.range(-_REACH, _REACH + 1)
+    around = tf.reshape(reach[:, tf.newaxis] * cols + reach, (-1,))
+    colours = tf.gather(tables["colours"], tf.gather(flat, centre[:, tf.newaxis] + around))
+    made = _features(level, tf.cast(tf.reshape(colours, (-1, TAPS * TAPS * 3)), tf.float32))
+    steps = tf.constant([(row, col) for row, col in _NEIGHBOURS], tf.int32)
+    beside = tf.gather(flat, centre[:, tf.newaxis] + steps[:, 0] * cols + steps[:, 1])  # [changed, 9]
+    copies = beside[..., tf.newaxis]
+    if level.similar.shape[1]:
+        copies = tf.concat((copies, tf.gather(tables["similar"], beside)), axis=-1)
+    offsets = tf.constant([_offset(level, row, col) for row, col in _NEIGHBOURS], tf.int32)
+    copies = tf.reshape(copies - offsets[:, tf.newaxis], (-1, len(_NEIGHBOURS) * (1 + level.similar.shape[1])))
+    features = tf.cast(tf.gather(tables["features"], copies), tf.float32)  # [changed, copies, components]
+    distance = tf.reduce_sum(tf.math.squared_difference(features, made[:, tf.newaxis]), axis=-1)
+    if wanted is not None:
+        goal = tf.gather_nd(wanted, places)
+        distance += weight * tf.reduce_sum(tf.math.squared_difference(features, goal[:, tf.newaxis]), axis=-1)
+    best = tf.gather(copies, tf.argmin(distance, axis=1), batch_dims=1)
+    return tf.tensor_scatter_nd_update(own, places, best)
+
+
+def _offset(level: Level, row: int, col: int) -> int:
+    """Positions of the table between a pixel's copy and its neighbour's, where the neighbour continues it."""
+    return (row * level.width + col) * level.stride
