@@ -17,6 +17,7 @@ SECTIONS = (
     ("Networks", config.ModelConfig),
     ("Pictures and crops", config.DataConfig),
     ("Training", config.TrainingConfig),
+    ("Pictures made by the run", config.RenderingConfig),
     ("Pictures to make (`psgan generate`)", Request),
 )
 

@@ -16,7 +16,7 @@ from tf_psgan.errors import SettingError
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Of the settings' names and meanings; in `config.json` and in exports. A file without one has version 1."""
 
 RENAMED_SETTINGS = {
@@ -168,12 +168,24 @@ class TrainingConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class RenderingConfig:
+    """How pictures are made from the generator's."""
+
+    detail: str = setting(
+        "none",
+        "Detail stage: patches (the generator's picture guides the copying of the photographs' own pixels), or none.",
+        choices=("none", "patches"),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """All settings of a run."""
 
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
     training: TrainingConfig = TrainingConfig()
+    rendering: RenderingConfig = RenderingConfig()
 
 
 def check(config: Any) -> None:

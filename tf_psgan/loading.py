@@ -3,13 +3,21 @@
 import logging
 from pathlib import Path
 
+from tf_psgan.data import manifest
+from tf_psgan.detail import exemplar as exemplars
+from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import RunError
 from tf_psgan.networks.generator import SpatialGenerator
 from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.lattice_phases import with_lattice
 from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.runs import checkpoint, exported_model
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
+from tf_psgan.signal_processing import central_crop
+
+EXEMPLAR_PIXELS = 1024
+"""Side of the central part of a photograph that the detail stage copies from; less of each where there are several."""
 
 logger = logging.getLogger(__name__)
 
@@ -18,27 +26,40 @@ class Plane(TexturePlane):
     """The textures of a trained run or of an exported model as infinite planes."""
 
     @classmethod
-    def from_run(cls, path: str | Path, dtype: str = "auto") -> "Plane":
+    def from_run(cls, path: str | Path, dtype: str = "auto", *, detail: str = "auto") -> "Plane":
         """The plane of a run's newest good checkpoint, with the run's stored textures by name.
 
         Args:
           path: the run's folder.
           dtype: compute type: "float32", "mixed_bfloat16", or "auto" for bfloat16 where the hardware supports it.
+          detail: detail stage: "patches", "none", or "auto" for the run's own setting.
 
         Raises:
           RunError: no run, a damaged file, or no good checkpoint.
+          InputError: the photographs are needed for the detail stage and cannot be used.
         """
-        return cls.from_generator(load_generator(path, dtype), path)
+        return cls.from_generator(load_generator(path, dtype), path, detail)
 
     @classmethod
-    def from_generator(cls, generator: SpatialGenerator, path: str | Path) -> "Plane":
+    def from_generator(cls, generator: SpatialGenerator, path: str | Path, detail: str = "auto") -> "Plane":
         """The plane of a generator that was loaded from a run, with the run's stored textures by name.
+
+        Args:
+          generator: the averaged generator of the run.
+          path: the run's folder.
+          detail: as for `from_run`.
 
         Raises:
           RunError: a stored texture is damaged.
+          InputError: as `from_run`.
         """
-        stored = RunFolder(Path(path)).read_textures(generator.global_channels)
-        return cls(fold(generator), {name: texture.vector for name, texture in stored.items()})
+        folder, folded = RunFolder(Path(path)), fold(generator)
+        stored = folder.read_textures(generator.global_channels)
+        if (folder.read_config().rendering.detail if detail == "auto" else detail) == "none":
+            exemplar = None
+        else:
+            exemplar = with_lattice(read_exemplar(folder), TexturePlane(folded))
+        return cls(folded, {name: texture.vector for name, texture in stored.items()}, exemplar=exemplar)
 
     @classmethod
     def from_saved_model(cls, path: str | Path) -> "Plane":
@@ -50,7 +71,8 @@ class Plane(TexturePlane):
         Raises:
           ExportError: no exported model of this package, or a damaged one.
         """
-        return cls(*exported_model.read(Path(path)))
+        folded, names, exemplar = exported_model.read(Path(path))
+        return cls(folded, names, exemplar=exemplar)
 
 
 def load_plane(path: str | Path, dtype: str = "auto") -> Plane:
@@ -69,6 +91,24 @@ def load_plane(path: str | Path, dtype: str = "auto") -> Plane:
 def load_generator(path: str | Path, dtype: str = "auto") -> SpatialGenerator:
     """The averaged generator of a run's newest good checkpoint; arguments and errors as for `Plane.from_run`."""
     return restore_generator(path, dtype)[0]
+
+
+def read_exemplar(folder: RunFolder) -> Exemplar:
+    """The photographs of a run as its detail stage needs them; measured and stored if this was not done before.
+
+    Raises:
+      RunError: the stored file is damaged.
+      PictureError: a photograph is missing, has changed, or is too small.
+    """
+    if (found := folder.read_exemplar()) is not None:
+        return found
+    entries, layers = folder.read_manifest().usable, len(folder.read_config().model.filters) + 1
+    side = int(EXEMPLAR_PIXELS / len(entries) ** 0.5)
+    pictures = [central_crop(manifest.read(entry), side) for entry in entries]
+    # The coarsest pixel divides a cell, so that it divides the period of a seamless tile.
+    exemplar = Exemplar.build(pictures, min(exemplars.most_levels(pictures), layers + 1))
+    folder.write_exemplar(exemplar)
+    return exemplar
 
 
 def restore_generator(path: str | Path, dtype: str = "auto") -> tuple[SpatialGenerator, checkpoint.Restored]:

@@ -37,7 +37,7 @@ def run(values: flags.FlagValues) -> str:
         from tf_psgan.exporting import export as exporter
 
     limits = exporter.Limits(given["most_side"], given["most_pixels"])
-    names = ("dtype", "version", "source_licence", "onnx")
+    names = ("dtype", "version", "source_licence", "onnx", "detail")
     return str(exporter.export(folder, out, limits=limits, **{name: given[name] for name in names}))
 
 

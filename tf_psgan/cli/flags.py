@@ -18,6 +18,7 @@ SECTIONS: dict[str, type] = {
     "model": configs.ModelConfig,
     "data": configs.DataConfig,
     "training": configs.TrainingConfig,
+    "rendering": configs.RenderingConfig,
 }
 _KINDS = {
     "int": "an integer",
@@ -76,6 +77,8 @@ def define_run(values: flags.FlagValues) -> None:
     text = "Compute type; auto is bfloat16 where the hardware multiplies it natively."
     flags.DEFINE_string("run", None, "The folder of the run.", flag_values=values)
     flags.DEFINE_enum("dtype", "auto", kinds, text, flag_values=values)
+    text = "Detail stage: patches, none, or auto for the run's own setting."
+    flags.DEFINE_enum("detail", "auto", ["auto", "patches", "none"], text, flag_values=values)
 
 
 def path(values: flags.FlagValues, name: str) -> Path:

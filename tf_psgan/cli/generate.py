@@ -31,7 +31,8 @@ def run(values: flags.FlagValues) -> str:
     with filtered_stderr():
         from tf_psgan.rendering import render
 
-    return str(render.render(folder, out, spec, dtype=values.flag_values_dict()["dtype"], progress=True))
+    given = values.flag_values_dict()
+    return str(render.render(folder, out, spec, dtype=given["dtype"], detail=given["detail"], progress=True))
 
 
 def main(argv: Sequence[str]) -> int:

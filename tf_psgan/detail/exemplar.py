@@ -9,9 +9,11 @@ therefore has the same bits in every window, in NumPy, in a graph and on a GPU.
 import dataclasses
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from tf_psgan.detail.phases import PEAK, local_phases, phase_features
 from tf_psgan.errors import PictureError
 
 TAPS = 5
@@ -19,9 +21,6 @@ TAPS = 5
 
 COMPONENTS = 12
 """Principal components of a neighbourhood."""
-
-PEAK = 255
-"""Largest magnitude of a component: three squared distances, 3 * COMPONENTS * (2 * PEAK)**2, sum below 2**24."""
 
 OUTSIDE = 8191
 """Component of a pixel whose neighbourhood leaves its photograph: farther from every feature than any other."""
@@ -37,6 +36,9 @@ _CANDIDATES = 12000
 
 _APART = 0.05
 """Least distance of a similar position, as a share of the photograph's side: nearer ones add no choice."""
+
+_LEAST_SIDE = 8
+"""Least side of a photograph, in pixels of the coarsest level."""
 
 _ALIGNMENT = 2 ** (LEVELS - 1)
 
@@ -54,6 +56,7 @@ class Level:
       filters: int16 [TAPS * TAPS * 3, COMPONENTS], from colours (rows, columns, channels) to components.
       centre: int32 [COMPONENTS], subtracted from the filters' response.
       scale: divides the centred response; a power of two, so that the division is exact.
+      phases: int16 [positions, 2 waves]: the local phase of each wave, as `phases.phase_features`.
       similar: int32 [positions, n]: other positions with a similar feature.
       starts: int32 [m]: positions that a map of this level may start with.
     """
@@ -66,6 +69,7 @@ class Level:
     filters: np.ndarray
     centre: np.ndarray
     scale: int
+    phases: np.ndarray
     similar: np.ndarray
     starts: np.ndarray
 
@@ -77,9 +81,18 @@ class Level:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Exemplar:
-    """Photographs at several resolutions, the finest first; each level halves the resolution."""
+    """Photographs at several resolutions.
+
+    Args:
+      levels: the finest first; each halves the resolution.
+      places: int32 [photographs, 3]: first row in the finest table, height and width.
+      wave_offsets: int64 [waves]: how far the phase of the photographs' lattice is ahead of the generator's waves, turns
+        in units of 2**-64; of no waves where the photographs repeat nowhere.
+    """
 
     levels: tuple[Level, ...]
+    places: np.ndarray
+    wave_offsets: np.ndarray
 
     @classmethod
     def build(cls, pictures: Sequence[np.ndarray], levels: int = LEVELS) -> "Exemplar":
@@ -89,10 +102,13 @@ class Exemplar:
           pictures: uint8 [h, w, 3] each.
           levels: number of resolutions, 1 to LEVELS.
 
+        Returns:
+          An exemplar without waves.
+
         Raises:
           PictureError: a photograph is too small for the coarsest level.
         """
-        least = 8 * 2 ** (levels - 1)
+        least = _LEAST_SIDE * 2 ** (levels - 1)
         for i, picture in enumerate(pictures):
             height, width = picture.shape[:2]
             if min(height, width) < least:
@@ -103,7 +119,36 @@ class Exemplar:
                     value=(height, width),
                     settings=("detail",),
                 )
-        return cls(tuple(_level(pictures, 2**level, SIMILAR[level]) for level in range(levels)))
+        tops = np.cumsum([0, *(_aligned(picture.shape[0]) for picture in pictures)])
+        places = tuple((int(top), *picture.shape[:2]) for top, picture in zip(tops, pictures, strict=False))
+        measured = (_level(pictures, 2**level, SIMILAR[level]) for level in range(levels))
+        return cls(tuple(measured), np.array(places, np.int32), np.zeros(0, np.int64))
+
+    @property
+    def pictures(self) -> list[np.ndarray]:
+        """The photographs, uint8 [h, w, 3] each."""
+        table = self.levels[0].colours.reshape(-1, self.levels[0].width, 3)
+        return [table[top : top + height, :width] for top, height, width in self.places]
+
+    def with_waves(self, waves: np.ndarray, offsets: np.ndarray) -> "Exemplar":
+        """The exemplar with the local phases of plane waves.
+
+        Args:
+          waves: float [waves, 2], wave numbers in cycles per pixel, (row, col) last.
+          offsets: int64 [waves], for `wave_offsets`.
+        """
+        turns = [local_phases(picture, waves) for picture in self.pictures]
+        levels = tuple(dataclasses.replace(level, phases=self._phases(level, turns)) for level in self.levels)
+        return dataclasses.replace(self, levels=levels, wave_offsets=offsets)
+
+    def _phases(self, level: Level, turns: Sequence[np.ndarray]) -> np.ndarray:
+        """The phase features at the positions of a level; 0 where there is no photograph."""
+        table = np.zeros((len(level.colours) // level.width, level.width, 2 * turns[0].shape[-1]), np.int16)
+        first = (level.pixels - 1) // 2  # the middle of the level's pixel, rounded down
+        for (top, _, _), turn in zip(self.places, turns, strict=True):
+            middle = phase_features(turn[first :: level.grid, first :: level.grid])
+            table[top // level.grid :][: middle.shape[0], : middle.shape[1]] = middle
+        return table.reshape(len(level.colours), -1)
 
     def to_bytes(self) -> bytes:
         """The exemplar as the bytes of an .npz file."""
@@ -112,6 +157,7 @@ class Exemplar:
             for i, level in enumerate(self.levels)
             for field in dataclasses.fields(level)
         }
+        arrays |= {"places": self.places, "wave_offsets": self.wave_offsets}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
         return buffer.getvalue()
@@ -124,8 +170,15 @@ class Exemplar:
           ValueError, KeyError, OSError: damaged data.
         """
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            count = 1 + max(int(name.split("/")[0]) for name in arrays)
-            return cls(tuple(_read_level(arrays, i) for i in range(count)))
+            count = sum(name.endswith("/pixels") for name in arrays)
+            levels = tuple(_read_level(arrays, i) for i in range(count))
+            return cls(levels, arrays["places"], arrays["wave_offsets"])
+
+
+def most_levels(pictures: Sequence[np.ndarray]) -> int:
+    """The most levels that the smallest photograph has room for, 1 to LEVELS."""
+    side = min(min(picture.shape[:2]) for picture in pictures)
+    return min(LEVELS, max(1, int(np.log2(max(1, side / _LEAST_SIDE))) + 1))
 
 
 def box_means(picture: np.ndarray, side: int) -> np.ndarray:
@@ -135,8 +188,8 @@ def box_means(picture: np.ndarray, side: int) -> np.ndarray:
     return ((2 * total + side * side) // (2 * side * side)).astype(np.uint8)
 
 
-def _read_level(arrays: np.lib.npyio.NpzFile, number: int) -> Level:
-    values = {field.name: arrays[f"{number}/{field.name}"] for field in dataclasses.fields(Level)}
+def _read_level(arrays: Any, number: int) -> Level:
+    values: dict[str, Any] = {field.name: arrays[f"{number}/{field.name}"] for field in dataclasses.fields(Level)}
     return Level(**{name: value if value.ndim else int(value) for name, value in values.items()})
 
 
@@ -157,12 +210,13 @@ def _level(pictures: Sequence[np.ndarray], pixels: int, similar: int) -> Level:
         response = np.floor((block.astype(np.float32) @ filters.astype(np.float32) - centre) / scale)
         left = TAPS // 2 * stride
         features[first : first + rows, left : left + cols] = np.clip(response, -PEAK, PEAK)
-    colours, features = colours.reshape(-1, 3), features.reshape(-1, COMPONENTS)
-    positions = np.flatnonzero(features[:, 0] != OUTSIDE).astype(np.int32)
+    flat = features.reshape(-1, COMPONENTS)
+    positions = np.flatnonzero(flat[:, 0] != OUTSIDE).astype(np.int32)
     starts = positions[:: -(-len(positions) // _CANDIDATES)]
     apart = max(2 * stride, round(_APART * min(min(table.shape[:2]) for table in tables)))
-    found = _similar(features, positions, starts, width, similar, apart)
-    return Level(pixels, grid, width, colours, features, filters, centre, scale, found, starts)
+    found = _similar(flat, positions, starts, width, similar, apart)
+    phases = np.zeros((len(flat), 0), np.int16)
+    return Level(pixels, grid, width, colours.reshape(-1, 3), flat, filters, centre, scale, phases, found, starts)
 
 
 def _aligned(pixels: int) -> int:

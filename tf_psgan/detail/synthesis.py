@@ -13,13 +13,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_psgan.detail.exemplar import PEAK, TAPS, Exemplar, Level
+from tf_psgan.detail.exemplar import TAPS, Exemplar, Level
+from tf_psgan.detail.phases import PEAK, STEPS
 
 PASSES = (2, 2, 2, 3, 3)
 """Corrections of a map, finest level first."""
 
 GUIDE_WEIGHTS = (0, 0, 0, 1, 2)
 """Weight of the distance to the guide's neighbourhood, finest level first; that to the map's own has weight 1."""
+
+PHASE_WEIGHTS = (0, 1, 2, 4, 4)
+"""Weight of the distance between the phases of the waves, finest level first."""
 
 _REACH = TAPS // 2
 _NEIGHBOURS = tuple((row, col) for row in (0, -1, 1) for col in (0, -1, 1))
@@ -52,44 +56,73 @@ class DetailStage(tf.Module):
         self.levels = exemplar.levels
         self.margin = margin(len(self.levels))
         self.alignment = self.levels[-1].pixels
+        self.wave_offsets = exemplar.wave_offsets
         self._tables = [
-            {name: tf.Variable(getattr(level, name), trainable=False) for name in ("colours", "features", "similar")}
+            {
+                name: tf.Variable(getattr(level, name), trainable=False)
+                for name in ("colours", "features", "phases", "similar")
+            }
             for level in self.levels
         ]
 
-    def __call__(self, guide: Any) -> tf.Tensor:
+    def __call__(self, guide: Any, row_turns: Any, col_turns: Any) -> tf.Tensor:
         """The picture of a guide.
 
         Args:
           guide: uint8 [height + 2 margin, width + 2 margin, 3]; its extent, and its first row and column on the plane,
             are multiples of `alignment`.
+          row_turns, col_turns: int64 [rows of the guide, waves] and [columns, waves]: their sum is the phase of the
+            exemplar's waves at a pixel, turns in units of 2**-64, modulo a turn.
 
         Returns:
           uint8 [height, width, 3].
         """
         edges, last = _edges(len(self.levels)), len(self.levels) - 1
-        index = self._start(guide)
+        turns = row_turns, col_turns
+        index = self._start(guide, turns)
         for number in range(last, -1, -1):
             level, tables, weight = self.levels[number], self._tables[number], GUIDE_WEIGHTS[number]
             edge = edges[number] + PASSES[number] * _REACH
             if number < last:
                 index = _crop(_refine(index, self.levels[number + 1], level), 2 * edges[number + 1] - edge)
             wanted = _responses(level, _means(guide, level.pixels)) if weight else None
-            beyond = self.margin // level.pixels - _REACH  # of `wanted`, in pixels of the level
+            beyond = self.margin // level.pixels  # of the guide, in pixels of the level
+            phases = _phases(turns, level.pixels) if PHASE_WEIGHTS[number] and level.phases.shape[1] else None
             for _ in range(PASSES[number]):
                 edge -= _REACH
-                goal = None if wanted is None else _crop(wanted, beyond - edge)
-                index = _correct(level, tables, index, goal, weight)
+                goals = []
+                if wanted is not None:
+                    goals.append(("features", _crop(wanted, beyond - _REACH - edge), weight))
+                if phases is not None:
+                    goals.append(("phases", _crop(phases, beyond - edge), PHASE_WEIGHTS[number]))
+                index = _correct(level, tables, index, goals)
         return tf.gather(self._tables[0]["colours"], index)
 
-    def _start(self, guide: Any) -> tf.Tensor:
-        """The map of the coarsest level: positions with the features nearest to the guide's."""
+    def _start(self, guide: Any, turns: tuple[Any, Any]) -> tf.Tensor:
+        """The map of the coarsest level: positions with the features and phases nearest to the guide's."""
         level, tables = self.levels[-1], self._tables[-1]
         wanted = _responses(level, _means(guide, level.pixels))
-        features = tf.cast(tf.gather(tables["features"], level.starts), tf.float32)
-        flat = tf.reshape(wanted, (-1, wanted.shape[-1]))
-        distance = tf.reduce_sum(features**2, axis=1) - 2 * tf.matmul(flat, features, transpose_b=True)
-        return tf.reshape(tf.gather(level.starts, tf.argmin(distance, axis=1)), tf.shape(wanted)[:2])
+        distance = _distances(wanted, tf.gather(tables["features"], level.starts))
+        if level.phases.shape[1]:
+            phases = _crop(_phases(turns, level.pixels), _REACH)
+            weight = PHASE_WEIGHTS[len(self.levels) - 1]
+            distance += weight * _distances(phases, tf.gather(tables["phases"], level.starts))
+        return tf.gather(level.starts, tf.argmin(distance, axis=-1))
+
+
+def _distances(wanted: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Squared distances between [h, w, n] and [m, n], less the squares of the former: [h, w, m]."""
+    rows = tf.cast(rows, tf.float32)
+    return tf.reduce_sum(rows**2, axis=1) - 2 * tf.tensordot(wanted, rows, [[2], [1]])
+
+
+def _phases(turns: tuple[Any, Any], side: int) -> tf.Tensor:
+    """The phase features (`phases.phase_features`) in the middle of blocks of side x side pixels."""
+    rows, cols = (part[(side - 1) // 2 :: side] for part in turns)
+    steps = tf.bitwise.right_shift(rows[:, tf.newaxis] + cols, 54)
+    both = tf.stack((steps + STEPS // 4, steps), axis=-1) % STEPS  # [h, w, waves, 2]
+    features = tf.clip_by_value(PEAK - tf.abs(both - STEPS // 2), -PEAK, PEAK)
+    return tf.cast(tf.reshape(features, tf.concat((tf.shape(features)[:2], [2 * features.shape[2]]), 0)), tf.float32)
 
 
 def _means(guide: Any, side: int) -> tf.Tensor:
@@ -129,8 +162,16 @@ def _crop(field: tf.Tensor, pixels: int) -> tf.Tensor:
     return field[pixels:-pixels, pixels:-pixels] if pixels else field
 
 
-def _correct(level: Level, tables: dict[str, Any], index: tf.Tensor, wanted: tf.Tensor | None, weight: int) -> tf.Tensor:
-    """One correction of a map [h, w]: [h - 4, w - 4]."""
+def _correct(
+    level: Level, tables: dict[str, Any], index: tf.Tensor, goals: list[tuple[str, tf.Tensor, int]]
+) -> tf.Tensor:
+    """One correction of a map [h, w]: [h - 4, w - 4].
+
+    Args:
+      level, tables: of the exemplar.
+      index: the map, int32.
+      goals: name of a table, what it should be near to, [h - 4, w - 4, columns], and the weight of the distance.
+    """
     rows, cols = tf.unstack(tf.shape(index))
     own = _crop(index, _REACH)
     changed = tf.fill(tf.shape(own), bool(level.similar.shape[1]))
@@ -154,9 +195,10 @@ def _correct(level: Level, tables: dict[str, Any], index: tf.Tensor, wanted: tf.
     copies = tf.reshape(copies - offsets[:, tf.newaxis], (-1, len(_NEIGHBOURS) * (1 + level.similar.shape[1])))
     features = tf.cast(tf.gather(tables["features"], copies), tf.float32)  # [changed, copies, components]
     distance = tf.reduce_sum(tf.math.squared_difference(features, made[:, tf.newaxis]), axis=-1)
-    if wanted is not None:
-        goal = tf.gather_nd(wanted, places)
-        distance += weight * tf.reduce_sum(tf.math.squared_difference(features, goal[:, tf.newaxis]), axis=-1)
+    for name, wanted, weight in goals:
+        goal = tf.gather_nd(wanted, places)[:, tf.newaxis]
+        found = features if name == "features" else tf.cast(tf.gather(tables[name], copies), tf.float32)
+        distance += weight * tf.reduce_sum(tf.math.squared_difference(found, goal), axis=-1)
     best = tf.gather(copies, tf.argmin(distance, axis=1), batch_dims=1)
     return tf.tensor_scatter_nd_update(own, places, best)
 

@@ -26,6 +26,7 @@ def export(
     limits: Limits | None = None,
     source_licence: str = "",
     onnx: bool = False,
+    detail: str = "auto",
 ) -> Path:
     """Writes a run's newest good generator as the next version of a SavedModel.
 
@@ -37,12 +38,14 @@ def export(
       limits: the largest picture of one request: at least a chunk, at most `MOST_PIXELS`.
       source_licence: of the training pictures, for the model card; "" if it is not known.
       onnx: also writes the network alone as ONNX.
+      detail: detail stage of the windows, tiles and morphs: "patches", "none", or "auto" for the run's own setting.
 
     Returns:
       The version's folder.
 
     Raises:
       RunError: the run has no good checkpoint, or a file of it is missing or damaged.
+      PictureError: the detail stage needs a photograph that is missing or has changed.
       SettingError: a limit out of range, or a package for ONNX is missing.
       ExportError: that version exists already, the folder is a file, or the export gives other pictures when read back.
       OSError: it cannot be written.
@@ -58,9 +61,9 @@ def export(
     folder = RunFolder(path)
     config, pictures, metrics = folder.read_config(), folder.read_manifest(), folder.read_metrics()
     generator, found = restore_generator(path, dtype)
-    plane = Plane.from_generator(generator, path)
+    plane = Plane.from_generator(generator, path, detail)
     name = path.resolve().name
     card = Card(name, config, pictures, found.step, metrics, sorted(plane.names), source_licence)
     extras: list[Callable[[Draft], None]] = [warmup.write, *([onnx_export.write] if onnx else []), card.write]
     about = {"run": name, "step": found.step, "source_licence": source_licence}
-    return saved_model.write(plane.folded, out, plane.names, about, version, limits, extras)
+    return saved_model.write(plane.folded, out, plane.names, about, version, limits, extras, plane.exemplar)

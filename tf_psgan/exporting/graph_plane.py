@@ -10,10 +10,14 @@ from typing import Any
 import tensorflow as tf
 
 from tf_psgan import geometry
+from tf_psgan.detail.synthesis import DetailStage
 from tf_psgan.exporting.graph_checks import demand
 from tf_psgan.latents import noise, torus, wave_numbers
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import FoldedGenerator
+
+_BLOCK = 512
+"""Largest side of a block of the detail stage, in pixels; a multiple of every coarsest pixel."""
 
 Pair = tuple[Any, Any]
 """Two scalars, rows before columns."""
@@ -26,9 +30,13 @@ class GraphPlane:
       folded: the generator. The weights of its convolutions become constants of the graph, once for all signatures:
         variables would be cast and laid out anew for each picture.
       wave_weights: `folded.waves` as variables.
+      detail: makes the pictures from the generator's; None for the generator's own.
     """
 
-    def __init__(self, folded: FoldedGenerator, wave_weights: Sequence[tf.Variable]) -> None:
+    def __init__(
+        self, folded: FoldedGenerator, wave_weights: Sequence[tf.Variable], detail: DetailStage | None = None
+    ) -> None:
+        self._detail = detail
         self._config, self._cell, self._wave_weights = folded.config, folded.pixels_per_cell, wave_weights
         extent = chunks.cells(self._cell) + 2 * geometry.HALO
         self._pixels = tf.function(
@@ -74,6 +82,56 @@ class GraphPlane:
         Returns:
           uint8 [height, width, 3].
         """
+        if self._detail is None:
+            return self._generate(seed, vectors, weigh, corner, extent, period)
+        return self._copy(self._detail, seed, vectors, weigh, corner, extent, period)
+
+    def _copy(
+        self, detail: DetailStage, seed: Any, vectors: Any, weigh: Any, corner: Pair, extent: Pair, period: Pair | None
+    ) -> tf.Tensor:
+        """The window as the detail stage makes it from the generator's picture around it, block by block."""
+        step = detail.alignment
+        offset = [at % step for at in corner]
+        whole = [(skip + long + step - 1) // step for skip, long in zip(offset, extent, strict=True)]
+        number = [(long + _BLOCK // step - 1) // (_BLOCK // step) for long in whole]
+        side = [(long + many - 1) // many * step for long, many in zip(whole, number, strict=True)]
+        first = [at - skip - detail.margin for at, skip in zip(corner, offset, strict=True)]
+        guided = [many * long + 2 * detail.margin for many, long in zip(number, side, strict=True)]
+        rows, cols = (at + tf.range(long) for at, long in zip(first, guided, strict=True))
+        if period is None:
+            guide = self._generate(seed, vectors, weigh, (first[0], first[1]), (guided[0], guided[1]), None)
+        else:
+            # The torus is generated once and continued at its edges: there the very same pixels guide.
+            tall, wide = (cells * self._cell for cells in period)
+            origin = (tf.zeros((), tf.int64), tf.zeros((), tf.int64))
+            guide = self._generate(seed, vectors, weigh, origin, (tall, wide), period)
+            guide = tf.gather(tf.gather(guide, rows % tall), cols % wide, axis=1)
+        waves = len(detail.wave_offsets)
+        turns = torus.turns(self.wave_steps(vectors), *(period or (0, 0)))[0, :waves]
+        phases = noise.phases(seed, self._config.waves)[:waves] + detail.wave_offsets
+        row_turns, col_turns = chunks.pixel_turns(turns, phases, rows, cols, self._cell, period or (0, 0))
+        tall, wide = (long + 2 * detail.margin for long in side)
+
+        def block(index: Any) -> Any:
+            down, right = index // number[1] * side[0], index % number[1] * side[1]
+            return detail(
+                guide[down : down + tall, right : right + wide],
+                row_turns[down : down + tall],
+                col_turns[right : right + wide],
+            )
+
+        blocks = tf.map_fn(
+            block, tf.range(number[0] * number[1]), parallel_iterations=1,
+            fn_output_signature=tf.TensorSpec((None, None, 3), tf.uint8),
+        )  # fmt: skip
+        blocks = tf.reshape(blocks, (number[0], number[1], side[0], side[1], 3))
+        picture = tf.reshape(tf.transpose(blocks, (0, 2, 1, 3, 4)), (number[0] * side[0], number[1] * side[1], 3))
+        return picture[offset[0] : offset[0] + extent[0], offset[1] : offset[1] + extent[1]]
+
+    def _generate(
+        self, seed: Any, vectors: Any, weigh: Any, corner: Pair, extent: Pair, period: Pair | None
+    ) -> tf.Tensor:
+        """The window as the generator makes it, assembled from chunks."""
         count, halo = chunks.cells(self._cell), geometry.HALO
         side = count * self._cell
         phases = noise.phases(seed, self._config.waves)

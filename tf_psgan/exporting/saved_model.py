@@ -14,13 +14,14 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan.config import SCHEMA_VERSION, to_json
+from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import ExportError
 from tf_psgan.exporting.session_model import SessionModel
 from tf_psgan.exporting.signatures import Limits, Signatures
 from tf_psgan.networks import inference
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import FoldedGenerator
-from tf_psgan.runs.exported_model import DESCRIPTION, EXTRA, versions
+from tf_psgan.runs.exported_model import DESCRIPTION, EXEMPLAR, EXTRA, versions
 from tf_psgan.runtime import files
 
 
@@ -56,6 +57,7 @@ def write(
     version: int = 0,
     limits: Limits | None = None,
     extras: Sequence[Callable[[Draft], None]] = (),
+    exemplar: Exemplar | None = None,
 ) -> Path:
     """Writes the next version of a model.
 
@@ -67,6 +69,7 @@ def write(
       version: 0 for the one after the newest.
       limits: the largest picture of one request.
       extras: called in turn before the version is published, to add files; if one raises, nothing is published.
+      exemplar: of the detail stage; None for the generator's own pictures.
 
     Returns:
       The version's folder.
@@ -89,6 +92,7 @@ def write(
             **about,
             "schema_version": SCHEMA_VERSION,
             "dtype": folded.dtype,
+            "detail": "patches" if exemplar else "none",
             "pixels_per_cell": folded.pixels_per_cell,
             "chunk_pixels": chunk_pixels,
             "tile_pixels": chunk_pixels,  # its name for clients of schema 1
@@ -100,11 +104,13 @@ def write(
     )
     folder.mkdir(parents=True, exist_ok=True)
     with files.replacing(target) as partial:
-        module = Signatures(folded, description, limits)
+        module = Signatures(folded, description, limits, exemplar)
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, str(partial), module.signatures(), options)
         (partial / DESCRIPTION).parent.mkdir()
         (partial / DESCRIPTION).write_text(description, encoding="utf-8")
+        if exemplar:
+            (partial / EXEMPLAR).write_bytes(exemplar.to_bytes())
         with SessionModel(partial) as model:
             _read_back(model, folded)
             for add in extras:

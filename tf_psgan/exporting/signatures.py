@@ -11,6 +11,8 @@ from typing import Any
 import tensorflow as tf
 
 from tf_psgan import geometry
+from tf_psgan.detail.exemplar import Exemplar
+from tf_psgan.detail.synthesis import DetailStage
 from tf_psgan.exporting.graph_checks import after, demand, inside, multiple
 from tf_psgan.exporting.graph_plane import GraphPlane
 from tf_psgan.geometry import MAX_PIXEL
@@ -42,16 +44,20 @@ class Signatures(tf.Module):
       folded: the generator.
       description: the JSON text that `describe` returns.
       limits: of one request.
+      exemplar: of the detail stage; None for the generator's own pictures.
     """
 
-    def __init__(self, folded: FoldedGenerator, description: str, limits: Limits) -> None:
+    def __init__(
+        self, folded: FoldedGenerator, description: str, limits: Limits, exemplar: Exemplar | None = None
+    ) -> None:
         super().__init__()
         self._config, self._dtype, self._limits = folded.config, folded.dtype, limits
         self._description, self._cell = description, folded.pixels_per_cell
         self._channels = folded.blocks[0][0].shape[2]
         self.blocks = [[tf.Variable(part, trainable=False) for part in block] for block in folded.blocks]
         self.waves = [tf.Variable(part, trainable=False) for part in folded.waves]
-        self._plane = GraphPlane(folded, self.waves)
+        self._detail = DetailStage(exemplar) if exemplar else None
+        self._plane = GraphPlane(folded, self.waves, self._detail)
 
     def signatures(self) -> dict[str, Any]:
         """The signatures as concrete functions, by name."""

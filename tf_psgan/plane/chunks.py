@@ -64,6 +64,32 @@ def latents(
     return latent_field(*(field[tf.newaxis] for field in (z_local, z_global, z_periodic)))
 
 
+def pixel_turns(
+    wave_turns: Any, phases: Any, rows: Any, cols: Any, pixels_per_cell: int, torus: tuple[Any, Any]
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The phases of waves along rows and columns of pixels.
+
+    Args:
+      wave_turns: int64 [waves, 2], turns per cell in units of 2**-64, from `torus.turns`.
+      phases: int64 [waves], at cell (0, 0), in the same units.
+      rows, cols: int64 [rows] and [cols], pixels of the plane.
+      pixels_per_cell: a power of two.
+      torus: rows and columns of the torus in cells; 0 along an endless axis.
+
+    Returns:
+      int64 [rows, waves] and [cols, waves]; a pixel's phase is their sum, modulo 2**64.
+    """
+    parts = []
+    for axis, (pixels, closed) in enumerate(zip((rows, cols), torus, strict=True)):
+        pixels = tf.cast(pixels, tf.int64)
+        period = tf.cast(closed, tf.int64) * pixels_per_cell
+        pixels = tf.where(period > 0, pixels % tf.maximum(period, 1), pixels)[:, tf.newaxis]
+        turns = tf.cast(wave_turns, tf.int64)[:, axis]
+        # The turns per pixel are rounded down, so a cell's pixels count from the cell's own phase.
+        parts.append(pixels // pixels_per_cell * turns + pixels % pixels_per_cell * (turns // pixels_per_cell))
+    return parts[0] + tf.cast(phases, tf.int64), parts[1]
+
+
 def cast(blocks: Iterable[Sequence[Any]], dtype: str) -> list[tuple[Any, Any]]:
     """Kernels and biases in the type in which convolutions are computed."""
     return [(tf.cast(kernel, dtype), tf.cast(bias, dtype)) for kernel, bias in blocks]

@@ -17,6 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan import geometry
+from tf_psgan.detail.exemplar import Exemplar
+from tf_psgan.detail.synthesis import DetailStage
 from tf_psgan.errors import InputError, SettingError
 from tf_psgan.geometry import MAX_PIXEL
 from tf_psgan.latents import noise, texture_fields, torus, waves
@@ -42,6 +44,8 @@ class TexturePlane:
       names: stored textures: global vectors, each of [global channels] numbers in [-1, 1], by name.
       chunk_cells: side of a chunk in cells, 0 for `chunks.CHUNK_PIXELS`; planes of different chunks may differ in the
         last bit of an 8-bit value.
+      exemplar: photographs whose pixels a detail stage arranges after the generator's pictures; None for the
+        generator's pictures themselves.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class TexturePlane:
         names: Mapping[str, Sequence[float]] | None = None,
         *,
         chunk_cells: int = 0,
+        exemplar: Exemplar | None = None,
     ) -> None:
         self.folded = folded
         self.config = self.folded.config
@@ -57,7 +62,9 @@ class TexturePlane:
         self.chunk_cells = chunk_cells or chunks.cells(self.pixels_per_cell)
         self.names = dict(names or {})
         self._anchors: dict[tuple[texture_fields.Texture, int, int], tuple[np.ndarray, np.ndarray]] = {}
-        self._recent: collections.OrderedDict[tuple[Scene, int, int], np.ndarray] = collections.OrderedDict()
+        self.exemplar = exemplar
+        self._detail = DetailStage(exemplar) if exemplar else None
+        self._recent: collections.OrderedDict[tuple[Scene, int, int, bool], np.ndarray] = collections.OrderedDict()
         self._lock = threading.Lock()
         self._process = os.getpid()
 
@@ -180,16 +187,12 @@ class TexturePlane:
         self._check_context()
         height, width = integer("height", height, 1, MAX_PIXEL), integer("width", width, 1, MAX_PIXEL)
         top, left = integer("top", top, -MAX_PIXEL, MAX_PIXEL), integer("left", left, -MAX_PIXEL, MAX_PIXEL)
+        if self._detail and scene.edges is not None:
+            problem = "the detail stage cannot make tiles that share edges: its pixels depend on more than the edge"
+            raise SettingError("edges", problem, "make them without it", settings=("detail",))
         for texture in scene.field.textures:
             self._anchor(texture, scene.rows, scene.cols)
-        side = self.chunk_cells * self.pixels_per_cell
-        picture = np.empty((height, width, 3), np.uint8)
-        across = list(_runs(left, width, side, scene.cols * self.pixels_per_cell))
-        for down, row, from_row, rows in _runs(top, height, side, scene.rows * self.pixels_per_cell):
-            for right, col, from_col, cols in across:
-                part = self.chunk(scene, row, col)[from_row : from_row + rows, from_col : from_col + cols]
-                picture[down : down + rows, right : right + cols] = part
-        return picture
+        return self._window(scene, height, width, top, left, self._detail is not None)
 
     def chunk(self, scene: Scene, row: int, col: int) -> np.ndarray:
         """Chunk (row, col) of a scene's grid, read-only uint8 [side, side, 3], side = chunk_cells * pixels_per_cell.
@@ -198,12 +201,29 @@ class TexturePlane:
         pixels are not used.
         """
         self._check_context()
-        key = (scene, row, col)
+        return self._chunk(scene, row, col, self._detail is not None)
+
+    def _window(self, scene: Scene, height: int, width: int, top: int, left: int, detailed: bool) -> np.ndarray:
+        """A window assembled from chunks, of the generator's picture or of the detail stage's."""
+        side = self.chunk_cells * self.pixels_per_cell
+        picture = np.empty((height, width, 3), np.uint8)
+        across = list(_runs(left, width, side, scene.cols * self.pixels_per_cell))
+        for down, row, from_row, rows in _runs(top, height, side, scene.rows * self.pixels_per_cell):
+            for right, col, from_col, cols in across:
+                part = self._chunk(scene, row, col, detailed)[from_row : from_row + rows, from_col : from_col + cols]
+                picture[down : down + rows, right : right + cols] = part
+        return picture
+
+    def _chunk(self, scene: Scene, row: int, col: int, detailed: bool) -> np.ndarray:
+        key = (scene, row, col, detailed)
         with self._lock:
             if key in self._recent:
                 self._recent.move_to_end(key)
                 return self._recent[key]
-        pixels = self._paint(self._latents(scene, row, col)).numpy()
+        if detailed:
+            pixels = self._copies(scene, row, col).numpy()
+        else:
+            pixels = self._paint(self._latents(scene, row, col)).numpy()
         pixels.setflags(write=False)
         with self._lock:
             self._recent[key] = pixels
@@ -317,6 +337,32 @@ class TexturePlane:
             self._anchors[key] = vector, torus.turns(self.folded.wave_steps(vector), rows, cols).numpy()
         return self._anchors[key]
 
+    def pixel_turns(self, scene: Scene, rows: Any, cols: Any, waves: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """The phases of the first waves of a scene's first texture along rows and columns of pixels.
+
+        Args:
+          scene: its seed and its torus.
+          rows, cols: int64, pixels of the plane.
+          waves: how many.
+
+        Returns:
+          int64 [rows, waves] and [cols, waves], turns in units of 2**-64; a pixel's phase is their sum.
+        """
+        turns = self._anchor(scene.field.textures[0], scene.rows, scene.cols)[1][:waves]
+        return chunks.pixel_turns(
+            turns, noise.phases(scene.seed, waves), rows, cols, self.pixels_per_cell, (scene.rows, scene.cols)
+        )
+
+    def _copies(self, scene: Scene, row: int, col: int) -> tf.Tensor:
+        """The chunk as the detail stage makes it from the generator's picture around it."""
+        assert self._detail is not None
+        side, margin = self.chunk_cells * self.pixels_per_cell, self._detail.margin
+        top, left, extent = row * side - margin, col * side - margin, side + 2 * margin
+        guide = self._window(scene, extent, extent, top, left, False)
+        offsets = self._detail.wave_offsets
+        rows, cols = self.pixel_turns(scene, top + np.arange(extent), left + np.arange(extent), len(offsets))
+        return self._detailed(guide, rows + offsets, cols)
+
     def _latents(self, scene: Scene, row: int, col: int) -> tf.Tensor:
         """The latents of a chunk with its halo: [1, extent, extent, channels]."""
         extent = self.chunk_cells + 2 * geometry.HALO
@@ -344,6 +390,11 @@ class TexturePlane:
     ) -> tf.Tensor:
         phases = noise.phases(wave_seed, self.config.waves)
         return chunks.latents(self.config, seeds, rows, cols, phases, vectors, wave_turns, weights, change)
+
+    @tf.function
+    def _detailed(self, guide: Any, row_turns: Any, col_turns: Any) -> tf.Tensor:
+        assert self._detail is not None
+        return self._detail(guide, row_turns, col_turns)
 
     @tf.function
     def _paint(self, latents: Any) -> tf.Tensor:

@@ -38,7 +38,13 @@ class Rendered:
 
 
 def render(
-    run_folder: str | Path, out: str | Path | None, spec: RenderSpec, *, dtype: str = "auto", progress: bool = False
+    run_folder: str | Path,
+    out: str | Path | None,
+    spec: RenderSpec,
+    *,
+    dtype: str = "auto",
+    detail: str = "auto",
+    progress: bool = False,
 ) -> Rendered:
     """Makes a file from a run.
 
@@ -47,6 +53,7 @@ def render(
       out: the file; its suffix selects the format. None where a texture is only to be found and stored.
       spec: what the file shows.
       dtype: compute type, or "auto".
+      detail: detail stage: "patches", "none", or "auto" for the run's own setting.
       progress: draws a progress bar if standard error is a terminal.
 
     Raises:
@@ -70,7 +77,7 @@ def render(
             return Rendered(None, texture)
         logger.info("%s", texture)
     assert out is not None
-    plane = Plane.from_generator(generator, folder.path)
+    plane = Plane.from_generator(generator, folder.path, detail)
     composed = composition.compose(spec, plane)
     _log_old_textures(folder, plane, composed, restored.step)
     _log_wave_lengths(plane, composed)
@@ -107,7 +114,7 @@ def _store_texture(
 ) -> FoundTexture:
     """Finds the texture most like a picture and stores it in the run."""
     picture = images.decode(inversion.picture.expanduser())
-    known = Plane.from_generator(generator, folder.path).names.values()
+    known = Plane.from_generator(generator, folder.path, "none").names.values()
     found = texture_inversion.invert(generator, picture, seed, known, progress=progress)
     about = {"like": str(inversion.picture), "step": step, "distance": found.distance, "floor": found.floor}
     folder.write_texture(inversion.name, found.vector, about | found.distances)

@@ -4,12 +4,14 @@ The weights are read as arrays from its variables; the graph is not loaded.
 """
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from tf_psgan.config import ModelConfig, check_schema, from_dict
+from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import ExportError
 from tf_psgan.plane.folded_generator import FoldedGenerator
 
@@ -23,8 +25,12 @@ DESCRIPTION = Path(EXTRA) / "description.json"
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
-def read(path: Path) -> tuple[FoldedGenerator, dict[str, tuple[float, ...]]]:
-    """The generator of an exported model, and its stored textures.
+EXEMPLAR = Path(EXTRA) / "exemplar.npz"
+"""The photographs of the detail stage, in a model that has one."""
+
+
+def read(path: Path) -> tuple[FoldedGenerator, dict[str, tuple[float, ...]], Exemplar | None]:
+    """The generator of an exported model, its stored textures, and the exemplar of its detail stage if it has one.
 
     Args:
       path: a version's folder, or a model's, for its newest version.
@@ -48,11 +54,14 @@ def read(path: Path) -> tuple[FoldedGenerator, dict[str, tuple[float, ...]]]:
         pairs = [arrays(f"blocks/{i}/") for i in range(len(config.filters) + 1)]
         blocks = tuple((kernel, bias) for kernel, bias in pairs)
         names = {name: tuple(vector) for name, vector in values["textures"].items()}
-        return FoldedGenerator(config, values["dtype"], blocks, arrays("waves/")), names
+        exemplar = (
+            Exemplar.from_bytes((folder / EXEMPLAR).read_bytes()) if values.get("detail", "none") != "none" else None
+        )
+        return FoldedGenerator(config, values["dtype"], blocks, arrays("waves/")), names, exemplar
     except OSError as error:
         problem, allowed = f"cannot be read ({error.strerror})", "give the folder of an exported model"
         raise ExportError(str(folder), problem, allowed) from None
-    except (ValueError, LookupError, TypeError, AttributeError, tf.errors.OpError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, zipfile.BadZipFile, tf.errors.OpError) as error:
         reason = " ".join(str(error).split()).rstrip(".")[:200]
         raise ExportError(str(folder), f"not a SavedModel of this package ({reason})", "export it again") from None
 

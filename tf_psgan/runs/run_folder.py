@@ -6,6 +6,7 @@ conditions.json  hardware and versions that the exact bits depend on, and their 
 checkpoints/     previews/   logs/ (TensorBoard)
 metrics.jsonl    one line per evaluation
 textures/        global vectors by name, one file each
+exemplar.npz     the photographs as the detail stage needs them
 report.md        with its pictures, at the end
 """
 
@@ -13,12 +14,15 @@ import contextlib
 import dataclasses
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tf_psgan import config as configs
 from tf_psgan.data import manifest
+from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import RunError
 from tf_psgan.runs import checkpoint
 from tf_psgan.runtime import files, locks
@@ -34,6 +38,7 @@ FREE = frozenset(
         "evaluate_minutes",
         "samples",
         "sample_pixels",
+        "detail",
     }
 )
 """Settings that a resumed run may change: they decide when it ends and how often it writes. The pictures may move:
@@ -119,7 +124,7 @@ class RunFolder:
         if not self.has_begun():
             return  # it failed before its first checkpoint, perhaps because of a setting
         before = self.read_config()
-        for part in ("model", "data", "training"):
+        for part in ("model", "data", "training", "rendering"):
             if different := configs.difference(getattr(config, part), getattr(before, part), FREE):
                 problem = f"the run there has other settings ({different} there)"
                 raise _error(self.path, problem, f"{_ANOTHER} or the run's own settings")
@@ -216,6 +221,31 @@ class RunFolder:
         """
         (self.path / "textures").mkdir(exist_ok=True)
         self.write(f"textures/{name}.json", json.dumps({"vector": list(vector), **about}, indent=2) + "\n")
+
+    @property
+    def exemplar(self) -> Path:
+        """File of the photographs as the detail stage needs them."""
+        return self.path / "exemplar.npz"
+
+    def read_exemplar(self) -> Exemplar | None:
+        """The exemplar; None where none was written.
+
+        Raises:
+          RunError: the file is damaged.
+        """
+        if not self.exemplar.exists():
+            return None
+        remedy = "delete it, and it is measured again"
+        try:
+            return Exemplar.from_bytes(self.exemplar.read_bytes())
+        except OSError as error:
+            raise _error(self.exemplar, f"cannot be read ({error.strerror})", remedy) from None
+        except (ValueError, LookupError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+            raise _error(self.exemplar, f"cannot be used ({error})", remedy) from None
+
+    def write_exemplar(self, exemplar: Exemplar) -> None:
+        """Writes the exemplar."""
+        files.write(self.exemplar, exemplar.to_bytes())
 
     def forget_after(self, step: int) -> None:
         """Drops the evaluations of later steps, before the run resumes from this one."""

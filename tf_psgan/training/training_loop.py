@@ -90,7 +90,11 @@ def train(config: Config, run_folder: Path, *, progress: bool = False) -> Path:
     with folder.locked():
         folder.write_config(config)
         folder.write("manifest.json", manifest.to_json(pictures))
+        if not folder.has_begun():
+            folder.exemplar.unlink(missing_ok=True)  # of other pictures, from a run that failed before its first step
         logger.info("%s: %s, threads %d.", run_folder, preflight.describe(config, pictures), threads)
+        if config.rendering.detail != "none":
+            read_exemplar(folder)
         _Run(config, folder, pictures, threads, progress).train()
     return run_folder
 
