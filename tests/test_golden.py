@@ -99,7 +99,7 @@ def test_what_is_written_now_has_the_format_of_the_newest_stored_version(tmp_pat
     assert configs.to_json(CONFIG) == stored
 
     old = extracted(configs.SCHEMA_VERSION, tmp_path / "stored")
-    folded, names = exported_model.read(old)
+    folded, names, _ = exported_model.read(old)
     about = {"run": "run", "step": 10, "source_licence": ""}
     new = saved_model.write(folded, tmp_path / "new", names, about)
     descriptions = [json.loads((path / exported_model.DESCRIPTION).read_text(encoding="utf-8")) for path in (old, new)]

@@ -101,6 +101,7 @@ def evaluate(
     seed: int | None = None,
     textures: Sequence[Texture] = (),
     dtype: str = "auto",
+    detail: str = "auto",
     json_file: str | Path | None = None,
     sheet_file: str | Path | None = None,
     references: bool = False,
@@ -118,6 +119,7 @@ def evaluate(
       seed: of the first window; each further one has the next seed. None for 0.
       textures: the textures of the windows, in turn; empty for texture i in window i.
       dtype: compute type, or "auto".
+      detail: detail stage of the windows: "patches", "none", or "auto" for the run's own setting.
       json_file: a .json file to write with all metrics.
       sheet_file: a picture file to write with the sources on the left and the samples on the right.
       references: whether to measure reference pictures, too: the halves of the sources, image quilting, random-phase
@@ -140,7 +142,7 @@ def evaluate(
         folder.read_config()  # before the sources: a wrong run folder is the likelier mistake
         known = _scan(sources, "sources") if sources else _learned(folder)
         compared = _sources(known)
-        evaluated = _windows(folder, samples, pixels, seed or 0, textures, dtype, references)
+        evaluated = _windows(folder, samples, pixels, seed or 0, textures, dtype, detail, references)
     else:
         if not sources:
             allowed = "give pictures or folders to compare with"
@@ -234,6 +236,7 @@ def _windows(
     seed: int,
     textures: Sequence[Texture],
     dtype: str,
+    detail: str,
     elsewhere: bool,
 ) -> Samples:
     """Windows of a run's planes; with `elsewhere` as many again, far away."""
@@ -244,7 +247,7 @@ def _windows(
         problem = f"{count} of {side}x{side} pixels are more than {LIMIT_PIXELS} in all"
         raise SettingError("samples, pixels", problem, "choose fewer or smaller ones", settings=("samples", "pixels"))
     generator, found = restore_generator(folder.path, dtype)
-    plane, several = Plane.from_generator(generator, folder.path), bool(config.model.global_channels)
+    plane, several = Plane.from_generator(generator, folder.path, detail), bool(config.model.global_channels)
     pairs: list[tuple[int, Texture]] = [
         (seed + i, (textures[i % len(textures)] if textures else i) if several else 0) for i in range(count)
     ]

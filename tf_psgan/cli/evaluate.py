@@ -69,6 +69,7 @@ def run(values: flags.FlagValues) -> str:
         seed=values.seed,
         textures=textures,
         dtype=values.flag_values_dict()["dtype"],
+        detail=values.flag_values_dict()["detail"],
         json_file=values.json or None,
         sheet_file=values.sheet or None,
         references=bool(values.references),

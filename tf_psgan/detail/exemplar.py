@@ -86,8 +86,8 @@ class Exemplar:
     Args:
       levels: the finest first; each halves the resolution.
       places: int32 [photographs, 3]: first row in the finest table, height and width.
-      wave_offsets: int64 [waves]: how far the phase of the photographs' lattice is ahead of the generator's waves, turns
-        in units of 2**-64; of no waves where the photographs repeat nowhere.
+      wave_offsets: int64 [waves]: how far the phase of the photographs' lattice is ahead of the generator's waves, in
+        turns of 2**-64; of no waves where the photographs repeat nowhere.
     """
 
     levels: tuple[Level, ...]
@@ -190,7 +190,8 @@ def box_means(picture: np.ndarray, side: int) -> np.ndarray:
 
 def _read_level(arrays: Any, number: int) -> Level:
     values: dict[str, Any] = {field.name: arrays[f"{number}/{field.name}"] for field in dataclasses.fields(Level)}
-    return Level(**{name: value if value.ndim else int(value) for name, value in values.items()})
+    values |= {name: int(value) for name, value in values.items() if not value.ndim}
+    return Level(**values)
 
 
 def _level(pictures: Sequence[np.ndarray], pixels: int, similar: int) -> Level:

@@ -25,6 +25,7 @@ GUIDE_WEIGHTS = (0, 0, 0, 1, 2)
 PHASE_WEIGHTS = (0, 1, 2, 4, 4)
 """Weight of the distance between the phases of the waves, finest level first."""
 
+_TABLES = ("colours", "features", "phases", "similar")
 _REACH = TAPS // 2
 _NEIGHBOURS = tuple((row, col) for row in (0, -1, 1) for col in (0, -1, 1))
 """The pixel itself first: of equally good copies it keeps its own."""
@@ -58,11 +59,7 @@ class DetailStage(tf.Module):
         self.alignment = self.levels[-1].pixels
         self.wave_offsets = exemplar.wave_offsets
         self._tables = [
-            {
-                name: tf.Variable(getattr(level, name), trainable=False)
-                for name in ("colours", "features", "phases", "similar")
-            }
-            for level in self.levels
+            {name: tf.Variable(getattr(level, name), trainable=False) for name in _TABLES} for level in self.levels
         ]
 
     def __call__(self, guide: Any, row_turns: Any, col_turns: Any) -> tf.Tensor:

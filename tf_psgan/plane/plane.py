@@ -30,6 +30,9 @@ from tf_psgan.plane.folded_generator import FoldedGenerator
 RECENT_CHUNKS = 64
 """Chunks kept in memory, 50 MB: successive windows mostly overlap."""
 
+DETAIL_PIXELS = 512
+"""Side of the blocks in which the detail stage works; bounds its memory, and has no effect on the pixels."""
+
 _AXES = ("x", "y", "xy")
 
 
@@ -64,7 +67,7 @@ class TexturePlane:
         self._anchors: dict[tuple[texture_fields.Texture, int, int], tuple[np.ndarray, np.ndarray]] = {}
         self.exemplar = exemplar
         self._detail = DetailStage(exemplar) if exemplar else None
-        self._recent: collections.OrderedDict[tuple[Scene, int, int, bool], np.ndarray] = collections.OrderedDict()
+        self._recent: collections.OrderedDict[tuple[Scene, int, int], np.ndarray] = collections.OrderedDict()
         self._lock = threading.Lock()
         self._process = os.getpid()
 
@@ -192,44 +195,64 @@ class TexturePlane:
             raise SettingError("edges", problem, "make them without it", settings=("detail",))
         for texture in scene.field.textures:
             self._anchor(texture, scene.rows, scene.cols)
-        return self._window(scene, height, width, top, left, self._detail is not None)
+        if self._detail is not None:
+            return self._copied(self._detail, scene, height, width, top, left)
+        return self._generated(scene, height, width, top, left)
 
     def chunk(self, scene: Scene, row: int, col: int) -> np.ndarray:
-        """Chunk (row, col) of a scene's grid, read-only uint8 [side, side, 3], side = chunk_cells * pixels_per_cell.
+        """Chunk (row, col) of the generator's picture, uint8 [side, side, 3], side = chunk_cells * pixels_per_cell.
 
-        On a torus the grid starts at the first cell of the torus; a chunk may extend beyond its last cell, where its
+        Read-only. On a torus the grid starts at the first cell of the torus; a chunk may extend beyond its last cell, where its
         pixels are not used.
         """
         self._check_context()
-        return self._chunk(scene, row, col, self._detail is not None)
-
-    def _window(self, scene: Scene, height: int, width: int, top: int, left: int, detailed: bool) -> np.ndarray:
-        """A window assembled from chunks, of the generator's picture or of the detail stage's."""
-        side = self.chunk_cells * self.pixels_per_cell
-        picture = np.empty((height, width, 3), np.uint8)
-        across = list(_runs(left, width, side, scene.cols * self.pixels_per_cell))
-        for down, row, from_row, rows in _runs(top, height, side, scene.rows * self.pixels_per_cell):
-            for right, col, from_col, cols in across:
-                part = self._chunk(scene, row, col, detailed)[from_row : from_row + rows, from_col : from_col + cols]
-                picture[down : down + rows, right : right + cols] = part
-        return picture
-
-    def _chunk(self, scene: Scene, row: int, col: int, detailed: bool) -> np.ndarray:
-        key = (scene, row, col, detailed)
+        key = (scene, row, col)
         with self._lock:
             if key in self._recent:
                 self._recent.move_to_end(key)
                 return self._recent[key]
-        if detailed:
-            pixels = self._copies(scene, row, col).numpy()
-        else:
-            pixels = self._paint(self._latents(scene, row, col)).numpy()
+        pixels = self._paint(self._latents(scene, row, col)).numpy()
         pixels.setflags(write=False)
         with self._lock:
             self._recent[key] = pixels
             while len(self._recent) > RECENT_CHUNKS:
                 self._recent.popitem(last=False)
         return pixels
+
+    def _generated(self, scene: Scene, height: int, width: int, top: int, left: int) -> np.ndarray:
+        """A window of the generator's picture, assembled from chunks."""
+        side = self.chunk_cells * self.pixels_per_cell
+        picture = np.empty((height, width, 3), np.uint8)
+        across = list(_runs(left, width, side, scene.cols * self.pixels_per_cell))
+        for down, row, from_row, rows in _runs(top, height, side, scene.rows * self.pixels_per_cell):
+            for right, col, from_col, cols in across:
+                part = self.chunk(scene, row, col)[from_row : from_row + rows, from_col : from_col + cols]
+                picture[down : down + rows, right : right + cols] = part
+        return picture
+
+    def _copied(self, detail: DetailStage, scene: Scene, height: int, width: int, top: int, left: int) -> np.ndarray:
+        """A window as the detail stage makes it from the generator's picture around it, block by block."""
+        step = detail.alignment
+        picture = np.empty((height, width, 3), np.uint8)
+        across = list(_runs(left, width, DETAIL_PIXELS, 0))
+        for down, row, from_row, rows in _runs(top, height, DETAIL_PIXELS, 0):
+            for right, col, from_col, cols in across:
+                first = [n * DETAIL_PIXELS + skip for n, skip in ((row, from_row), (col, from_col))]
+                start = [at // step * step for at in first]
+                stop = [-(-(at + long) // step) * step for at, long in zip(first, (rows, cols), strict=True)]
+                block = self._block(detail, scene, *start, stop[0] - start[0], stop[1] - start[1])
+                above, before = (at - begin for at, begin in zip(first, start, strict=True))
+                picture[down : down + rows, right : right + cols] = block[above : above + rows, before : before + cols]
+        return picture
+
+    def _block(self, detail: DetailStage, scene: Scene, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """A block of the detail stage's picture; its corner and extent are multiples of `detail.alignment`."""
+        margin = detail.margin
+        top, left, height, width = top - margin, left - margin, height + 2 * margin, width + 2 * margin
+        guide = self._generated(scene, height, width, top, left)
+        offsets = detail.wave_offsets
+        rows, cols = self.pixel_turns(scene, top + np.arange(height), left + np.arange(width), len(offsets))
+        return self._arranged(guide, rows + offsets, cols).numpy()
 
     def latents(self, scene: Scene, row: int, col: int) -> np.ndarray:
         """The network's input for chunk (row, col) of a scene's grid, with a halo of two cells on each side.
@@ -353,16 +376,6 @@ class TexturePlane:
             turns, noise.phases(scene.seed, waves), rows, cols, self.pixels_per_cell, (scene.rows, scene.cols)
         )
 
-    def _copies(self, scene: Scene, row: int, col: int) -> tf.Tensor:
-        """The chunk as the detail stage makes it from the generator's picture around it."""
-        assert self._detail is not None
-        side, margin = self.chunk_cells * self.pixels_per_cell, self._detail.margin
-        top, left, extent = row * side - margin, col * side - margin, side + 2 * margin
-        guide = self._window(scene, extent, extent, top, left, False)
-        offsets = self._detail.wave_offsets
-        rows, cols = self.pixel_turns(scene, top + np.arange(extent), left + np.arange(extent), len(offsets))
-        return self._detailed(guide, rows + offsets, cols)
-
     def _latents(self, scene: Scene, row: int, col: int) -> tf.Tensor:
         """The latents of a chunk with its halo: [1, extent, extent, channels]."""
         extent = self.chunk_cells + 2 * geometry.HALO
@@ -391,8 +404,8 @@ class TexturePlane:
         phases = noise.phases(wave_seed, self.config.waves)
         return chunks.latents(self.config, seeds, rows, cols, phases, vectors, wave_turns, weights, change)
 
-    @tf.function
-    def _detailed(self, guide: Any, row_turns: Any, col_turns: Any) -> tf.Tensor:
+    @tf.function(reduce_retracing=True)
+    def _arranged(self, guide: Any, row_turns: Any, col_turns: Any) -> tf.Tensor:
         assert self._detail is not None
         return self._detail(guide, row_turns, col_turns)
 

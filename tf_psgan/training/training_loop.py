@@ -20,6 +20,7 @@ from tf_psgan.data.image_cache import ImageCache
 from tf_psgan.evaluation import lattice
 from tf_psgan.evaluation.evaluator import SOURCE_PIXELS, Sources
 from tf_psgan.latents import noise
+from tf_psgan.loading import read_exemplar
 from tf_psgan.runs import checkpoint
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
