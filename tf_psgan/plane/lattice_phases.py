@@ -9,8 +9,8 @@ from tf_psgan.latents.scene import Scene
 from tf_psgan.plane.plane import TexturePlane
 
 LEAST_AGREEMENT = 0.8
-"""Of waves with a photograph (`phases.agreement`). Measured: .92 to 1.0 where the waves were those of a lattice that can
-be seen, .05 and .46 on two photographs whose lattice had been measured wrongly."""
+"""Of waves with a photograph (`phases.agreement`). Measured: .92 to 1.0 where the waves were those of a lattice that
+can be seen, .05 and .46 on two photographs whose lattice had been measured wrongly."""
 
 _WAVES = 2
 """Waves that determine the position in a lattice; further ones have phases of their own."""

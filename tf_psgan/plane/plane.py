@@ -202,8 +202,8 @@ class TexturePlane:
     def chunk(self, scene: Scene, row: int, col: int) -> np.ndarray:
         """Chunk (row, col) of the generator's picture, uint8 [side, side, 3], side = chunk_cells * pixels_per_cell.
 
-        Read-only. On a torus the grid starts at the first cell of the torus; a chunk may extend beyond its last cell, where its
-        pixels are not used.
+        Read-only. On a torus the grid starts at the first cell of the torus; a chunk may extend beyond its last cell,
+        where its pixels are not used.
         """
         self._check_context()
         key = (scene, row, col)
@@ -234,14 +234,12 @@ class TexturePlane:
         """A window as the detail stage makes it from the generator's picture around it, block by block."""
         step = detail.alignment
         picture = np.empty((height, width, 3), np.uint8)
-        across = list(_runs(left, width, DETAIL_PIXELS, 0))
-        for down, row, from_row, rows in _runs(top, height, DETAIL_PIXELS, 0):
-            for right, col, from_col, cols in across:
-                first = [n * DETAIL_PIXELS + skip for n, skip in ((row, from_row), (col, from_col))]
-                start = [at // step * step for at in first]
-                stop = [-(-(at + long) // step) * step for at, long in zip(first, (rows, cols), strict=True)]
-                block = self._block(detail, scene, *start, stop[0] - start[0], stop[1] - start[1])
-                above, before = (at - begin for at, begin in zip(first, start, strict=True))
+        for down in range(0, height, DETAIL_PIXELS):
+            for right in range(0, width, DETAIL_PIXELS):
+                rows, cols = min(DETAIL_PIXELS, height - down), min(DETAIL_PIXELS, width - right)
+                above, before = (top + down) % step, (left + right) % step
+                tall, wide = -(-(above + rows) // step) * step, -(-(before + cols) // step) * step
+                block = self._block(detail, scene, top + down - above, left + right - before, tall, wide)
                 picture[down : down + rows, right : right + cols] = block[above : above + rows, before : before + cols]
         return picture
 
