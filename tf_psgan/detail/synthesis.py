@@ -58,6 +58,12 @@ class DetailStage(tf.Module):
         self.margin = margin(len(self.levels))
         self.alignment = self.levels[-1].pixels
         self.wave_offsets = exemplar.wave_offsets
+        waves = len(exemplar.wave_offsets)
+        self.input_signature = [
+            tf.TensorSpec((None, None, 3), tf.uint8, "guide"),
+            tf.TensorSpec((None, waves), tf.int64, "row_turns"),
+            tf.TensorSpec((None, waves), tf.int64, "col_turns"),
+        ]
         self._tables = [
             {name: tf.Variable(getattr(level, name), trainable=False) for name in _TABLES} for level in self.levels
         ]

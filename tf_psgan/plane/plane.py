@@ -67,6 +67,8 @@ class TexturePlane:
         self._anchors: dict[tuple[texture_fields.Texture, int, int], tuple[np.ndarray, np.ndarray]] = {}
         self.exemplar = exemplar
         self._detail = DetailStage(exemplar) if exemplar else None
+        if self._detail:  # one graph for all extents
+            self._arrange = tf.function(self._detail, input_signature=self._detail.input_signature)
         self._recent: collections.OrderedDict[tuple[Scene, int, int], np.ndarray] = collections.OrderedDict()
         self._lock = threading.Lock()
         self._process = os.getpid()
@@ -250,7 +252,7 @@ class TexturePlane:
         guide = self._generated(scene, height, width, top, left)
         offsets = detail.wave_offsets
         rows, cols = self.pixel_turns(scene, top + np.arange(height), left + np.arange(width), len(offsets))
-        return self._arranged(guide, rows + offsets, cols).numpy()
+        return self._arrange(guide, rows + offsets, cols).numpy()
 
     def latents(self, scene: Scene, row: int, col: int) -> np.ndarray:
         """The network's input for chunk (row, col) of a scene's grid, with a halo of two cells on each side.
@@ -401,11 +403,6 @@ class TexturePlane:
     ) -> tf.Tensor:
         phases = noise.phases(wave_seed, self.config.waves)
         return chunks.latents(self.config, seeds, rows, cols, phases, vectors, wave_turns, weights, change)
-
-    @tf.function(reduce_retracing=True)
-    def _arranged(self, guide: Any, row_turns: Any, col_turns: Any) -> tf.Tensor:
-        assert self._detail is not None
-        return self._detail(guide, row_turns, col_turns)
 
     @tf.function
     def _paint(self, latents: Any) -> tf.Tensor:
