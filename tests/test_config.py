@@ -33,7 +33,7 @@ def test_json_brings_every_setting_back():
 
 def test_json_is_sorted_and_holds_all_sections_and_the_schema():
     values = json.loads(configs.to_json(Config()))
-    assert list(values) == ["data", "model", "schema_version", "training"]
+    assert list(values) == ["data", "model", "rendering", "schema_version", "training"]
     assert list(values["model"]) == sorted(field.name for field in dataclasses.fields(ModelConfig))
 
 

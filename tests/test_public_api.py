@@ -76,4 +76,9 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_the_configs_are_those_of_the_command_line():
-    assert {tf_psgan.ModelConfig, tf_psgan.DataConfig, tf_psgan.TrainingConfig} == set(SECTIONS.values())
+    assert {
+        tf_psgan.ModelConfig,
+        tf_psgan.DataConfig,
+        tf_psgan.TrainingConfig,
+        tf_psgan.RenderingConfig,
+    } == set(SECTIONS.values())

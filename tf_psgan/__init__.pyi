@@ -1,6 +1,6 @@
 from ._version import __version__
 from .assessment import Evaluation, evaluate
-from .config import Config, DataConfig, ModelConfig, TrainingConfig
+from .config import Config, DataConfig, ModelConfig, RenderingConfig, TrainingConfig
 from .errors import ExportError, InputError, PictureError, RunError, SettingError
 from .exporting.export import export
 from .latents.scene import Scene
@@ -24,6 +24,7 @@ __all__ = [
     "PatchDiscriminator",
     "PictureError",
     "Plane",
+    "RenderingConfig",
     "RunError",
     "Scene",
     "SettingError",

@@ -62,7 +62,8 @@ def test_a_run_whose_checkpoints_are_gone_does_not_start_over(folder):
 
 def test_how_long_and_how_often_may_change_and_the_pictures_may_move(folder):
     values = {f.name: f.default for kind in (DataConfig, TrainingConfig) for f in dataclasses.fields(kind)}
-    other = changed(**{name: ("b.png",) if name == "images" else values[name] + 1 for name in FREE})
+    values = {name: values[name] + 1 for name in FREE - {"images", "detail"}}
+    other = changed(images=("b.png",), detail="patches", **values)
     folder.write_config(other)
     assert folder.read_config() == other
 

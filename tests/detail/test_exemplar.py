@@ -1,0 +1,111 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.support import synthetic_textures
+from tf_psgan.detail import exemplar, synthesis
+from tf_psgan.detail.exemplar import COMPONENTS, OUTSIDE, Exemplar, box_means
+from tf_psgan.detail.phases import PEAK
+from tf_psgan.errors import PictureError
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    random = np.random.default_rng(0)
+    return [random.integers(0, 256, (h, w, 3)).astype(np.uint8) for h, w in ((40, 70), (65, 33))]
+
+
+@pytest.fixture(scope="module")
+def built(pictures):
+    return Exemplar.build(pictures, 3)
+
+
+def test_box_means_round_the_mean_of_each_square_of_pixels():
+    picture = np.array([[[0], [1], [2]], [[3], [4], [6]]], np.uint8)
+    # (0 + 1 + 3 + 4) / 4 = 2; (1 + 2 + 4 + 6) / 4 = 3.25
+    np.testing.assert_array_equal(box_means(picture, 2), [[[2], [3]]])
+    np.testing.assert_array_equal(box_means(picture, 1), picture)
+
+
+def test_the_photographs_can_be_read_back(built, pictures):
+    for found, picture in zip(built.pictures, pictures, strict=True):
+        np.testing.assert_array_equal(found, picture)
+
+
+def test_a_level_has_the_colours_of_boxes_at_its_grid(built, pictures):
+    level = built.levels[2]
+    assert (level.pixels, level.grid, level.stride) == (4, 2, 2)
+    table = level.colours.reshape(-1, level.width, 3)
+    np.testing.assert_array_equal(table[3, 5], box_means(pictures[0], 4)[6, 10])
+    second = built.places[1][0] // 2
+    np.testing.assert_array_equal(table[second + 3, 5], box_means(pictures[1], 4)[6, 10])
+
+
+def test_features_are_the_filters_responses_to_neighbourhoods_inside_a_photograph(built, pictures):
+    level = built.levels[1]
+    features = level.features.reshape(-1, level.width, COMPONENTS)
+    means = box_means(pictures[0], 2)
+    block = means[3:12:2, 5:14:2]  # 5 x 5 pixels of two, the middle one at (7, 9)
+    expected = np.floor((block.reshape(-1).astype(int) @ level.filters.astype(int) - level.centre) / level.scale)
+    np.testing.assert_array_equal(features[7, 9], np.clip(expected, -PEAK, PEAK))
+    assert (features[3, 9] == OUTSIDE).all()
+    assert (features[4, 4] != OUTSIDE).all()
+
+
+def test_positions_that_continue_a_copy_stay_inside_the_table(built):
+    for level in built.levels:
+        inside = np.flatnonzero(level.features[:, 0] != OUTSIDE)
+        step = level.stride * (level.width + 1)
+        assert inside.min() >= step
+        assert inside.max() + step < len(level.features)
+
+
+def test_a_finer_map_starts_inside(built):
+    for coarse, fine in zip(built.levels[1:], built.levels[:-1], strict=True):
+        inside = np.flatnonzero(coarse.features[:, 0] != OUTSIDE)
+        ratio = coarse.grid // fine.grid
+        first = inside // coarse.width * ratio * fine.width + inside % coarse.width * ratio
+        for row in range(2):
+            for col in range(2):
+                children = first + fine.stride * (row * fine.width + col)
+                assert (fine.features[children, 0] != OUTSIDE).all()
+
+
+def test_similar_positions_are_apart_and_nearer_than_most():
+    level = Exemplar.build([synthetic_textures.blobs(3)], 4).levels[3]
+    inside = np.flatnonzero(level.features[:, 0] != OUTSIDE)
+    similar = level.similar[inside]
+    assert similar.shape[1] == exemplar.SIMILAR[3]
+    apart = np.maximum(
+        np.abs(similar // level.width - inside[:, np.newaxis] // level.width),
+        np.abs(similar % level.width - inside[:, np.newaxis] % level.width),
+    )
+    assert apart.min() >= 2 * level.stride
+    features = level.features.astype(float)
+    found = np.linalg.norm(features[similar[:, 0]] - features[inside], axis=1)
+    random = np.linalg.norm(features[np.random.default_rng(0).permutation(inside)] - features[inside], axis=1)
+    assert np.median(found) < 0.6 * np.median(random)
+
+
+def test_weighted_distances_are_exact_in_float32():
+    largest = (1 + max(synthesis.GUIDE_WEIGHTS)) * COMPONENTS + 4 * max(synthesis.PHASE_WEIGHTS)
+    assert largest * (2 * PEAK) ** 2 < 2**24
+    assert 25 * 3 * 255 * 127 < 2**24  # a filter's response
+
+
+def test_an_exemplar_survives_its_bytes(built):
+    with_waves = built.with_waves(np.array([[0.1, 0.0], [0.0, 0.1]]), np.array([1 << 62, 5]))
+    again = Exemplar.from_bytes(with_waves.to_bytes())
+    np.testing.assert_array_equal(again.wave_offsets, with_waves.wave_offsets)
+    for level, other in zip(again.levels, with_waves.levels, strict=True):
+        for field in dataclasses.fields(level):
+            value, expected = getattr(level, field.name), getattr(other, field.name)
+            assert type(value) is type(expected)
+            np.testing.assert_array_equal(value, expected)
+
+
+def test_a_photograph_without_room_for_the_coarsest_level_is_refused(pictures):
+    assert exemplar.most_levels(pictures) == 3  # 33 pixels: eight of 4, and not of 8
+    with pytest.raises(PictureError, match=r"40x70 pixels are too few for the detail stage; use pictures of 64x64"):
+        Exemplar.build(pictures, 4)

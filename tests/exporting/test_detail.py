@@ -1,0 +1,56 @@
+"""An exported model with a detail stage makes the library's pictures, bit for bit."""
+
+import numpy as np
+import pytest
+
+from tests.support import shared, synthetic_textures, tiny
+from tf_psgan.detail.exemplar import Exemplar
+from tf_psgan.exporting import saved_model
+from tf_psgan.exporting.session_model import SessionModel
+from tf_psgan.loading import Plane
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.plane import TexturePlane
+
+
+def exemplar():
+    offsets = np.array([1 << 61, -(1 << 59)])
+    return Exemplar.build([synthetic_textures.blobs(3, 96)], 3).with_waves(np.full((2, 2), 0.05), offsets)
+
+
+@pytest.fixture(scope="module")
+def folder():
+    def make(path):
+        saved_model.write(fold(tiny.generator(seed=1)), path / "tiny", {}, {"step": 7}, exemplar=exemplar())
+
+    return shared.made("tiny_detail", make) / "tiny" / "1"
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    with SessionModel(folder) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def plane():
+    return TexturePlane(fold(tiny.generator(seed=1)), exemplar=exemplar())
+
+
+def request(model, name, height, width, **values):
+    return model.run(name, seed=5, texture=0, height=height, width=width, **values)
+
+
+@pytest.mark.parametrize("top, left, height, width", [(0, 0, 16, 16), (-700, 12345, 37, 530)])
+def test_a_window_has_the_librarys_pixels(model, plane, top, left, height, width):
+    found = request(model, "window", height, width, top=top, left=left)
+    np.testing.assert_array_equal(found, plane.window(height, width, top=top, left=left, seed=5))
+
+
+def test_a_tile_has_the_librarys_pixels(model, plane):
+    height, width = plane.fitting_extent(64, 64)
+    np.testing.assert_array_equal(request(model, "torus", height, width), plane.tile(height, width, seed=5))
+
+
+def test_the_plane_of_an_export_has_its_detail_stage(folder, plane):
+    again = Plane.from_saved_model(folder)
+    np.testing.assert_array_equal(again.window(20, 30, seed=5), plane.window(20, 30, seed=5))

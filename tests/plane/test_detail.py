@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from tests.support import synthetic_textures, tiny
+from tf_psgan.detail.exemplar import Exemplar
+from tf_psgan.errors import SettingError
+from tf_psgan.latents.scene import Scene
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.lattice_phases import with_lattice
+from tf_psgan.plane.plane import DETAIL_PIXELS, TexturePlane
+
+SEED = 11
+
+
+@pytest.fixture(scope="module")
+def exemplar():
+    offsets = np.array([1 << 61, -(1 << 59)])
+    return Exemplar.build([synthetic_textures.blobs(3, 96)], 3).with_waves(np.full((2, 2), 0.05), offsets)
+
+
+@pytest.fixture(scope="module")
+def plane(exemplar):
+    return TexturePlane(fold(tiny.generator(seed=1)), chunk_cells=4, exemplar=exemplar)
+
+
+def test_every_pixel_of_a_window_is_one_of_the_photograph(plane, exemplar):
+    colours = {tuple(colour) for colour in exemplar.pictures[0].reshape(-1, 3)}
+    assert {tuple(colour) for colour in plane.window(31, 45, seed=SEED).reshape(-1, 3)} <= colours
+
+
+@pytest.mark.parametrize("top, left", [(0, 0), (-777, -50), (10**9 + 1, -(10**9))])
+def test_windows_agree_bit_for_bit_where_they_overlap(plane, top, left):
+    whole = plane.window(70, DETAIL_PIXELS + 33, top=top, left=left, seed=SEED)
+    for down, right, height, width in (
+        (0, 0, 1, 1),
+        (69, DETAIL_PIXELS + 32, 1, 1),
+        (17, 60, 45, 70),
+        (3, 490, 60, 40),
+    ):
+        part = plane.window(height, width, top=top + down, left=left + right, seed=SEED)
+        np.testing.assert_array_equal(part, whole[down : down + height, right : right + width])
+
+
+def test_a_tile_continues_at_its_opposite_edges(plane):
+    height, width = plane.fitting_extent(64, 64)
+    tile = plane.tile(height, width, seed=SEED)
+    rolled = plane.tile(height, width, seed=SEED, top=height // 2 + 1, left=-3)
+    np.testing.assert_array_equal(rolled, np.roll(tile, (-(height // 2 + 1), 3), (0, 1)))
+
+
+def test_the_seed_changes_the_picture(plane):
+    assert (plane.window(32, 32, seed=1) != plane.window(32, 32, seed=2)).any()
+
+
+def test_tiles_with_shared_edges_are_refused(plane):
+    with pytest.raises(SettingError, match="edges: the detail stage cannot make tiles that share edges"):
+        plane.render(Scene(SEED, rows=8, cols=8, edges=(0, 1, 0, 1)), 64, 64)
+
+
+def test_pixel_turns_add_up_to_the_waves_of_the_cells(plane):
+    turns = plane.pixel_turns(Scene(SEED), np.array([-16, 0, 8]), np.array([0, 8]), 2)
+    per_cell = plane.wave_steps(0) << 32
+    np.testing.assert_array_equal(turns[0][1] - turns[0][0], 2 * per_cell[:, 0])
+    np.testing.assert_array_equal(turns[0][2] - turns[0][1], per_cell[:, 0])
+    np.testing.assert_array_equal(turns[1], [[0, 0], per_cell[:, 1]])
+
+
+def test_waves_that_do_not_predict_the_photograph_are_not_used(exemplar):
+    bare = Exemplar.build(exemplar.pictures, 3)
+    assert not len(with_lattice(bare, TexturePlane(fold(tiny.generator(seed=1)), chunk_cells=4)).wave_offsets)
+    assert not len(
+        with_lattice(bare, TexturePlane(fold(tiny.generator(global_channels=2)), chunk_cells=4)).wave_offsets
+    )
