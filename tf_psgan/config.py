@@ -116,6 +116,11 @@ class TrainingConfig:
     seed: int = setting(1, "Seed of all random numbers of the run.", low=0, high=2**62)
     steps: int = setting(0, "Stop after this many steps; 0 for no limit.", low=0)
     minutes: float = setting(4.0, "Stop after this many minutes of training; 0 for no limit.", low=0)
+    until: str = setting(
+        "limit",
+        "End at the limit of steps or minutes (limit), or before it when the metrics stop improving (settled).",
+        choices=("limit", "settled"),
+    )
     dtype: str = setting(
         "auto",
         "Compute type: mixed_bfloat16, float32, or auto (bfloat16 where the hardware supports it natively).",

@@ -68,11 +68,32 @@ def test_one_picture_that_repeats_keeps_the_waves_of_all(tmp_path):
     assert advice.advice_for(config_for(paths), given=()).config.model.waves == ModelConfig().waves
 
 
+@pytest.mark.parametrize(
+    "sides, settings, expected",
+    [
+        ((160,), {}, "patches"),
+        ((159,), {}, "none"),
+        ((160, 300), {}, "patches"),
+        ((300, 159), {}, "none"),
+        ((300, 300), {"global_channels": 5}, "none"),
+    ],
+)
+def test_photographs_of_one_texture_get_their_detail_from_their_own_pixels(sides, settings, expected):
+    pictures = [dataclasses.replace(measure(blobs(0)), height=side, width=400) for side in sides]
+    found = {choice.setting: choice.value for choice in advice.choices(pictures, changed(**settings))}
+    assert found["detail"] == expected
+
+
 def test_many_textures_in_one_model_get_a_minute_each_and_one_texture_the_default():
     pictures = [measure(blobs(0))] * 8
     several = {c.setting: c.value for c in advice.choices(pictures, changed(global_channels=5))}
     one = {c.setting: c.value for c in advice.choices(pictures, changed())}
     assert (several["minutes"], one["minutes"]) == (8, TrainingConfig().minutes)
+
+
+def test_a_run_that_ends_by_its_metrics_has_more_time():
+    found = {c.setting: c.value for c in advice.choices([measure(blobs(0))], changed(until="settled"))}
+    assert found["minutes"] == advice.UPPER_BOUND_MINUTES > TrainingConfig().minutes
 
 
 def test_settings_that_are_given_win(tmp_path):
@@ -115,7 +136,7 @@ def test_a_run_that_stopped_before_its_first_checkpoint_is_advised_anew(tmp_path
 
 
 def test_two_lines_say_what_was_chosen_and_why(tmp_path, logged):
-    advice.advice_for(config_for(written(tmp_path, a=blobs(0))), {"minutes"}).log()
+    advice.advice_for(config_for(written(tmp_path, a=blobs(0))), {"minutes", "detail"}).log()
     lines = logged().splitlines()
     assert lines[0] == "chosen from the pictures: waves=0."
     assert lines[1] == "because the picture repeats nowhere, and waves would draw bands."
@@ -151,6 +172,7 @@ def test_a_picture_of_few_crops_is_warned_of():
 
 
 def test_clipped_pixels_are_warned_of():
+    assert not problems({"bright": 0.02, "dark": 0.12}, detail="patches")  # copied pixels are as they are
     (warning,) = problems({"bright": 0.02, "dark": 0.12})
     assert "12% of the pixels are clipped in a channel" in warning
     assert not problems({"bright": 0.02, "dark": 0.05})

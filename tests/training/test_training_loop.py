@@ -162,6 +162,23 @@ def test_a_run_ends_when_its_minutes_are_up_and_stays_so(run, logged):
     assert tensors(folder)[0] == step and "the run was finished" in logged()
 
 
+def test_a_run_until_settled_ends_with_its_metrics_and_stays_so_after_a_kill(run, monkeypatch, logged):
+    monkeypatch.setattr(training_loop, "FIRST_PREVIEW_SECONDS", 0)
+    monkeypatch.setattr(training_loop.until, "has_settled", lambda rows: len(rows) >= 3)
+    settings = {"until": "settled", "evaluate_minutes": 1e-9, "checkpoint_steps": 2}
+    folder = run(**settings)
+    assert [row["step"] for row in folder.read_metrics()] == [1, 2, 3]
+    assert "the metrics have stopped improving at step 3." in logged()
+    ended = tensors(folder)
+    assert ended[0] == "step-00000003"
+    run(**settings)
+    assert tensors(folder) == ended and "the run was finished at step 3" in logged()
+    shutil.rmtree(folder.checkpoints / "step-00000003")  # as if it was killed after its last evaluation
+    run(**settings)
+    assert [row["step"] for row in folder.read_metrics()] == [1, 2, 3] and tensors(folder) == ended
+    assert tensors(run(until="limit", steps=4))[0] == "step-00000004"
+
+
 def test_sigint_saves_and_training_resumes(run, finished, at_step, logged):
     at_step[2] = lambda network: signal.raise_signal(signal.SIGINT)
     folder = run()
@@ -284,6 +301,7 @@ def test_a_dry_run_describes_the_run_and_writes_nothing(tmp_path, image):
         ({"steps": 0}, "steps and minutes: both are 0, so the run would not end"),
         ({"images": ()}, "images: none are given"),
         ({"images": ("nowhere",)}, "'nowhere': no such file or folder; correct the path"),
+        ({"until": "settled", "evaluate_minutes": 0}, "until: 'settled' needs evaluations on the way"),
         ({"sample_pixels": 32}, "sample_pixels: 32 are too few to measure; choose 64 or more"),
         (
             {"discriminator_filters": (4, 6, 8, 10, 12)},

@@ -32,6 +32,7 @@ FREE = frozenset(
         "images",
         "steps",
         "minutes",
+        "until",
         "checkpoint_minutes",
         "checkpoint_steps",
         "max_to_keep",

@@ -20,7 +20,7 @@ from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.training.gan_step import crop_pixels
 from tf_psgan.training.picture_analysis import Measurements, measure
 
-ADAPTABLE = ("waves", "minutes")
+ADAPTABLE = ("waves", "detail", "minutes")
 """Settings that follow from the pictures where nobody gives them."""
 
 FEW_CROPS = 1.5
@@ -34,6 +34,12 @@ the others (1.5 and 1.3 at most). Of seven photographs of objects and persons al
 
 MAX_CLIPPED = 0.05
 """Share of the pixels with a clipped channel above which a picture counts as badly exposed."""
+
+DETAIL_PIXELS = 160
+"""Shorter side of the smallest picture that has enough pixels to copy from."""
+
+UPPER_BOUND_MINUTES = 30.0
+"""Limit of a run that ends when its metrics stop improving."""
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +141,7 @@ def advice_for(
 
 def choices(pictures: Sequence[Measurements], config: Config) -> list[Choice]:
     """A choice for each of `ADAPTABLE`, from measurements and from settings that are not adaptable."""
-    return [_waves(pictures), _minutes(pictures, config)]
+    return [_waves(pictures), _detail(pictures, config), _minutes(pictures, config)]
 
 
 def warnings_for(pictures: Sequence[tuple[str, Measurements]], config: Config) -> list[str]:
@@ -156,9 +162,19 @@ def _waves(pictures: Sequence[Measurements]) -> Choice:
     return Choice("waves", default, f"{_them(pictures)} {where}, where waves keep the period")
 
 
+def _detail(pictures: Sequence[Measurements], config: Config) -> Choice:
+    if config.model.global_channels:
+        return Choice("detail", "none", "the detail stage is for models of one texture")
+    if min(picture.side for picture in pictures) < DETAIL_PIXELS:
+        return Choice("detail", "none", f"under {DETAIL_PIXELS} pixels a side there is little to copy from")
+    return Choice("detail", "patches", "the pictures' own pixels are sharper than the network's")
+
+
 def _minutes(pictures: Sequence[Measurements], config: Config) -> Choice:
     # docs/research/measured.md: eight textures in one model 511 s, fifty-six an hour.
     default = TrainingConfig().minutes
+    if config.training.until == "settled":
+        return Choice("minutes", UPPER_BOUND_MINUTES, "the run ends before if its metrics stop improving")
     if config.model.global_channels and len(pictures) > default:
         return Choice("minutes", float(len(pictures)), "several textures in one model need about a minute each")
     return Choice("minutes", default, "longer runs of one texture change little")
@@ -183,7 +199,7 @@ def _problems(picture: Measurements, config: Config) -> list[str]:
             f"its quarters differ in {' and '.join(trends)}; perspective, objects and light from one side cannot be "
             "learned as a texture: cut out an even part."
         )
-    if max(picture.bright, picture.dark) > MAX_CLIPPED:
+    if config.rendering.detail == "none" and max(picture.bright, picture.dark) > MAX_CLIPPED:
         share = max(picture.bright, picture.dark)
         found.append(f"{share:.0%} of the pixels are clipped in a channel; such light and shade is not reproduced.")
     return found
@@ -235,7 +251,8 @@ def _written(setting: str, value: Any) -> str:
 
 
 def _value(config: Config, name: str) -> Any:
-    return next(getattr(part, name) for part in (config.model, config.data, config.training) if hasattr(part, name))
+    parts = (getattr(config, field.name) for field in dataclasses.fields(config))
+    return next(getattr(part, name) for part in parts if hasattr(part, name))
 
 
 def _replaced(config: Config, values: Mapping[str, Any]) -> Config:

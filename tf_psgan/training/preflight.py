@@ -63,6 +63,14 @@ def _check_settings(config: Config) -> None:
     if not training.steps and not training.minutes:
         problem = "both are 0, so the run would not end"
         raise SettingError("steps and minutes", problem, "set one of them", settings=("steps", "minutes"))
+    if training.until == "settled" and not training.evaluate_minutes:
+        raise SettingError(
+            "until",
+            "'settled' needs evaluations on the way, and evaluate_minutes is 0",
+            "choose evaluate_minutes, for instance 0.5",
+            value=training.until,
+            settings=("evaluate_minutes", "until"),
+        )
     if training.sample_pixels < MIN_PIXELS:
         raise SettingError(
             "sample_pixels",

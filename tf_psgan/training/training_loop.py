@@ -1,4 +1,4 @@
-"""The training run: restore, then step, log, preview and checkpoint until time or steps are up.
+"""The training run: restore, then step, log, preview and checkpoint until time or steps are up or it has converged.
 
 A run that is killed at any moment resumes from its newest good checkpoint and ends with the same weights, bit for bit,
 as a run that was never killed: all random numbers follow from (seed, step), and the number of threads is fixed.
@@ -27,7 +27,7 @@ from tf_psgan.runtime import device
 from tf_psgan.runtime.progress import Progress
 from tf_psgan.runtime.signals import StopSignals
 from tf_psgan.signal_processing import central_crop
-from tf_psgan.training import preflight, preview, report, wave_initialisation
+from tf_psgan.training import preflight, preview, report, until, wave_initialisation
 from tf_psgan.training.gan_step import GanStep, crop_pixels
 from tf_psgan.training.schedule import Schedule, Speed
 
@@ -122,6 +122,7 @@ class _Run:
         self.speed = Speed()
         self.losses: dict[str, tf.Tensor] = {}
         self.saved_step = -1  # of this process's newest checkpoint
+        self.has_settled = False  # as of the newest evaluation
         self.began = time.monotonic()
         self.began -= self._restore(device.conditions(threads, dtype))
         self.progress = Progress(config.training.steps or None, "steps", display=display, initial=self.steps_done)
@@ -138,10 +139,10 @@ class _Run:
 
     @property
     def is_finished(self) -> bool:
-        """Whether time or steps are up."""
+        """Whether time or steps are up or, if the run ends then, its metrics have stopped improving."""
         training = self.config.training
         steps_are_up = training.steps and self.steps_done >= training.steps
-        return bool(steps_are_up or (training.minutes and self.seconds >= 60 * training.minutes))
+        return bool(self.has_settled or steps_are_up or (training.minutes and self.seconds >= 60 * training.minutes))
 
     def train(self) -> None:
         """Trains to the end, then saves a checkpoint, evaluates and writes the report."""
@@ -207,7 +208,7 @@ class _Run:
         checkpoint.clean(self.folder.checkpoints)
         for reason in found.rejected:
             logger.warning("checkpoint rejected: %s", reason)
-        self.folder.forget_after(found.step)
+        self._forget_after(found.step)
         if found.path is None:
             self.folder.write_conditions(conditions)
             if self.config.model.waves:
@@ -221,6 +222,15 @@ class _Run:
             logger.warning("%s: the last bits will differ from those of an uninterrupted run.", change)
         self.saved_step = found.step
         return float(found.notes["seconds"])
+
+    def _forget_after(self, step: int) -> None:
+        """Drops the evaluations after a step that the run goes back to."""
+        self.folder.forget_after(step)
+        self._check_settled()
+
+    def _check_settled(self) -> None:
+        is_asked = self.config.training.until == "settled"
+        self.has_settled = is_asked and until.has_settled(self.folder.read_metrics())
 
     def _name_textures(self) -> None:
         """Stores the global vector of each class under the name of its picture."""
@@ -264,7 +274,7 @@ class _Run:
             )
         self.step.rollbacks.assign(rollbacks)
         self.step.skipped_in_a_row.assign(0)
-        self.folder.forget_after(found.step)
+        self._forget_after(found.step)
         text = "%s at step %d: back to step %d, roll-back %d of %d."
         logger.warning(text, reason, failed_step, found.step, rollbacks, MAX_ROLLBACKS)
         self._save_checkpoint(self.seconds)  # so that the count of roll-backs survives a kill
@@ -278,6 +288,9 @@ class _Run:
         counters |= {"seconds": round(self.seconds, 2), "steps_per_second": self.speed.steps_per_second}
         measured = self.preview.evaluate(self.step.averaged, counters, self.losses)
         self.progress.update(0, **{name: measured[name] for name in SHOWN_METRICS})
+        self._check_settled()
+        if self.has_settled:
+            logger.info("the metrics have stopped improving at step %d.", self.steps_done)
 
 
 def _initial_wave_numbers(config: Config, pictures: manifest.Manifest) -> np.ndarray:
