@@ -258,7 +258,8 @@ def _windows(
     ]
     labels = [{"seed": seed, "texture": texture, "pixels": [side, side]} for seed, texture in pairs]
     origin = {"run": str(folder.path), "step": found.step, "dtype": generator.compute_dtype}
-    training = TrainingState.from_metrics(folder.read_metrics(), found.step)
+    # With a detail stage the pixels are the photographs' after any training.
+    training = None if plane.exemplar else TrainingState.from_metrics(folder.read_metrics(), found.step)
     return Samples(windows, labels, origin, several, others, generator.pixels_per_cell, training)
 
 

@@ -8,8 +8,8 @@ from tf_psgan.detail import exemplar as exemplars
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import RunError
 from tf_psgan.networks.generator import SpatialGenerator
+from tf_psgan.plane.adaptation import adapted
 from tf_psgan.plane.folded_generator import fold
-from tf_psgan.plane.lattice_phases import with_lattice
 from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.runs import checkpoint, exported_model
 from tf_psgan.runs.run_folder import RunFolder
@@ -58,7 +58,7 @@ class Plane(TexturePlane):
         if (folder.read_config().rendering.detail if detail == "auto" else detail) == "none":
             exemplar = None
         else:
-            exemplar = with_lattice(read_exemplar(folder), TexturePlane(folded))
+            exemplar = adapted(read_exemplar(folder), TexturePlane(folded))
         return cls(folded, {name: texture.vector for name, texture in stored.items()}, exemplar=exemplar)
 
     @classmethod

@@ -72,6 +72,18 @@ def test_a_finer_map_starts_inside(built):
                 assert (fine.features[children, 0] != OUTSIDE).all()
 
 
+def test_the_guides_table_gives_it_the_photographs_histograms(built, pictures):
+    random = np.random.default_rng(1)
+    guide = random.integers(100, 140, (80, 80, 3)).astype(np.uint8)
+    table = built.with_guide(guide).guide_table
+    assert (np.diff(table.astype(int), axis=1) >= 0).all()
+    for i in range(3):
+        found = table[i][guide[..., i]].ravel()
+        wanted = np.concatenate([picture[..., i].ravel() for picture in pictures])
+        for share in (10, 50, 90):
+            assert abs(np.percentile(found, share) - np.percentile(wanted, share)) < 8
+
+
 def test_similar_positions_are_apart_and_nearer_than_most():
     level = Exemplar.build([synthetic_textures.blobs(3)], 4).levels[3]
     inside = np.flatnonzero(level.features[:, 0] != OUTSIDE)
@@ -89,7 +101,7 @@ def test_similar_positions_are_apart_and_nearer_than_most():
 
 
 def test_weighted_distances_are_exact_in_float32():
-    largest = (1 + max(synthesis.GUIDE_WEIGHTS)) * COMPONENTS + 4 * max(synthesis.PHASE_WEIGHTS)
+    largest = COMPONENTS + 4 * synthesis.PHASE_WEIGHT
     assert largest * (2 * PEAK) ** 2 < 2**24
     assert 25 * 3 * 255 * 127 < 2**24  # a filter's response
 
@@ -97,7 +109,8 @@ def test_weighted_distances_are_exact_in_float32():
 def test_an_exemplar_survives_its_bytes(built):
     with_waves = built.with_waves(np.array([[0.1, 0.0], [0.0, 0.1]]), np.array([1 << 62, 5]))
     again = Exemplar.from_bytes(with_waves.to_bytes())
-    np.testing.assert_array_equal(again.wave_offsets, with_waves.wave_offsets)
+    for name in ("places", "guide_table", "wave_offsets"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(with_waves, name))
     for level, other in zip(again.levels, with_waves.levels, strict=True):
         for field in dataclasses.fields(level):
             value, expected = getattr(level, field.name), getattr(other, field.name)

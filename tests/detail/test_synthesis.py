@@ -38,7 +38,7 @@ def test_the_margin_is_what_the_corrections_of_all_levels_reach():
     # Level 0 needs 2 * 2 pixels more; level 1 half of that, and 2 * 2; and so on; the guide's neighbourhoods 2.
     assert synthesis.margin(1) == 2 * 2 + 2
     assert synthesis.margin(2) == 2 * (2 + 2 * 2 + 2)
-    assert synthesis.margin(3) == 4 * (3 + 2 * 2 + 2)
+    assert synthesis.margin(3) == 4 * (3 + 4 * 2 + 2)
 
 
 def test_every_pixel_is_a_pixel_of_the_photograph(arrange, stage, source):

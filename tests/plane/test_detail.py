@@ -5,8 +5,8 @@ from tests.support import synthetic_textures, tiny
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import SettingError
 from tf_psgan.latents.scene import Scene
+from tf_psgan.plane.adaptation import adapted
 from tf_psgan.plane.folded_generator import fold
-from tf_psgan.plane.lattice_phases import with_lattice
 from tf_psgan.plane.plane import DETAIL_PIXELS, TexturePlane
 
 SEED = 11
@@ -64,5 +64,5 @@ def test_pixel_turns_add_up_to_the_waves_of_the_cells(plane):
 def test_waves_that_do_not_predict_the_photograph_are_not_used(exemplar):
     bare = Exemplar.build(exemplar.pictures, 3)
     for generator in (tiny.generator(seed=1), tiny.generator(global_channels=2)):
-        found = with_lattice(bare, TexturePlane(fold(generator), chunk_cells=4))
+        found = adapted(bare, TexturePlane(fold(generator), chunk_cells=4))
         assert not len(found.wave_offsets)

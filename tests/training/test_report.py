@@ -91,6 +91,14 @@ def test_findings_name_what_is_wrong_with_the_last_samples_and_the_training(fold
     assert "- The mean colour is 88 of 255 off." in found and any("Edges are less coherent" in line for line in found)
 
 
+def test_pictures_with_the_detail_stage_come_first_and_are_what_is_measured(folder):
+    report.write(folder, CONFIG, SOURCES, detailed=[SOURCES.pictures[0]])
+    text = (folder.path / "report.md").read_text(encoding="utf-8")
+    assert text.index("report-detail.png") < text.index("report-samples.png")
+    found = text.partition("## Findings\n\n")[2].partition("\n\n")[0]
+    assert found == "- These metrics find nothing wrong."
+
+
 def test_findings_of_several_textures_or_without_samples_compare_nothing_with_the_sources(folder):
     two = Sources(("a.png", "b.png"), SOURCES.pictures * 2)
     report.write(folder, changed(global_channels=4), two)

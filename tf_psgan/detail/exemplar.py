@@ -40,6 +40,9 @@ _APART = 0.05
 _LEAST_SIDE = 8
 """Least side of a photograph, in pixels of the coarsest level."""
 
+_OWN = ("places", "guide_table", "wave_offsets")
+"""Fields of an exemplar besides its levels."""
+
 _ALIGNMENT = 2 ** (LEVELS - 1)
 
 
@@ -86,12 +89,14 @@ class Exemplar:
     Args:
       levels: the finest first; each halves the resolution.
       places: int32 [photographs, 3]: first row in the finest table, height and width.
+      guide_table: uint8 [3, 256]: the 8-bit value to use for each 8-bit value of a guide, by channel.
       wave_offsets: int64 [waves]: how far the phase of the photographs' lattice is ahead of the generator's waves, in
         turns of 2**-64; of no waves where the photographs repeat nowhere.
     """
 
     levels: tuple[Level, ...]
     places: np.ndarray
+    guide_table: np.ndarray
     wave_offsets: np.ndarray
 
     @classmethod
@@ -122,13 +127,24 @@ class Exemplar:
         tops = np.cumsum([0, *(_aligned(picture.shape[0]) for picture in pictures)])
         places = tuple((int(top), *picture.shape[:2]) for top, picture in zip(tops, pictures, strict=False))
         measured = (_level(pictures, 2**level, SIMILAR[level]) for level in range(levels))
-        return cls(tuple(measured), np.array(places, np.int32), np.zeros(0, np.int64))
+        same = np.repeat(np.arange(256, dtype=np.uint8)[np.newaxis], 3, axis=0)
+        return cls(tuple(measured), np.array(places, np.int32), same, np.zeros(0, np.int64))
 
     @property
     def pictures(self) -> list[np.ndarray]:
         """The photographs, uint8 [h, w, 3] each."""
         table = self.levels[0].colours.reshape(-1, self.levels[0].width, 3)
         return [table[top : top + height, :width] for top, height, width in self.places]
+
+    def with_guide(self, guide: np.ndarray) -> "Exemplar":
+        """The exemplar with the table that gives a guide the histograms of the photographs' channels.
+
+        Args:
+          guide: uint8 [h, w, 3], a part of it that is large enough for its histograms.
+        """
+        colours = np.concatenate([picture.reshape(-1, 3) for picture in self.pictures])
+        tables = [_histogram_table(guide[..., i].ravel(), colours[:, i]) for i in range(3)]
+        return dataclasses.replace(self, guide_table=np.stack(tables))
 
     def with_waves(self, waves: np.ndarray, offsets: np.ndarray) -> "Exemplar":
         """The exemplar with the local phases of plane waves.
@@ -157,7 +173,7 @@ class Exemplar:
             for i, level in enumerate(self.levels)
             for field in dataclasses.fields(level)
         }
-        arrays |= {"places": self.places, "wave_offsets": self.wave_offsets}
+        arrays |= {name: getattr(self, name) for name in _OWN}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
         return buffer.getvalue()
@@ -172,7 +188,7 @@ class Exemplar:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             count = sum(name.endswith("/pixels") for name in arrays)
             levels = tuple(_read_level(arrays, i) for i in range(count))
-            return cls(levels, arrays["places"], arrays["wave_offsets"])
+            return cls(levels, *(arrays[name] for name in _OWN))
 
 
 def most_levels(pictures: Sequence[np.ndarray]) -> int:
@@ -186,6 +202,15 @@ def box_means(picture: np.ndarray, side: int) -> np.ndarray:
     sums = np.pad(picture.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0), (0, 0)))
     total = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
     return ((2 * total + side * side) // (2 * side * side)).astype(np.uint8)
+
+
+def _histogram_table(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The table that gives `values` the histogram of `wanted`, both uint8 [n]: uint8 [256], monotonic."""
+    shares = []
+    for part in (values, wanted):
+        counts = np.bincount(part, minlength=256)
+        shares.append((np.cumsum(counts) - counts / 2) / counts.sum())  # of smaller values, half of equal ones
+    return np.round(np.interp(shares[0], shares[1], np.arange(256))).astype(np.uint8)
 
 
 def _read_level(arrays: Any, number: int) -> Level:

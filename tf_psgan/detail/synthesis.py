@@ -1,7 +1,8 @@
 """Parallel texture synthesis guided by a picture (Lefebvre and Hoppe 2005, "Parallel controllable texture synthesis").
 
 The result at each level of resolution is a map of positions: which pixel of the photographs each pixel copies. The
-coarsest map takes the positions whose neighbourhoods look most like the guide's. Each finer map starts from the
+coarsest map takes the positions whose neighbourhoods look most like the guide's, and whose place in the lattice is
+right (`phases`). Each finer map starts from the
 coarser one's copies and is corrected: a pixel may copy what continues the copy of one of its nine neighbours, or a
 position similar to that, whichever has the neighbourhood most like the one made so far (k-coherent search, Tong et al.
 2002, "Synthesis of bidirectional texture functions on arbitrary surfaces"). All pixels of a map change at once, so a
@@ -16,14 +17,11 @@ import tensorflow as tf
 from tf_psgan.detail.exemplar import TAPS, Exemplar, Level
 from tf_psgan.detail.phases import PEAK, STEPS
 
-PASSES = (2, 2, 2, 3, 3)
+PASSES = (2, 2, 4, 4, 4)
 """Corrections of a map, finest level first."""
 
-GUIDE_WEIGHTS = (0, 0, 0, 1, 2)
-"""Weight of the distance to the guide's neighbourhood, finest level first; that to the map's own has weight 1."""
-
-PHASE_WEIGHTS = (0, 1, 2, 4, 4)
-"""Weight of the distance between the phases of the waves, finest level first."""
+PHASE_WEIGHT = 4
+"""Weight of the distance between the phases of the waves at the coarsest level; that between features has weight 1."""
 
 _TABLES = ("colours", "features", "phases", "similar")
 _REACH = TAPS // 2
@@ -64,6 +62,7 @@ class DetailStage(tf.Module):
             tf.TensorSpec((None, waves), tf.int64, "row_turns"),
             tf.TensorSpec((None, waves), tf.int64, "col_turns"),
         ]
+        self._guide_table = tf.Variable(exemplar.guide_table, trainable=False)
         self._tables = [
             {name: tf.Variable(getattr(level, name), trainable=False) for name in _TABLES} for level in self.levels
         ]
@@ -81,35 +80,30 @@ class DetailStage(tf.Module):
           uint8 [height, width, 3].
         """
         edges, last = _edges(len(self.levels)), len(self.levels) - 1
-        turns = row_turns, col_turns
-        index = self._start(guide, turns)
+        channels = enumerate(tf.unstack(self._guide_table))
+        guide = tf.stack([tf.gather(table, tf.cast(guide[..., i], tf.int32)) for i, table in channels], axis=-1)
+        phases = _phases((row_turns, col_turns), self.alignment) if len(self.wave_offsets) else None
+        index = self._start(guide, phases)
         for number in range(last, -1, -1):
-            level, tables, weight = self.levels[number], self._tables[number], GUIDE_WEIGHTS[number]
+            level, tables = self.levels[number], self._tables[number]
             edge = edges[number] + PASSES[number] * _REACH
             if number < last:
-                index = _crop(_refine(index, self.levels[number + 1], level), 2 * edges[number + 1] - edge)
-            wanted = _responses(level, _means(guide, level.pixels)) if weight else None
-            beyond = self.margin // level.pixels  # of the guide, in pixels of the level
-            phases = _phases(turns, level.pixels) if PHASE_WEIGHTS[number] and level.phases.shape[1] else None
+                index, phases = (
+                    _crop(_refine(index, self.levels[number + 1], level), 2 * edges[number + 1] - edge),
+                    None,
+                )
             for _ in range(PASSES[number]):
-                edge -= _REACH
-                goals = []
-                if wanted is not None:
-                    goals.append(("features", _crop(wanted, beyond - _REACH - edge), weight))
-                if phases is not None:
-                    goals.append(("phases", _crop(phases, beyond - edge), PHASE_WEIGHTS[number]))
-                index = _correct(level, tables, index, goals)
+                phases = None if phases is None else _crop(phases, _REACH)
+                index = _correct(level, tables, index, phases)
         return tf.gather(self._tables[0]["colours"], index)
 
-    def _start(self, guide: Any, turns: tuple[Any, Any]) -> tf.Tensor:
+    def _start(self, guide: Any, phases: tf.Tensor | None) -> tf.Tensor:
         """The map of the coarsest level: positions with the features and phases nearest to the guide's."""
         level, tables = self.levels[-1], self._tables[-1]
         wanted = _responses(level, _means(guide, level.pixels))
         distance = _distances(wanted, tf.gather(tables["features"], level.starts))
-        if level.phases.shape[1]:
-            phases = _crop(_phases(turns, level.pixels), _REACH)
-            weight = PHASE_WEIGHTS[len(self.levels) - 1]
-            distance += weight * _distances(phases, tf.gather(tables["phases"], level.starts))
+        if phases is not None:
+            distance += PHASE_WEIGHT * _distances(_crop(phases, _REACH), tf.gather(tables["phases"], level.starts))
         return tf.gather(level.starts, tf.argmin(distance, axis=-1))
 
 
@@ -165,15 +159,13 @@ def _crop(field: tf.Tensor, pixels: int) -> tf.Tensor:
     return field[pixels:-pixels, pixels:-pixels] if pixels else field
 
 
-def _correct(
-    level: Level, tables: dict[str, Any], index: tf.Tensor, goals: list[tuple[str, tf.Tensor, int]]
-) -> tf.Tensor:
+def _correct(level: Level, tables: dict[str, Any], index: tf.Tensor, phases: tf.Tensor | None) -> tf.Tensor:
     """One correction of a map [h, w]: [h - 4, w - 4].
 
     Args:
       level, tables: of the exemplar.
       index: the map, int32.
-      goals: name of a table, what it should be near to, [h - 4, w - 4, columns], and the weight of the distance.
+      phases: the phases that the copies should have, [h - 4, w - 4, 2 waves], or None.
     """
     rows, cols = tf.unstack(tf.shape(index))
     own = _crop(index, _REACH)
@@ -198,10 +190,10 @@ def _correct(
     copies = tf.reshape(copies - offsets[:, tf.newaxis], (-1, len(_NEIGHBOURS) * (1 + level.similar.shape[1])))
     features = tf.cast(tf.gather(tables["features"], copies), tf.float32)  # [changed, copies, components]
     distance = tf.reduce_sum(tf.math.squared_difference(features, made[:, tf.newaxis]), axis=-1)
-    for name, wanted, weight in goals:
-        goal = tf.gather_nd(wanted, places)[:, tf.newaxis]
-        found = features if name == "features" else tf.cast(tf.gather(tables[name], copies), tf.float32)
-        distance += weight * tf.reduce_sum(tf.math.squared_difference(found, goal), axis=-1)
+    if phases is not None:
+        wanted = tf.gather_nd(phases, places)[:, tf.newaxis]
+        found = tf.cast(tf.gather(tables["phases"], copies), tf.float32)
+        distance += PHASE_WEIGHT * tf.reduce_sum(tf.math.squared_difference(found, wanted), axis=-1)
     best = tf.gather(copies, tf.argmin(distance, axis=1), batch_dims=1)
     return tf.tensor_scatter_nd_update(own, places, best)
 

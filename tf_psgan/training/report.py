@@ -11,7 +11,7 @@ from tf_psgan.config import Config
 from tf_psgan.data import images
 from tf_psgan.errors import InputError
 from tf_psgan.evaluation import comparison
-from tf_psgan.evaluation.evaluator import METRICS, SHORT_NAMES, Sources, sheet_samples
+from tf_psgan.evaluation.evaluator import METRICS, SHORT_NAMES, Evaluator, Sources, sheet_samples
 from tf_psgan.evaluation.findings import NOTHING_FOUND, TrainingState, findings
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.training import wave_initialisation
@@ -24,7 +24,13 @@ ZERO_WAVE_PIXELS = 1e6
 """Wave length above which a wave number counts as zero."""
 
 
-def write(folder: RunFolder, config: Config, sources: Sources, failure: str = "") -> None:
+def write(
+    folder: RunFolder,
+    config: Config,
+    sources: Sources,
+    failure: str = "",
+    detailed: Sequence[np.ndarray] = (),
+) -> None:
     """Writes `report.md` and its pictures into the run's folder.
 
     Args:
@@ -32,13 +38,15 @@ def write(folder: RunFolder, config: Config, sources: Sources, failure: str = ""
       config: the run's settings.
       sources: the pictures that the run learns from.
       failure: why the run failed; "" for a run that did not.
+      detailed: samples with the detail stage, uint8 [side, side, 3] each; empty for a run without it.
     """
     rows = folder.read_metrics()
     lines = [f"# {folder.path.resolve().name}", ""]
     if failure:
         lines += [f"**The run failed.** {failure}", ""]
     if rows:
-        lines += _pictures(folder, sources, rows) + _findings(folder, config, sources, rows) + _metrics(rows)
+        lines += _detail(folder, sources, detailed) if detailed else []
+        lines += _pictures(folder, sources, rows) + _findings(folder, config, sources, rows, detailed) + _metrics(rows)
         lines += _waves(config, sources, rows)
         lines += _training(folder, rows)
     else:
@@ -46,6 +54,19 @@ def write(folder: RunFolder, config: Config, sources: Sources, failure: str = ""
         lines += ["![the source](report-source.png)", "", "There are no samples yet.", ""]
     lines += _use(folder) + _settings(folder, config, rows)
     folder.write("report.md", "\n".join(lines) + "\n")
+
+
+def _detail(folder: RunFolder, sources: Sources, detailed: Sequence[np.ndarray]) -> list[str]:
+    sheet = Evaluator(sources).sheet(detailed)
+    images.write_png(folder.path / "report-detail.png", sheet)
+    return [
+        "Left: the source. Right: pictures as `psgan generate` makes them, with the detail stage, not selected.",
+        "",
+        "![the source on the left, pictures with the detail stage on the right](report-detail.png)",
+        "",
+        "The rest of this report shows the generator's own pictures, which guide the detail stage.",
+        "",
+    ]
 
 
 def _pictures(folder: RunFolder, sources: Sources, rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -63,16 +84,21 @@ def _pictures(folder: RunFolder, sources: Sources, rows: Sequence[dict[str, Any]
     ]
 
 
-def _findings(folder: RunFolder, config: Config, sources: Sources, rows: Sequence[dict[str, Any]]) -> list[str]:
-    """What is wrong with the last samples by metrics that no loss uses, and with the training."""
+def _findings(
+    folder: RunFolder, config: Config, sources: Sources, rows: Sequence[dict[str, Any]], detailed: Sequence[np.ndarray]
+) -> list[str]:
+    """What is wrong with the last samples by metrics that no loss uses, and with the training.
+
+    With a detail stage only its samples are measured: their pixels are the source's after any training.
+    """
     own: comparison.Row = {}
     source: comparison.Row = {}
     cell = geometry.pixels_per_cell(len(config.model.filters) + 1)
-    if samples := _samples(folder, rows[-1]):
+    if samples := list(detailed) or _samples(folder, rows[-1]):
         own, source = comparison.without_weights(samples, sources.pictures, cell)
         if config.model.global_channels and len(sources.names) > 1:
             source = {}  # a sample need not be of every source
-    training = TrainingState.from_metrics(rows, rows[-1]["step"])
+    training = None if detailed else TrainingState.from_metrics(rows, rows[-1]["step"])
     found = findings(own, source, cell=cell, training=training) or [NOTHING_FOUND]
     return ["## Findings", "", *(f"- {sentence}" for sentence in found), ""]
 

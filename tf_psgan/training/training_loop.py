@@ -20,7 +20,7 @@ from tf_psgan.data.image_cache import ImageCache
 from tf_psgan.evaluation import lattice
 from tf_psgan.evaluation.evaluator import SOURCE_PIXELS, Sources
 from tf_psgan.latents import noise
-from tf_psgan.loading import read_exemplar
+from tf_psgan.loading import Plane, read_exemplar
 from tf_psgan.runs import checkpoint
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
@@ -33,6 +33,8 @@ from tf_psgan.training.schedule import Schedule, Speed
 
 MAX_ROLLBACKS = 3
 FIRST_PREVIEW_SECONDS = 15.0
+DETAILED = 2
+"""Samples with the detail stage in the report."""
 LOG_STEPS = 25
 """Steps between two entries of the losses in TensorBoard."""
 SHOWN_LOSSES = ("generator_loss", "discriminator_loss")
@@ -163,9 +165,16 @@ class _Run:
             except DivergedError as error:
                 report.write(self.folder, self.config, self.sources, str(error))
                 raise
-            report.write(self.folder, self.config, self.sources)
+            report.write(self.folder, self.config, self.sources, detailed=self._detailed() if finished else ())
         if not finished:
             logger.info("stopped at step %d; train again in the same folder to resume.", self.steps_done)
+
+    def _detailed(self) -> list[np.ndarray]:
+        """Samples with the detail stage, uint8 [side, side, 3] each; none where the run has none."""
+        if self.config.rendering.detail == "none":
+            return []
+        plane, side = Plane.from_generator(self.step.averaged, self.folder.path), self.config.training.sample_pixels
+        return [plane.window(side, side, seed=i, texture=i) for i in range(min(DETAILED, self.config.training.samples))]
 
     def _steps(self, stopping: StopSignals) -> None:
         """Steps, with previews and checkpoints when they are due, until the run is finished or a signal arrives."""

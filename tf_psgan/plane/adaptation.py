@@ -1,4 +1,4 @@
-"""The phases of a generator's waves at pixels, and of the lattice that it draws: what the detail stage is guided by."""
+"""Adapts an exemplar to a generator: to the colours that it draws, and to its lattice."""
 
 import numpy as np
 import tensorflow as tf
@@ -18,8 +18,8 @@ _WAVES = 2
 _WINDOW = 512
 
 
-def with_lattice(exemplar: Exemplar, plane: TexturePlane) -> Exemplar:
-    """An exemplar with the phases of the generator's first two waves, where they predict its photographs.
+def adapted(exemplar: Exemplar, plane: TexturePlane) -> Exemplar:
+    """An exemplar adapted to what a generator draws: to its colours, and to the lattice of its waves.
 
     The generator draws the lattice of the photographs at some distance from its waves' crests. That offset is measured
     on a window of its plane, as the circular mean over the pixels.
@@ -29,10 +29,14 @@ def with_lattice(exemplar: Exemplar, plane: TexturePlane) -> Exemplar:
       plane: of the generator, without a detail stage.
 
     Returns:
-      The same exemplar where the model has several textures or fewer than two waves, or where the waves do not predict
-      the photographs.
+      The same exemplar where the model has several textures; no phases where it has fewer than two waves, or where its
+      waves do not predict the photographs.
     """
-    if plane.config.global_channels or plane.config.waves < _WAVES:
+    if plane.config.global_channels:
+        return exemplar
+    drawn = plane.window(_WINDOW, _WINDOW)
+    exemplar = exemplar.with_guide(drawn)
+    if plane.config.waves < _WAVES:
         return exemplar
     waves = plane.wave_numbers(0)[:_WAVES] / (2 * np.pi * plane.pixels_per_cell)  # cycles per pixel
     if (
@@ -40,8 +44,8 @@ def with_lattice(exemplar: Exemplar, plane: TexturePlane) -> Exemplar:
         or min(phases.agreement(picture, waves) for picture in exemplar.pictures) < LEAST_AGREEMENT
     ):
         return exemplar
-    drawn = phases.local_phases(plane.window(_WINDOW, _WINDOW), waves)
+    found = phases.local_phases(drawn, waves)
     rows, cols = plane.pixel_turns(Scene(), np.arange(_WINDOW), np.arange(_WINDOW), _WAVES)
     expected = (rows[:, tf.newaxis] + cols).numpy() / 2.0**64  # [window, window, waves]
-    ahead = np.angle(np.exp(2j * np.pi * (drawn - expected)).mean(axis=(0, 1))) / (2 * np.pi)
+    ahead = np.angle(np.exp(2j * np.pi * (found - expected)).mean(axis=(0, 1))) / (2 * np.pi)
     return exemplar.with_waves(waves, np.round(ahead * 2**32).astype(np.int64) << 32)
