@@ -1,12 +1,19 @@
 """An exported model with a detail stage makes the library's pictures, bit for bit."""
 
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.support import shared, synthetic_textures, tiny
+from tf_psgan.config import Config
+from tf_psgan.data.manifest import Manifest
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.exporting import saved_model
+from tf_psgan.exporting.model_card import Card
 from tf_psgan.exporting.session_model import SessionModel
+from tf_psgan.exporting.signatures import Limits
 from tf_psgan.loading import Plane
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
@@ -54,3 +61,11 @@ def test_a_tile_has_the_librarys_pixels(model, plane):
 def test_the_plane_of_an_export_has_its_detail_stage(folder, plane):
     again = Plane.from_saved_model(folder)
     np.testing.assert_array_equal(again.window(20, 30, seed=5), plane.window(20, 30, seed=5))
+
+
+def test_the_card_says_that_the_pictures_are_in_the_model():
+    draft = saved_model.Draft(Path("a"), Path("b"), fold(tiny.generator(seed=1)), Limits(), None, copies=True)
+    card = Card("run", Config(), Manifest(()), 7, [], [], "CC0")
+    for copies in (True, False):
+        lines = card._limits(dataclasses.replace(draft, copies=copies))
+        assert any("contains the training pictures" in line for line in lines) == copies

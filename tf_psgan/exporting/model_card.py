@@ -137,9 +137,14 @@ class Card:
 
     def _limits(self, draft: Draft) -> list[str]:
         limits, cell = draft.limits, draft.folded.pixels_per_cell
+        copies = (
+            "- **The version contains the training pictures.** Its detail stage copies their pixels, so their licence "
+            "also holds for the pictures that it makes.",
+        )
         return [
             "## Limits",
             "",
+            *(copies if draft.copies else ()),
             "- It generates textures like its training pictures and nothing else: no objects, and nothing that none of "
             "them contains.",
             f"- One request: at most {limits.side} pixels high, {limits.side} wide, {limits.pixels} in all. A value "
@@ -153,7 +158,7 @@ class Card:
 
     def _settings(self) -> list[str]:
         lines = ["## Settings of the run", "", "| setting | value | meaning |", "|---|---|---|"]
-        for part in (self.config.model, self.config.data, self.config.training):
+        for part in (self.config.model, self.config.data, self.config.training, self.config.rendering):
             for field in dataclasses.fields(part):
                 if field.name != "images":  # paths of the machine that trained
                     value = getattr(part, field.name)

@@ -35,6 +35,7 @@ class Draft:
       folded: the generator.
       limits: of one request.
       model: the version in a session.
+      copies: whether a detail stage copies the pixels of the training pictures, which the version then contains.
     """
 
     folder: Path
@@ -42,6 +43,7 @@ class Draft:
     folded: FoldedGenerator
     limits: Limits
     model: SessionModel
+    copies: bool = False
 
     @property
     def extra(self) -> Path:
@@ -114,7 +116,7 @@ def write(
         with SessionModel(partial) as model:
             _read_back(model, folded)
             for add in extras:
-                add(Draft(partial, target, folded, limits, model))
+                add(Draft(partial, target, folded, limits, model, exemplar is not None))
     return target
 
 
