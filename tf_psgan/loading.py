@@ -8,7 +8,7 @@ from tf_psgan.detail import exemplar as exemplars
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import RunError
 from tf_psgan.networks.generator import SpatialGenerator
-from tf_psgan.plane.adaptation import adapted
+from tf_psgan.plane.adaptation import adapted, balance_colours
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.runs import checkpoint, exported_model
@@ -59,7 +59,9 @@ class Plane(TexturePlane):
             exemplar = None
         else:
             exemplar = adapted(read_exemplar(folder), TexturePlane(folded))
-        return cls(folded, {name: texture.vector for name, texture in stored.items()}, exemplar=exemplar)
+        plane = cls(folded, {name: texture.vector for name, texture in stored.items()}, exemplar=exemplar)
+        balance_colours(plane)
+        return plane
 
     @classmethod
     def from_saved_model(cls, path: str | Path) -> "Plane":

@@ -109,7 +109,7 @@ def test_weighted_distances_are_exact_in_float32():
 def test_an_exemplar_survives_its_bytes(built):
     with_waves = built.with_waves(np.array([[0.1, 0.0], [0.0, 0.1]]), np.array([1 << 62, 5]))
     again = Exemplar.from_bytes(with_waves.to_bytes())
-    for name in ("places", "guide_table", "wave_offsets"):
+    for name in ("places", "guide_table", "colour_shift", "wave_offsets"):
         np.testing.assert_array_equal(getattr(again, name), getattr(with_waves, name))
     for level, other in zip(again.levels, with_waves.levels, strict=True):
         for field in dataclasses.fields(level):

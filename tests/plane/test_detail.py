@@ -5,7 +5,7 @@ from tests.support import synthetic_textures, tiny
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import SettingError
 from tf_psgan.latents.scene import Scene
-from tf_psgan.plane.adaptation import adapted
+from tf_psgan.plane.adaptation import adapted, balance_colours
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import DETAIL_PIXELS, TexturePlane
 
@@ -59,6 +59,16 @@ def test_pixel_turns_add_up_to_the_waves_of_the_cells(plane):
     np.testing.assert_array_equal(turns[0][1] - turns[0][0], 2 * per_cell[:, 0])
     np.testing.assert_array_equal(turns[0][2] - turns[0][1], per_cell[:, 0])
     np.testing.assert_array_equal(turns[1], [[0, 0], per_cell[:, 1]])
+
+
+def test_balanced_colours_have_the_photographs_mean(exemplar):
+    plane = TexturePlane(fold(tiny.generator(seed=1)), chunk_cells=4, exemplar=Exemplar.build(exemplar.pictures, 3))
+    balance_colours(plane)
+    shift = plane.exemplar.colour_shift
+    drawn = plane.window(512, 512).mean(axis=(0, 1))
+    assert np.abs(drawn - exemplar.mean_colour()).max() <= 1.0  # half a value of rounding, and what is clipped
+    plane.shift_colours(shift * 0)
+    assert np.abs(plane.window(512, 512).mean(axis=(0, 1)) + shift - drawn).max() <= 0.5
 
 
 def test_waves_that_do_not_predict_the_photograph_are_not_used(exemplar):

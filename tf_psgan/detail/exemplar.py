@@ -40,7 +40,7 @@ _APART = 0.05
 _LEAST_SIDE = 8
 """Least side of a photograph, in pixels of the coarsest level."""
 
-_OWN = ("places", "guide_table", "wave_offsets")
+_OWN = ("places", "guide_table", "colour_shift", "wave_offsets")
 """Fields of an exemplar besides its levels."""
 
 _ALIGNMENT = 2 ** (LEVELS - 1)
@@ -90,6 +90,7 @@ class Exemplar:
       levels: the finest first; each halves the resolution.
       places: int32 [photographs, 3]: first row in the finest table, height and width.
       guide_table: uint8 [3, 256]: the 8-bit value to use for each 8-bit value of a guide, by channel.
+      colour_shift: int32 [3]: added to the copied pixels' 8-bit values, by channel.
       wave_offsets: int64 [waves]: how far the phase of the photographs' lattice is ahead of the generator's waves, in
         turns of 2**-64; of no waves where the photographs repeat nowhere.
     """
@@ -97,6 +98,7 @@ class Exemplar:
     levels: tuple[Level, ...]
     places: np.ndarray
     guide_table: np.ndarray
+    colour_shift: np.ndarray
     wave_offsets: np.ndarray
 
     @classmethod
@@ -128,7 +130,7 @@ class Exemplar:
         places = tuple((int(top), *picture.shape[:2]) for top, picture in zip(tops, pictures, strict=False))
         measured = (_level(pictures, 2**level, SIMILAR[level]) for level in range(levels))
         same = np.repeat(np.arange(256, dtype=np.uint8)[np.newaxis], 3, axis=0)
-        return cls(tuple(measured), np.array(places, np.int32), same, np.zeros(0, np.int64))
+        return cls(tuple(measured), np.array(places, np.int32), same, np.zeros(3, np.int32), np.zeros(0, np.int64))
 
     @property
     def pictures(self) -> list[np.ndarray]:
@@ -145,6 +147,10 @@ class Exemplar:
         colours = np.concatenate([picture.reshape(-1, 3) for picture in self.pictures])
         tables = [_histogram_table(guide[..., i].ravel(), colours[:, i]) for i in range(3)]
         return dataclasses.replace(self, guide_table=np.stack(tables))
+
+    def mean_colour(self) -> np.ndarray:
+        """The mean of the photographs' pixels: float64 [3], in 8-bit values."""
+        return np.concatenate([picture.reshape(-1, 3) for picture in self.pictures]).mean(axis=0)
 
     def with_waves(self, waves: np.ndarray, offsets: np.ndarray) -> "Exemplar":
         """The exemplar with the local phases of plane waves.

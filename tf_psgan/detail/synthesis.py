@@ -62,6 +62,7 @@ class DetailStage(tf.Module):
             tf.TensorSpec((None, waves), tf.int64, "row_turns"),
             tf.TensorSpec((None, waves), tf.int64, "col_turns"),
         ]
+        self.colour_shift = tf.Variable(exemplar.colour_shift, trainable=False)
         self._guide_table = tf.Variable(exemplar.guide_table, trainable=False)
         self._tables = [
             {name: tf.Variable(getattr(level, name), trainable=False) for name in _TABLES} for level in self.levels
@@ -95,7 +96,8 @@ class DetailStage(tf.Module):
             for _ in range(PASSES[number]):
                 phases = None if phases is None else _crop(phases, _REACH)
                 index = _correct(level, tables, index, phases)
-        return tf.gather(self._tables[0]["colours"], index)
+        copied = tf.cast(tf.gather(self._tables[0]["colours"], index), tf.int32)
+        return tf.cast(tf.clip_by_value(copied + self.colour_shift, 0, 255), tf.uint8)
 
     def _start(self, guide: Any, phases: tf.Tensor | None) -> tf.Tensor:
         """The map of the coarsest level: positions with the features and phases nearest to the guide's."""

@@ -49,3 +49,15 @@ def adapted(exemplar: Exemplar, plane: TexturePlane) -> Exemplar:
     expected = (rows[:, tf.newaxis] + cols).numpy() / 2.0**64  # [window, window, waves]
     ahead = np.angle(np.exp(2j * np.pi * (found - expected)).mean(axis=(0, 1))) / (2 * np.pi)
     return exemplar.with_waves(waves, np.round(ahead * 2**32).astype(np.int64) << 32)
+
+
+def balance_colours(plane: TexturePlane) -> None:
+    """Gives the pictures of a plane with a detail stage the photographs' mean colour, measured on one window.
+
+    Where the light changes over a photograph, the copies favour a part of it.
+    """
+    if plane.exemplar is None or plane.config.global_channels:
+        return
+    plane.shift_colours(np.zeros(3, np.int32))
+    drawn = plane.window(_WINDOW, _WINDOW).mean(axis=(0, 1))
+    plane.shift_colours(np.round(plane.exemplar.mean_colour() - drawn).astype(np.int32))

@@ -8,6 +8,7 @@ chunks. Seamless tiles, blends of textures and animated noise are other scenes o
 """
 
 import collections
+import dataclasses
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,6 +73,17 @@ class TexturePlane:
         self._recent: collections.OrderedDict[tuple[Scene, int, int], np.ndarray] = collections.OrderedDict()
         self._lock = threading.Lock()
         self._process = os.getpid()
+
+    def shift_colours(self, shift: np.ndarray) -> None:
+        """Adds 8-bit values to all pixels that the detail stage copies from now on.
+
+        Args:
+          shift: int32 [3], by channel.
+        """
+        if self.exemplar is None or self._detail is None:
+            raise ValueError("shift_colours: the plane has no detail stage.")
+        self.exemplar = dataclasses.replace(self.exemplar, colour_shift=shift)
+        self._detail.colour_shift.assign(shift)
 
     def window(
         self,
