@@ -7,6 +7,8 @@ from tf_psgan.data import manifest
 from tf_psgan.detail import exemplar as exemplars
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import RunError
+from tf_psgan.evaluation import lattice
+from tf_psgan.evaluation.evaluator import SOURCE_PIXELS
 from tf_psgan.networks.generator import SpatialGenerator
 from tf_psgan.plane.adaptation import adapted, balance_colours
 from tf_psgan.plane.folded_generator import fold
@@ -58,7 +60,9 @@ class Plane(TexturePlane):
         if (folder.read_config().rendering.detail if detail == "auto" else detail) == "none":
             exemplar = None
         else:
-            exemplar = adapted(read_exemplar(folder), TexturePlane(folded))
+            measured = read_exemplar(folder)
+            has_lattice = all(lattice.repeats([central_crop(p, SOURCE_PIXELS)]) for p in measured.pictures)
+            exemplar = adapted(measured, TexturePlane(folded), has_lattice)
         plane = cls(folded, {name: texture.vector for name, texture in stored.items()}, exemplar=exemplar)
         balance_colours(plane)
         return plane

@@ -74,5 +74,5 @@ def test_balanced_colours_have_the_photographs_mean(exemplar):
 def test_waves_that_do_not_predict_the_photograph_are_not_used(exemplar):
     bare = Exemplar.build(exemplar.pictures, 3)
     for generator in (tiny.generator(seed=1), tiny.generator(global_channels=2)):
-        found = adapted(bare, TexturePlane(fold(generator), chunk_cells=4))
+        found = adapted(bare, TexturePlane(fold(generator), chunk_cells=4), True)
         assert not len(found.wave_offsets)

@@ -18,7 +18,7 @@ _WAVES = 2
 _WINDOW = 512
 
 
-def adapted(exemplar: Exemplar, plane: TexturePlane) -> Exemplar:
+def adapted(exemplar: Exemplar, plane: TexturePlane, has_lattice: bool) -> Exemplar:
     """An exemplar adapted to what a generator draws: to its colours, and to the lattice of its waves.
 
     The generator draws the lattice of the photographs at some distance from its waves' crests. That offset is measured
@@ -27,6 +27,8 @@ def adapted(exemplar: Exemplar, plane: TexturePlane) -> Exemplar:
     Args:
       exemplar: of the photographs that the generator has learned.
       plane: of the generator, without a detail stage.
+      has_lattice: whether a lattice was measured in all photographs. Where there is none, the waves follow chance
+        structures, and copies at their phases would stand in rows.
 
     Returns:
       The same exemplar where the model has several textures; no phases where it has fewer than two waves, or where its
@@ -36,7 +38,7 @@ def adapted(exemplar: Exemplar, plane: TexturePlane) -> Exemplar:
         return exemplar
     drawn = plane.window(_WINDOW, _WINDOW)
     exemplar = exemplar.with_guide(drawn)
-    if plane.config.waves < _WAVES:
+    if not has_lattice or plane.config.waves < _WAVES:
         return exemplar
     waves = plane.wave_numbers(0)[:_WAVES] / (2 * np.pi * plane.pixels_per_cell)  # cycles per pixel
     if (
