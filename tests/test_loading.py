@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from tests.support import tiny, tiny_export
-from tests.support.small_run import CONFIG, save_generator
-from tf_psgan.errors import ExportError, RunError
-from tf_psgan.loading import Plane, load_generator, load_plane, restore_generator
+from tests.support.small_run import CONFIG, changed, picture, save_generator
+from tf_psgan.data import manifest
+from tf_psgan.errors import ExportError, PictureError, RunError
+from tf_psgan.loading import Plane, load_generator, load_plane, read_exemplar, restore_generator
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.runs.run_folder import RunFolder
@@ -65,3 +66,36 @@ def test_what_is_neither_a_run_nor_an_export_is_named(tmp_path):
         load_plane(tmp_path)
     with pytest.raises(ExportError, match=r"cannot be read \(No such file or directory\); give the folder"):
         Plane.from_saved_model(tmp_path)
+
+
+@pytest.fixture
+def photographed(tmp_path, folder):
+    """A run with its picture, whose settings have the detail stage."""
+    folder.write_config(changed(detail="patches"))
+    folder.write("manifest.json", manifest.to_json(manifest.scan((picture(tmp_path / "a.png"),))))
+    save_generator(folder)
+    return folder
+
+
+def test_the_detail_stage_is_the_runs_setting_unless_it_is_given(photographed):
+    found = Plane.from_run(photographed.path, "float32")
+    assert found.exemplar is not None and photographed.exemplar.exists()
+    plain = Plane.from_run(photographed.path, "float32", detail="none")
+    assert plain.exemplar is None
+    assert (found.window(**WINDOW) != plain.window(**WINDOW)).any()
+
+
+def test_the_stored_photographs_serve_when_the_pictures_are_gone(photographed, tmp_path):
+    expected = Plane.from_run(photographed.path, "float32").window(**WINDOW)
+    (tmp_path / "a.png").unlink()
+    np.testing.assert_array_equal(Plane.from_run(photographed.path, "float32").window(**WINDOW), expected)
+    photographed.exemplar.unlink()
+    with pytest.raises(PictureError, match=r"a\.png"):
+        Plane.from_run(photographed.path, "float32")
+
+
+def test_damaged_photographs_are_named_with_the_remedy(photographed):
+    for damage in (b"", b"no archive", read_exemplar(photographed).to_bytes()[:-200]):
+        photographed.exemplar.write_bytes(damage)
+        with pytest.raises(RunError, match=r"exemplar\.npz: cannot be used .* delete it, and it is measured again"):
+            Plane.from_run(photographed.path, "float32")

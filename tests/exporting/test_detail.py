@@ -1,6 +1,7 @@
 """An exported model with a detail stage makes the library's pictures, bit for bit."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from tests.support import shared, synthetic_textures, tiny
 from tf_psgan.config import Config
 from tf_psgan.data.manifest import Manifest
 from tf_psgan.detail.exemplar import Exemplar
+from tf_psgan.errors import ExportError
 from tf_psgan.exporting import saved_model
 from tf_psgan.exporting.model_card import Card
 from tf_psgan.exporting.session_model import SessionModel
@@ -17,6 +19,7 @@ from tf_psgan.exporting.signatures import Limits
 from tf_psgan.loading import Plane
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
+from tf_psgan.runs import exported_model
 
 
 def exemplar():
@@ -61,6 +64,15 @@ def test_a_tile_has_the_librarys_pixels(model, plane):
 def test_the_plane_of_an_export_has_its_detail_stage(folder, plane):
     again = Plane.from_saved_model(folder)
     np.testing.assert_array_equal(again.window(20, 30, seed=5), plane.window(20, 30, seed=5))
+
+
+def test_damaged_photographs_of_an_export_are_named(folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    for damage in (b"", b"no archive"):
+        (copy / exported_model.EXEMPLAR).write_bytes(damage)
+        with pytest.raises(ExportError, match=r"not a SavedModel of this package .* export it again"):
+            Plane.from_saved_model(copy)
 
 
 def test_the_card_says_that_the_pictures_are_in_the_model():

@@ -94,6 +94,15 @@ def test_an_evaluation_is_a_preview_and_a_line_with_losses_metrics_wave_lengths_
         assert page.size == (64 + 24 + 64 + 4 + 64, 64)
 
 
+def test_a_run_with_the_detail_stage_stores_its_photographs_and_shows_pictures_in_the_report(run, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "exemplar.npz").write_bytes(b"of a run that failed before its first step")
+    folder = run(steps=1, detail="patches")
+    assert len(folder.read_exemplar().levels) == 4  # 96 pixels: room for pixels of 8
+    with Image.open(folder.path / "report-detail.png") as sheet:
+        assert sheet.size == (64 + 24 + 2 * 64 + 4, 64)
+
+
 def test_tensorboard_finds_losses_metrics_wave_lengths_and_the_preview(finished):
     events = EventAccumulator(str(finished.logs), size_guidance={"tensors": 0}).Reload()
     (row,) = finished.read_metrics()

@@ -5,6 +5,7 @@ The weights are read as arrays from its variables; the graph is not loaded.
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,9 @@ DESCRIPTION = Path(EXTRA) / "description.json"
 """Settings of the network and stored textures, beside the weights. Keys: `schema_version`, `dtype`, `model`,
 `textures` and others that are only informative."""
 
+_DAMAGED = (
+    ValueError, LookupError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error, tf.errors.OpError,
+)  # fmt: skip
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
@@ -61,7 +65,7 @@ def read(path: Path) -> tuple[FoldedGenerator, dict[str, tuple[float, ...]], Exe
     except OSError as error:
         problem, allowed = f"cannot be read ({error.strerror})", "give the folder of an exported model"
         raise ExportError(str(folder), problem, allowed) from None
-    except (ValueError, LookupError, TypeError, AttributeError, zipfile.BadZipFile, tf.errors.OpError) as error:
+    except _DAMAGED as error:
         reason = " ".join(str(error).split()).rstrip(".")[:200]
         raise ExportError(str(folder), f"not a SavedModel of this package ({reason})", "export it again") from None
 

@@ -241,7 +241,7 @@ class RunFolder:
             return Exemplar.from_bytes(self.exemplar.read_bytes())
         except OSError as error:
             raise _error(self.exemplar, f"cannot be read ({error.strerror})", remedy) from None
-        except (ValueError, LookupError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        except (ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise _error(self.exemplar, f"cannot be used ({error})", remedy) from None
 
     def write_exemplar(self, exemplar: Exemplar) -> None:
