@@ -39,10 +39,10 @@ def traced_once(monkeypatch):
 
 
 @functools.cache
-def signatures(fingerprint, description, limits):
+def signatures(fingerprint, description, limits, exemplar):
     folded = fold(tiny.generator())
     assert folded.fingerprint() == fingerprint
-    module = Signatures(folded, description, limits)
+    module = Signatures(folded, description, limits, exemplar)
     traced = module.signatures()
     module.signatures = lambda: traced
     return module
