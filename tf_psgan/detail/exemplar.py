@@ -89,7 +89,8 @@ class Exemplar:
     Args:
       levels: the finest first; each halves the resolution.
       places: int32 [photographs, 3]: first row in the finest table, height and width.
-      guide_table: uint8 [3, 256]: the 8-bit value to use for each 8-bit value of a guide, by channel.
+      guide_table: uint8 [3, 256]: the 8-bit value to use for each 8-bit value of a guide's means of blocks of the
+        coarsest level, by channel.
       colour_shift: int32 [3]: added to the copied pixels' 8-bit values, by channel.
       wave_offsets: int64 [waves]: how far the phase of the photographs' lattice is ahead of the generator's waves, in
         turns of 2**-64; of no waves where the photographs repeat nowhere.
@@ -139,13 +140,15 @@ class Exemplar:
         return [table[top : top + height, :width] for top, height, width in self.places]
 
     def with_guide(self, guide: np.ndarray) -> "Exemplar":
-        """The exemplar with the table that gives a guide the histograms of the photographs' channels.
+        """The exemplar with the table that gives a guide the photographs' histograms at the coarsest level.
 
         Args:
           guide: uint8 [h, w, 3], a part of it that is large enough for its histograms.
         """
-        colours = np.concatenate([picture.reshape(-1, 3) for picture in self.pictures])
-        tables = [_histogram_table(guide[..., i].ravel(), colours[:, i]) for i in range(3)]
+        level = self.levels[-1]
+        drawn = box_means(guide, level.pixels).reshape(-1, 3)
+        colours = level.colours[level.features[:, 0] != OUTSIDE]
+        tables = [_histogram_table(drawn[:, i], colours[:, i]) for i in range(3)]
         return dataclasses.replace(self, guide_table=np.stack(tables))
 
     def mean_colour(self) -> np.ndarray:

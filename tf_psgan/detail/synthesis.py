@@ -81,8 +81,6 @@ class DetailStage(tf.Module):
           uint8 [height, width, 3].
         """
         edges, last = _edges(len(self.levels)), len(self.levels) - 1
-        channels = enumerate(tf.unstack(self._guide_table))
-        guide = tf.stack([tf.gather(table, tf.cast(guide[..., i], tf.int32)) for i, table in channels], axis=-1)
         phases = _phases((row_turns, col_turns), self.alignment) if len(self.wave_offsets) else None
         index = self._start(guide, phases)
         for number in range(last, -1, -1):
@@ -102,7 +100,9 @@ class DetailStage(tf.Module):
     def _start(self, guide: Any, phases: tf.Tensor | None) -> tf.Tensor:
         """The map of the coarsest level: positions with the features and phases nearest to the guide's."""
         level, tables = self.levels[-1], self._tables[-1]
-        wanted = _responses(level, _means(guide, level.pixels))
+        means = tf.cast(_means(guide, level.pixels), tf.int32)
+        channels = [tf.gather(table, means[..., i]) for i, table in enumerate(tf.unstack(self._guide_table))]
+        wanted = _responses(level, tf.cast(tf.stack(channels, axis=-1), tf.float32))
         distance = _distances(wanted, tf.gather(tables["features"], level.starts))
         if phases is not None:
             distance += PHASE_WEIGHT * _distances(_crop(phases, _REACH), tf.gather(tables["phases"], level.starts))
