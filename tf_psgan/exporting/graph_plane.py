@@ -37,6 +37,8 @@ class GraphPlane:
         self, folded: FoldedGenerator, wave_weights: Sequence[tf.Variable], detail: DetailStage | None = None
     ) -> None:
         self._detail = detail
+        if detail:  # one function in the graph for all signatures
+            self._arrange = tf.function(detail, input_signature=detail.input_signature)
         self._config, self._cell, self._wave_weights = folded.config, folded.pixels_per_cell, wave_weights
         extent = chunks.cells(self._cell) + 2 * geometry.HALO
         self._pixels = tf.function(
@@ -114,7 +116,7 @@ class GraphPlane:
 
         def block(index: Any) -> Any:
             down, right = index // number[1] * side[0], index % number[1] * side[1]
-            return detail(
+            return self._arrange(
                 guide[down : down + tall, right : right + wide],
                 row_turns[down : down + tall],
                 col_turns[right : right + wide],
