@@ -216,7 +216,6 @@ def test_references_are_other_windows_halves_quilting_and_noise(run, source, eva
 
 
 def test_weights_of_vgg_add_metrics_and_references(run, source, evaluated, tmp_path):
-    pytest.importorskip("h5py")
     found, table = evaluated(images=[source], sources=[source], vgg=write_h5(tmp_path / "vgg.h5"))
     assert found["unseen"]["samples"]["pool3_precision"] == 1 and "pool4_frechet" in found["unseen"]["quilting"]
     assert "pool2_recall" in table

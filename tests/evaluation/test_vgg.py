@@ -11,8 +11,6 @@ from tests.support.synthetic_textures import noise
 from tf_psgan.errors import InputError
 from tf_psgan.evaluation import vgg_features, vgg_weights
 
-pytest.importorskip("h5py")
-
 
 def test_the_weights_of_a_wheel_and_its_normalisation_are_read(tmp_path):
     random = np.random.default_rng(0)

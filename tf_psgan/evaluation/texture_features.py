@@ -48,7 +48,7 @@ def features(pictures: Sequence[np.ndarray], seed: int = 0, patches: int = 2048)
       PictureError: a picture of another type or shape, or too small.
     """
     counts = sum(
-        np.stack([np.bincount(_checked(picture)[..., channel].ravel(), minlength=256) for channel in range(3)])
+        np.stack([np.bincount(checked(picture)[..., channel].ravel(), minlength=256) for channel in range(3)])
         for picture in pictures
     )
     pyramids = [_pyramid(picture.astype(np.float32)) for picture in pictures]
@@ -88,7 +88,8 @@ def binomial_filter(image: np.ndarray, axis: int) -> np.ndarray:
     return np.moveaxis(mixed, 0, axis)
 
 
-def _checked(picture: np.ndarray) -> np.ndarray:
+def checked(picture: np.ndarray) -> np.ndarray:
+    """The picture, if it can be measured: uint8 [h, w, 3] of at least MIN_PIXELS a side; PictureError otherwise."""
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or min(picture.shape[:2]) < MIN_PIXELS:
         raise PictureError(
             "picture",

@@ -7,10 +7,8 @@ import dataclasses
 
 import numpy as np
 
-from tf_psgan.errors import PictureError
-from tf_psgan.evaluation import lattice
+from tf_psgan.evaluation import lattice, texture_features
 from tf_psgan.evaluation.autocorrelation import autocorrelation
-from tf_psgan.evaluation.texture_features import MIN_PIXELS
 from tf_psgan.signal_processing import central_crop, luminance
 
 CENTRE_PIXELS = 512
@@ -67,13 +65,7 @@ def measure(picture: np.ndarray) -> Measurements:
     Raises:
       PictureError: a side below 64 pixels, or another type or shape.
     """
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or min(picture.shape[:2]) < MIN_PIXELS:
-        raise PictureError(
-            "picture",
-            f"{picture.dtype} {list(picture.shape)} cannot be measured",
-            f"use uint8 [height, width, 3] of at least {MIN_PIXELS}x{MIN_PIXELS} pixels",
-            value=picture.shape,
-        )
+    texture_features.checked(picture)
     light, centre = luminance(picture).astype(np.float64), central_crop(picture, CENTRE_PIXELS)
     found = lattice.repetition([centre])
     largest, smallest = picture.max(axis=-1), picture.min(axis=-1)
