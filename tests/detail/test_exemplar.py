@@ -5,7 +5,8 @@ import pytest
 
 from tests.support import synthetic_textures
 from tf_psgan.detail import exemplar, synthesis
-from tf_psgan.detail.exemplar import COMPONENTS, OUTSIDE, Exemplar, box_means
+from tf_psgan.detail.exemplar import OUTSIDE, Exemplar
+from tf_psgan.detail.features import COMPONENTS, box_means
 from tf_psgan.detail.phases import PEAK
 from tf_psgan.errors import PictureError
 

@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from tf_psgan.detail.features import (
+    COMPONENTS,
+    TAPS,
+    box_means,
+    neighbourhoods,
+    principal_components,
+    similar_positions,
+)
 from tf_psgan.detail.phases import PEAK, local_phases, phase_features
 from tf_psgan.errors import PictureError
-
-TAPS = 5
-"""Side of a neighbourhood in pixels of its level."""
-
-COMPONENTS = 12
-"""Principal components of a neighbourhood."""
 
 OUTSIDE = 8191
 """Component of a pixel whose neighbourhood leaves its photograph: farther from every feature than any other."""
@@ -206,13 +208,6 @@ def most_levels(pictures: Sequence[np.ndarray]) -> int:
     return min(LEVELS, max(1, int(np.log2(max(1, side / _LEAST_SIDE))) + 1))
 
 
-def box_means(picture: np.ndarray, side: int) -> np.ndarray:
-    """Rounded means of side x side pixels: from uint8 [h, w, 3] to uint8 [h - side + 1, w - side + 1, 3]."""
-    sums = np.pad(picture.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0), (0, 0)))
-    total = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
-    return ((2 * total + side * side) // (2 * side * side)).astype(np.uint8)
-
-
 def _histogram_table(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """The table that gives `values` the histogram of `wanted`, both uint8 [n]: uint8 [256], monotonic."""
     shares = []
@@ -232,8 +227,10 @@ def _level(pictures: Sequence[np.ndarray], pixels: int, similar: int) -> Level:
     grid = max(1, pixels // 2)
     stride = pixels // grid
     tables = [box_means(picture, pixels)[::grid, ::grid] for picture in pictures]
-    blocks = [_neighbourhoods(table, stride) for table in tables]
-    filters, centre, scale = _components(np.concatenate([block.reshape(-1, block.shape[-1]) for block in blocks]))
+    blocks = [neighbourhoods(table, stride) for table in tables]
+    filters, centre, scale = principal_components(
+        np.concatenate([block.reshape(-1, block.shape[-1]) for block in blocks])
+    )
     # Aligned to the coarsest grid, so that a position of one level is one of the next at twice its row and column.
     heights = [_aligned(picture.shape[0]) // grid for picture in pictures]
     width = max(_aligned(picture.shape[1]) for picture in pictures) // grid
@@ -249,55 +246,10 @@ def _level(pictures: Sequence[np.ndarray], pixels: int, similar: int) -> Level:
     positions = np.flatnonzero(flat[:, 0] != OUTSIDE).astype(np.int32)
     starts = positions[:: -(-len(positions) // _CANDIDATES)]
     apart = max(2 * stride, round(_APART * min(min(table.shape[:2]) for table in tables)))
-    found = _similar(flat, positions, starts, width, similar, apart)
+    found = similar_positions(flat, positions, starts, width, similar, apart)
     phases = np.zeros((len(flat), 0), np.int16)
     return Level(pixels, grid, width, colours.reshape(-1, 3), flat, filters, centre, scale, phases, found, starts)
 
 
 def _aligned(pixels: int) -> int:
     return -(-pixels // _ALIGNMENT) * _ALIGNMENT
-
-
-def _neighbourhoods(table: np.ndarray, stride: int) -> np.ndarray:
-    """The neighbourhoods that lie inside: uint8 [h - 4 stride, w - 4 stride, TAPS * TAPS * 3]."""
-    rows, cols = (extent - (TAPS - 1) * stride for extent in table.shape[:2])
-    corners = [(i * stride, j * stride) for i in range(TAPS) for j in range(TAPS)]
-    return np.concatenate([table[i : i + rows, j : j + cols] for i, j in corners], axis=-1)
-
-
-def _components(neighbourhoods: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Integer filters of the principal components, their mean response, and the divisor that keeps it within PEAK."""
-    reach = np.arange(TAPS) - TAPS // 2
-    weights = np.exp(-(reach[:, np.newaxis] ** 2 + reach**2) / (2 * 1.5**2))
-    weights = np.repeat(np.sqrt(weights / weights.sum()).ravel(), 3)
-    some = neighbourhoods[:: -(-len(neighbourhoods) // 20000)].astype(np.float64)
-    _, vectors = np.linalg.eigh(np.cov((some * weights).T))
-    vectors = vectors[:, ::-1][:, :COMPONENTS] * weights[:, np.newaxis]
-    filters = np.round(vectors * (127 / np.abs(vectors).max())).astype(np.int16)
-    response = some @ filters
-    centre = np.round(response.mean(axis=0)).astype(np.int32)
-    peak = np.percentile(np.abs(response - centre), 99.9)
-    return filters, centre, 2 ** max(0, int(np.ceil(np.log2(max(1.0, peak) / PEAK))))
-
-
-def _similar(
-    features: np.ndarray, positions: np.ndarray, candidates: np.ndarray, width: int, count: int, apart: int
-) -> np.ndarray:
-    """For each position, the `count` candidates with the nearest features that are apart from it and each other."""
-    found = np.zeros((len(features), count), np.int32)
-    if not count:
-        return found
-    values = features[candidates].astype(np.float32)
-    squares = (values**2).sum(axis=1)
-    rows, cols = np.divmod(candidates, width)
-    for start in range(0, len(positions), 4096):
-        part = positions[start : start + 4096]
-        distance = squares - 2 * features[part].astype(np.float32) @ values.T
-        others = part
-        for i in range(count):
-            near = np.abs(others[:, np.newaxis] // width - rows) < apart
-            near &= np.abs(others[:, np.newaxis] % width - cols) < apart
-            distance[near] = np.inf
-            others = candidates[distance.argmin(axis=1)]
-            found[part, i] = others
-    return found

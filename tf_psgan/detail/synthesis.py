@@ -14,7 +14,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_psgan.detail.exemplar import TAPS, Exemplar, Level
+from tf_psgan.detail.exemplar import Exemplar, Level
+from tf_psgan.detail.features import TAPS
 from tf_psgan.detail.phases import PEAK, STEPS
 
 PASSES = (2, 2, 4, 4, 4)
