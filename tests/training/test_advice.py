@@ -35,7 +35,8 @@ def problems(changes, **settings):
     """The warnings of a picture of 384 x 384 pixels that nothing is wrong with but for what is changed."""
     plain = {"height": 384, "width": 384, "lattice": np.zeros((0, 2)), "period": 0.0, "structure": 20.0, "bright": 0.0}
     even = {"dark": 0.0, "chroma": 50.0, "anisotropy": 0.1, "brightness_trend": 0.1}
-    found = Measurements(**(plain | even | {"contrast_trend": 1.1, "scale_trend": 1.1} | changes))
+    even |= {"contrast_trend": 1.1, "scale_trend": 1.1, "text_lines": 0}
+    found = Measurements(**(plain | even | changes))
     return advice.warnings_for([("a.png", found)], changed(**SMALL, **settings))
 
 
@@ -176,6 +177,12 @@ def test_clipped_pixels_are_warned_of():
     (warning,) = problems({"bright": 0.02, "dark": 0.12})
     assert "12% of the pixels are clipped in a channel" in warning
     assert not problems({"bright": 0.02, "dark": 0.05})
+
+
+def test_writing_is_warned_of():
+    (warning,) = problems({"text_lines": 12})
+    assert warning.startswith("a.png: it looks like 12 lines of writing; text cannot be learned")
+    assert not problems({"text_lines": 3})
 
 
 def test_advise_returns_a_config_that_can_be_trained(tmp_path):

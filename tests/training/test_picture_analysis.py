@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from tests.support.synthetic_textures import blobs, lattice, sand
 from tf_psgan.errors import PictureError
@@ -72,6 +73,31 @@ def test_half_the_size_is_a_scale_trend_of_two():
     picture = grating(period=32)
     picture[:64] = grating(period=16)[:64]
     assert measure(picture).scale_trend == pytest.approx(2, rel=0.02)
+
+
+def page(seed, lines=8, font=14):
+    """Dark letters in random order on a light ground, 192 x 192 pixels, a little noise."""
+    random = np.random.default_rng(seed)
+    picture = Image.new("L", (192, 192), 240)
+    draw, letters = ImageDraw.Draw(picture), list("abcdefghiklmnoprstuvwz    ")
+    for line in range(lines):
+        text = "".join(random.choice(letters, 24))
+        draw.text((6, 6 + 22 * line), text, font=ImageFont.load_default(font), fill=10)
+    return grey(np.asarray(picture) + random.normal(0, 3, (192, 192)))
+
+
+def test_lines_of_writing_are_counted_in_rows_and_in_columns():
+    assert measure(page(0)).text_lines == measure(page(0).swapaxes(0, 1)).text_lines >= 7
+    assert measure(page(1, lines=5)).text_lines >= 4
+
+
+def test_rows_of_dots_and_a_wall_with_plain_joints_are_no_writing():
+    rows, cols = np.mgrid[:192, :192]
+    dots = np.where((rows % 24 - 12) ** 2 + (cols % 24 - 12) ** 2 < 36, 60.0, 220.0)
+    wall = np.where((rows % 24 < 3) | ((cols + 24 * (rows // 24 % 2)) % 48 < 3), 60.0, 150.0)
+    wall[rows % 24 >= 3] += np.random.default_rng(0).normal(0, 10, (192, 192))[rows % 24 >= 3]
+    assert measure(grey(dots)).text_lines == measure(grey(wall)).text_lines == 0
+    assert measure(lattice(0)).text_lines == measure(sand(0)).text_lines == 0
 
 
 @pytest.mark.parametrize("shape, dtype", [((63, 90, 3), np.uint8), ((64, 64), np.uint8), ((64, 64, 3), np.float32)])

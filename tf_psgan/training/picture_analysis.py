@@ -1,4 +1,5 @@
-"""Measurements of a source picture that the choice of settings depends on: repetition, structure, exposure, evenness.
+"""Measurements of a source picture that the choice of settings depends on: repetition, structure, exposure, evenness,
+lines of text.
 
 NumPy only. `training.advice` turns the measurements into settings and warnings.
 """
@@ -18,6 +19,7 @@ WHITE, BLACK = 254, 1
 """A channel at or above WHITE, or at or below BLACK, counts as clipped; 8-bit values."""
 
 _UNLIKE = 0.2  # autocorrelation below which two places count as unlike
+_BLANK = 0.15  # a row or column counts as blank below this share of the whole picture's standard deviation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Measurements:
     contrast_trend: the greatest ratio of these standard deviations, 1 or more.
     scale_trend: the greatest ratio between two quadrants' mean frequencies (root mean square of the difference between
       neighbouring pixels over the standard deviation), 1 or more.
+    text_lines: lines of writing, 0 in a texture. Rows (or columns) that are blank lie between others, most of whose
+      pixels have the blank ones' luminance, and the lattice, if one was found, does not bring the rest of a row onto
+      itself. A row is blank if its luminance has less than 0.15 of the picture's standard deviation.
     """
 
     height: int
@@ -52,6 +57,7 @@ class Measurements:
     brightness_trend: float
     contrast_trend: float
     scale_trend: float
+    text_lines: int
 
     @property
     def side(self) -> int:
@@ -85,6 +91,7 @@ def measure(picture: np.ndarray) -> Measurements:
         brightness_trend=(max(means) - min(means)) / max(float(np.mean(deviations)), 1.0),
         contrast_trend=max(deviations) / min(deviations),
         scale_trend=max(frequencies) / min(frequencies),
+        text_lines=max(_text_lines(light, found.lattice), _text_lines(light.T, found.lattice[:, ::-1])),
     )
 
 
@@ -107,6 +114,29 @@ def _anisotropy(light: np.ndarray) -> float:
     tensor = np.array([[np.mean(down**2), np.mean(down * across)], [np.mean(down * across), np.mean(across**2)]])
     low, high = np.linalg.eigvalsh(tensor)
     return float((high - low) / max(high + low, 1e-9))
+
+
+def _text_lines(light: np.ndarray, vectors: np.ndarray) -> int:
+    """Groups of blank rows with other rows above and below, if what lies between is written on the same ground."""
+    deviation = light.std()
+    blank = light.std(axis=1) < _BLANK * deviation
+    if not blank.any() or blank.all():
+        return 0
+    ground = np.abs(light[~blank] - np.median(light[blank])) < 2 * _BLANK * deviation
+    marks = light - light.mean(axis=1, keepdims=True)
+    if ground.mean() < 0.5 or any(_repetition(marks, np.rint(vector).astype(int)) > _UNLIKE for vector in vectors):
+        return 0
+    ends = np.flatnonzero(blank[:-1] & ~blank[1:])
+    return max(len(ends) - int(blank[0]), 0)
+
+
+def _repetition(light: np.ndarray, shift: np.ndarray) -> float:
+    """Correlation of a plane with itself, moved by (rows, cols) whole pixels, where both overlap."""
+    here, there = (
+        light[tuple(slice(max(step, 0), size + min(step, 0)) for step, size in zip(steps, light.shape, strict=True))]
+        for steps in (shift, -shift)
+    )
+    return float(np.corrcoef(here.ravel(), there.ravel())[0, 1])
 
 
 def _quadrants(light: np.ndarray) -> list[np.ndarray]:
