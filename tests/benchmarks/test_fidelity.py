@@ -119,6 +119,16 @@ def test_a_result_belongs_to_its_settings(tmp_path):
     assert moved.is_done() and not longer.is_done() and not source.is_done()
 
 
+def test_the_detail_stage_belongs_to_the_same_run_as_the_network_and_comes_after_it(tmp_path):
+    chosen = {"train_seconds": 0, "train_steps": 20}
+    network, detail = (
+        results.Job(str(tmp_path), "abc", method, 1, 512, 1, results.settings_of(method, chosen))
+        for method in ("psgan", "detail")
+    )
+    assert network.key == detail.key and network.picture != detail.picture
+    assert results.AFTER["detail"] == "psgan"
+
+
 def test_the_best_is_highest_lowest_or_nearest_to_one():
     medians = {"a": 0.7, "b": 1.2, "c": 2.0}
     assert [table.best_method(medians, best) for best in ("high", "low", "one", "")] == ["c", "a", "b", ""]

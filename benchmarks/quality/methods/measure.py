@@ -3,11 +3,13 @@
   python -m benchmarks.quality.methods.measure FOLDER [VGG]
 
 Writes metrics.json: for each picture the metrics of `texture_metrics.compare` against the source, the period score,
-and, with VGG-19 weights, the distance of its Gram matrices. The metrics of an unchanged picture are not computed again,
-unless VGG-19 weights are given that were not used before. A floor is measured like any other picture.
+edge coherence and mean colour, which no training optimises, and, with VGG-19 weights, precision and recall of pool3
+and, with PyTorch, the distance of Gram matrices. The metrics of an unchanged picture are not computed again, unless
+VGG-19 weights are given that were not used before. A floor is measured like any other picture.
 """
 
 import hashlib
+import importlib.util
 import math
 import sys
 from collections.abc import Callable, Sequence
@@ -16,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.quality.methods import period_score, results, sources
-from tf_psgan.evaluation import texture_metrics
+from tf_psgan.evaluation import artefacts, comparison, neighbours, texture_metrics
 from tf_psgan.evaluation.diversity import diversity as diversity_of
+from tf_psgan.evaluation.vgg_features import VggFeatures
 
 Metrics = dict[str, float | None]
 
@@ -35,7 +38,8 @@ def main(argv: list[str]) -> int:
 def measure(folder: Path, weights: Path | None) -> None:
     """Updates metrics.json of a folder."""
     source = sources.read(folder)
-    gram = _gram(source, weights) if weights else None
+    features = VggFeatures(weights) if weights else None
+    gram = _gram(source, weights) if weights and importlib.util.find_spec("torch") else None
     file = folder / "metrics.json"
     known = results.read(file)
     for picture in sorted(folder.glob("*-*.png")):
@@ -44,6 +48,8 @@ def measure(folder: Path, weights: Path | None) -> None:
         if before.get("digest") == digest and (weights is None or before.get("weights") == weights.name):
             continue
         found = of(sources.read_picture(picture), source)
+        if features:
+            found |= appearance(features, sources.read_picture(picture), source.picture)
         if gram:
             found["gram"] = gram(sources.read_picture(picture))
         known[picture.stem] = {"digest": digest, "weights": weights.name if weights else "", "metrics": found}
@@ -54,14 +60,29 @@ def of(picture: np.ndarray, source: sources.Source) -> Metrics:
     """The metrics of one picture; None for a metric that does not apply.
 
     `period_score`, `far` and `near` are defined in `period_score.py`. Peak offset and height also require a lattice.
+    `edge_coherence` is that of the picture divided by the source's; `mean_colour_error` is in 8-bit values.
     """
     metrics = texture_metrics.compare([picture], [source.picture])
     if not len(source.periods):
         metrics |= {"peak_offset_pixels": math.nan, "peak_height": math.nan}
     score = period_score.period_score(picture, source.picture, source.periods)
     metrics |= {"period_score": score.score, "far": score.far, "near": score.near}
+    metrics["edge_coherence"] = artefacts.edge_coherence(picture) / artefacts.edge_coherence(source.picture)
+    metrics["mean_colour_error"] = artefacts.mean_colour_error([picture], [source.picture])
     del metrics["diversity"], metrics["periodic"]  # diversity needs several pictures; periodic belongs to the source
     return {name: float(value) if math.isfinite(value) else None for name, value in metrics.items()}
+
+
+def appearance(features: VggFeatures, picture: np.ndarray, source: np.ndarray) -> Metrics:
+    """Precision, recall and F score of VGG-19's pool3, of as many positions as the smaller picture has."""
+    made, real = features([picture])["pool3"], features([source])["pool3"]
+    count = min(len(made), len(real))
+    precision, recall = neighbours.precision_recall(made[:count], real[:count])
+    return {
+        "pool3_f": comparison.f_score(precision, recall),
+        "pool3_precision": precision,
+        "pool3_recall": recall,
+    }
 
 
 def diversity(folder: Path, source: sources.Source, method: str, seeds: Sequence[int]) -> float:

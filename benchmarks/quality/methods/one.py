@@ -38,12 +38,14 @@ def _make(job: results.Job, source: sources.Source) -> tuple[np.ndarray, dict[st
     budget: dict[str, Any] = {"threads": job.threads}
     if "train_seconds" in settings:
         budget |= {"seconds": settings["train_seconds"], "steps": settings["train_steps"]}
-    if job.method in ("psgan", "sgan"):
+    if job.method in ("psgan", "detail", "sgan"):
         from benchmarks.quality.methods import adversarial
 
         digest = hashlib.sha256(json.dumps(job.key, sort_keys=True).encode()).hexdigest()[:8]
-        folder = Path(job.folder) / "runs" / f"{job.method}-{job.seed}-{digest}"
-        return adversarial.make(job.method, texture, job.pixels, job.seed, folder, **budget)
+        trained = results.AFTER.get(job.method, job.method)  # the detail stage has the other's settings, so its run
+        folder = Path(job.folder) / "runs" / f"{trained}-{job.seed}-{digest}"
+        detail = "patches" if job.method == "detail" else "none"
+        return adversarial.make(trained, texture, job.pixels, job.seed, folder, detail=detail, **budget)
     if job.method == "dcgan":
         from benchmarks.quality.methods import dcgan
 

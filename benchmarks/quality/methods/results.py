@@ -11,12 +11,15 @@ from benchmarks.quality.methods import presets
 
 METHODS = {
     "psgan": "PSGAN (this project)",
+    "detail": "PSGAN with the detail stage",
     "sgan": "SGAN (this project)",
     "quilting": "image quilting",
     "gatys": "Gatys et al.",
     "portilla": "Portilla-Simoncelli",
     "dcgan": "DCGAN",
 }
+AFTER = {"detail": "psgan"}
+"""Methods that start from another one's trained run."""
 FLOOR = "floor"
 """The pseudo-method that generates the same procedural texture with another seed."""
 
@@ -73,12 +76,14 @@ def settings_of(method: str, flags: dict[str, Any]) -> dict[str, Any]:
     """The benchmark's flags that a method depends on."""
     names = {
         "psgan": ("train_seconds", "train_steps"),
+        "detail": ("train_seconds", "train_steps"),
         "sgan": ("train_seconds", "train_steps"),
         "dcgan": ("train_seconds", "train_steps"),
         "gatys": ("gatys_steps", "vgg"),
         "portilla": ("portilla_steps",),
     }
-    preset = {"preset": presets.digest(method)} if method in presets.PRESETS else {}
+    trained = AFTER.get(method, method)
+    preset = {"preset": presets.digest(trained)} if trained in presets.PRESETS else {}
     return {name: flags[name] for name in names.get(method, ())} | preset
 
 

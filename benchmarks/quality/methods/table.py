@@ -10,6 +10,11 @@ from benchmarks.quality.methods import measure, results, sources
 
 # For each metric: title, decimals, and the best value: the highest, the lowest, or the one nearest to 1.
 COLUMNS = {
+    "pool3_f": ("F score of pool3", 2, "high"),
+    "pool3_precision": ("precision", 2, "high"),
+    "pool3_recall": ("recall", 2, "high"),
+    "edge_coherence": ("edge coherence over the source's", 2, "one"),
+    "mean_colour_error": ("mean colour, 8-bit values off", 1, "low"),
     "period_score": ("period score", 3, "high"),
     "peak_offset_pixels": ("peak offset, px", 2, "low"),
     "peak_height": ("height", 2, "one"),
