@@ -180,6 +180,20 @@ def test_pictures_that_cannot_be_evaluated_are_errors_of_the_argument_that_named
     fails(r"f\.json: is a folder; give the name of a file", "json", run_folder=run, json_file=tmp_path / "f.json")
 
 
+@pytest.mark.parametrize("argument", ["sheet_file", "json_file"])
+def test_no_input_and_no_file_of_the_run_is_replaced(tmp_path, run, source, argument):
+    """Neither a picture that is evaluated or compared with, by any link, nor the run's own files."""
+    name = "sheet" if argument == "sheet_file" else "json"
+    link = tmp_path / ("a.png" if name == "sheet" else "a.json")
+    link.symlink_to(source)
+    before = images.decode(link)
+    fails("is the input .*; choose another name", name, images=[source], sources=[source], **{argument: link})
+    fails("is the input .*; choose another name", name, run_folder=run, **{argument: link})
+    own = f"{run}/{'report-samples.png' if name == 'sheet' else 'config.json'}"
+    fails("belongs to the run", name, run_folder=run, **{argument: own})
+    np.testing.assert_array_equal(images.decode(link), before)
+
+
 def test_too_many_pixels_and_seeds_out_of_range_are_errors(run):
     words = "samples, pixels: 1000000 of 64x64 pixels are more than"
     fails(words, "samples", "pixels", run_folder=run, samples=1_000_000)

@@ -24,6 +24,7 @@ from tf_psgan.evaluation.texture_features import MIN_PIXELS
 from tf_psgan.evaluation.vgg_features import VggFeatures
 from tf_psgan.latents.texture_fields import Texture
 from tf_psgan.loading import Plane, restore_generator
+from tf_psgan.runs import outputs
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import files
 from tf_psgan.signal_processing import central_crop
@@ -142,6 +143,7 @@ def evaluate(
         folder.read_config()  # before the sources: a wrong run folder is the likelier mistake
         known = _scan(sources, "sources") if sources else _learned(folder)
         compared = _sources(known)
+        _check_inputs((json_path, sheet_path), [*folder.pictures(), *_paths(known), *([vgg] if vgg else ())])
         evaluated = _windows(folder, samples, pixels, seed or 0, textures, dtype, detail, references)
     else:
         if not sources:
@@ -151,8 +153,10 @@ def evaluate(
             problem = "given pictures are evaluated as they are"
             names = ("samples", "seed", "texture")
             raise SettingError(", ".join(names), problem, "leave these out", settings=names)
-        compared = _sources(_scan(sources, "sources"))
-        evaluated = _pictures(images, pixels or SOURCE_PIXELS, several=len(compared.names) > 1)
+        known = _scan(sources, "sources")
+        compared, given = _sources(known), _scan(images, "images")
+        _check_inputs((json_path, sheet_path), [*_paths(known), *_paths(given), *([vgg] if vgg else ())])
+        evaluated = _pictures(images, given, pixels or SOURCE_PIXELS, several=len(compared.names) > 1)
     evaluator = Evaluator(compared)
     result = evaluate_samples(evaluator, evaluated.pictures, evaluated.several)
     unseen = _unseen(evaluator, result, evaluated, references, features)
@@ -202,11 +206,19 @@ def _output(name: str, file: str | Path | None) -> Path | None:
         check_suffix(path)
     elif path.suffix.lower() != ".json":
         raise SettingError(str(path), "the metrics are JSON", "let the name end in .json", settings=(name,))
-    if path.is_dir():
-        raise SettingError(str(path), "is a folder", "give the name of a file", settings=(name,))
-    if not path.absolute().parent.is_dir():
-        raise SettingError(str(path), f"the folder {path.parent} is missing", "make it", settings=(name,))
+    outputs.check(path, setting=name)
     return path
+
+
+def _check_inputs(files: Sequence[Path | None], inputs: Sequence[str | Path]) -> None:
+    """Raises PictureError where a metrics file or a sheet would replace what is read."""
+    for name, path in zip(("json", "sheet"), files, strict=True):
+        if path:
+            outputs.check(path, inputs, name)
+
+
+def _paths(pictures: manifest.Manifest) -> list[str]:
+    return [entry.path for entry in pictures.entries]
 
 
 def _learned(folder: RunFolder) -> manifest.Manifest:
@@ -263,9 +275,9 @@ def _windows(
     return Samples(windows, labels, origin, several, others, generator.pixels_per_cell, training)
 
 
-def _pictures(paths: Sequence[str | Path], pixels: int, several: bool) -> Samples:
+def _pictures(paths: Sequence[str | Path], given: manifest.Manifest, pixels: int, several: bool) -> Samples:
     """The middles of given pictures."""
-    entries = _scan(paths, "images").usable
+    entries = given.usable
     pictures = [central_crop(manifest.read(entry), pixels) for entry in entries]
     labels = [
         {"picture": entry.path, "sha256": entry.sha256, "pixels": list(picture.shape[:2])}

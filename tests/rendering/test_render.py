@@ -11,6 +11,7 @@ from PIL import Image
 
 import tf_psgan
 from tests.support.small_run import changed, save_generator
+from tf_psgan.data import manifest
 from tf_psgan.errors import InputError
 from tf_psgan.loading import load_plane
 from tf_psgan.rendering import texture_inversion
@@ -21,6 +22,7 @@ from tf_psgan.rendering.spec import (
     Drift,
     Inversion,
     Morph,
+    Painting,
     Quilt,
     RenderSpec,
     Tile,
@@ -238,3 +240,38 @@ def test_a_damaged_checkpoint_is_passed_over_and_logged(run, tmp_path, logged):
         broken.rmdir()
     assert "checkpoint rejected: step-00000009: variables.index is missing" in logged()
     assert (tmp_path / "a.png").exists()
+
+
+@pytest.mark.parametrize("name", ["learned.png", "tile.png"])
+def test_a_picture_that_the_run_learned_is_not_replaced(run, tmp_path, name, request):
+    """Neither by the file itself nor by the second one that shows a tile repeated."""
+    for learned in ("learned.png", "tile-2x3.png"):
+        Image.fromarray(np.zeros((96, 96, 3), np.uint8)).save(tmp_path / learned)
+    entries = manifest.scan([str(tmp_path)])
+    folder = RunFolder(run)
+    folder.write("manifest.json", manifest.to_json(entries))
+    request.addfinalizer((run / "manifest.json").unlink)
+    with pytest.raises(InputError, match=r"is the input .*; choose another name"):
+        rendered(run, tmp_path / name, RenderSpec(window=Window(64, 96), tile=Tile(repeat=(2, 3))))
+    assert manifest.scan([str(tmp_path)]) == entries
+
+
+def test_a_map_is_not_replaced_by_its_painting(many, tmp_path):
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "map.png")
+    spec = RenderSpec(Painting(tmp_path / "map.png", {0: 1}), Window(8, 8))
+    with pytest.raises(InputError, match=r"map.png: is the input"):
+        rendered(many, tmp_path / "map.png", spec)
+
+
+@pytest.mark.parametrize(
+    "name, spec, words",
+    [
+        ("a.webp", RenderSpec(window=Window(8, 16384)), "sides of .webp files have at most 16383"),
+        ("a.jpg", RenderSpec(window=Window(8, 8192), tile=Tile(repeat=(1, 8))), "files have at most 65500"),
+        ("a.webp", RenderSpec(window=Window(8, 8), animation=Animation(Drift((1, 1)), 2, 99)), "99 is outside"),
+        ("config.json", RenderSpec(), "cannot write the suffix '.json'"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_an_error_before_the_run_is_read(tmp_path, name, spec, words):
+    with pytest.raises(InputError, match=words):
+        rendered(tmp_path / "no run", tmp_path / name, spec)

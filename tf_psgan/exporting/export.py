@@ -10,6 +10,7 @@ from tf_psgan.exporting.saved_model import Draft
 from tf_psgan.exporting.signatures import Limits
 from tf_psgan.loading import Plane, restore_generator
 from tf_psgan.plane.chunks import CHUNK_PIXELS
+from tf_psgan.runs import outputs
 from tf_psgan.runs.run_folder import RunFolder
 
 MOST_PIXELS = 2**28
@@ -58,6 +59,7 @@ def export(
         if not least <= value <= MOST_PIXELS:
             problem, name = f"{value} is outside {least} .. {MOST_PIXELS}", f"most_{what}"
             raise SettingError(name, problem, "choose a value inside", value=value, settings=(name,))
+    outputs.check_owner(out)
     folder = RunFolder(path)
     config, pictures, metrics = folder.read_config(), folder.read_manifest(), folder.read_metrics()
     generator, found = restore_generator(path, dtype)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,9 @@ from tf_psgan.rendering.animation import paths
 from tf_psgan.rendering.animation import writer as animation_writer
 from tf_psgan.rendering.composition import Composition
 from tf_psgan.rendering.raster import writer as raster_writer
-from tf_psgan.rendering.spec import Animation, Change, Drift, Inversion, RenderSpec, Walk
+from tf_psgan.rendering.spec import Animation, Change, Drift, Inversion, Painting, RenderSpec, Tile, Walk
 from tf_psgan.rendering.texture_inversion import FoundTexture
+from tf_psgan.runs import outputs
 from tf_psgan.runs.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
@@ -61,12 +62,13 @@ def render(
       OSError: a picture cannot be read or written.
     """
     folder = RunFolder(Path(run_folder))
+    inputs = [*folder.pictures(), *_read_files(spec)]
     if out is None:
         if not spec.inversion:
             raise SettingError("out", "missing", "give the name of a file", settings=("out",))
     else:
         out = Path(out)
-        _check_output(out, spec)
+        _check_output(out, spec, *composition.extent(spec), inputs)
     generator, restored = restore_generator(folder.path, dtype)
     texture = None
     if spec.inversion:
@@ -79,6 +81,8 @@ def render(
     assert out is not None
     plane = Plane.from_generator(generator, folder.path, detail)
     composed = composition.compose(spec, plane)
+    if (composed.height, composed.width) != composition.extent(spec):  # those of a painting's map
+        _check_output(out, spec, composed.height, composed.width, inputs)
     _log_old_textures(folder, plane, composed, restored.step)
     _log_wave_lengths(plane, composed)
     model = f"{folder.path.resolve().name} at step {restored.step}"
@@ -86,16 +90,27 @@ def render(
     return Rendered(out, texture)
 
 
-def _check_output(out: Path, spec: RenderSpec) -> None:
-    """Raises SettingError for a file that cannot be made there, before any work."""
+def _read_files(spec: RenderSpec) -> list[Path]:
+    """The pictures that a specification names."""
+    found = [spec.content.map] if isinstance(spec.content, Painting) else []
+    return [path.expanduser() for path in (*found, *([spec.inversion.picture] if spec.inversion else ()))]
+
+
+def _repeated(out: Path, tile: Tile | None) -> Path | None:
+    """The second file, which shows a tile repeated."""
+    if tile is None or tile.repeat is None:
+        return None
+    return out.with_name(f"{out.stem}-{tile.repeat[0]}x{tile.repeat[1]}{out.suffix}")
+
+
+def _check_output(out: Path, spec: RenderSpec, height: int, width: int, inputs: Sequence[Path]) -> None:
+    """Raises InputError for a file that cannot be made there, or that would replace an input, before any work."""
     suffix, settings = out.suffix.lower(), ["out"]
-    if not out.absolute().parent.is_dir():
-        raise SettingError(str(out), f"the folder {out.parent} is missing", "make it", settings=("out",))
-    if spec.animation:
-        return  # checked by the animation's writer, which knows the extent
     one_picture = bool(spec.tile and (spec.tile.repeat or spec.tile.edges == "all"))
-    if suffix in raster_writer.SUFFIXES and not one_picture:
-        raster_writer.check(out, *composition.extent(spec))
+    if animation := spec.animation:
+        animation_writer.check(out, animation.frames, height, width, animation.frames_per_second, inputs)
+    elif suffix in raster_writer.SUFFIXES and not one_picture:
+        raster_writer.check(out, height, width, inputs=inputs)
     elif suffix not in images.WRITTEN:
         kinds = ", ".join(images.WRITTEN)
         if one_picture:
@@ -107,6 +122,21 @@ def _check_output(out: Path, spec: RenderSpec) -> None:
             kinds += f"; of any extent: {', '.join(raster_writer.SUFFIXES)}"
             kinds += f"; for animations: {', '.join(animation_writer.SUFFIXES)}"
         raise SettingError(str(out), problem, f"use one of {kinds}", settings=tuple(settings))
+    else:
+        outputs.check(out, inputs)
+        across = len(composition.WANG) if spec.tile and spec.tile.edges == "all" else 1
+        _check_picture(out, across * height, across * width)
+        if (second := _repeated(out, spec.tile)) and spec.tile and spec.tile.repeat:
+            outputs.check(second, inputs)
+            _check_picture(second, spec.tile.repeat[0] * height, spec.tile.repeat[1] * width)
+
+
+def _check_picture(out: Path, height: int, width: int) -> None:
+    if height * width > images.LIMIT_PIXELS:
+        problem = f"more than {images.LIMIT_PIXELS} pixels in one file"
+        allowed = f"use {', '.join(raster_writer.SUFFIXES)}, or fewer pixels"
+        raise SettingError("height, width", problem, allowed, settings=("height", "width", "out"))
+    outputs.check_picture(out, height, width)
 
 
 def _store_texture(
@@ -131,7 +161,6 @@ def _write(
 ) -> None:
     if spec.animation:
         count, rate = spec.animation.frames, spec.animation.frames_per_second
-        animation_writer.check(out, count, composed.height, composed.width, rate)
         frames = _frames(plane, composed, spec.animation)
         animation_writer.write(out, frames, count, rate, identity, progress=progress)
     elif out.suffix.lower() in raster_writer.SUFFIXES:
@@ -150,17 +179,11 @@ def _write_picture(
     """Writes a picture, and a second one that repeats it where the specification has one."""
     is_set = spec.tile is not None and spec.tile.edges == "all"
     tiles = composition.wang_tiles(composed) if is_set else [[composed]]
-    rows, cols = spec.tile.repeat if spec.tile and spec.tile.repeat else (1, 1)
-    if composed.height * composed.width * max(len(tiles) ** 2, rows * cols) > images.LIMIT_PIXELS:
-        problem = f"more than {images.LIMIT_PIXELS} pixels in one file"
-        allowed = f"use {', '.join(raster_writer.SUFFIXES)}, or fewer pixels"
-        raise SettingError("height, width", problem, allowed, settings=("height", "width", "out"))
     picture = np.concatenate([np.concatenate([_window(plane, tile) for tile in row], axis=1) for row in tiles])
     images.write(out, picture, identity)
-    if spec.tile and spec.tile.repeat:
-        repeated = out.with_name(f"{out.stem}-{rows}x{cols}{out.suffix}")
-        images.write(repeated, np.tile(picture, (rows, cols, 1)), identity)
-        logger.info("repeated: %s", repeated)
+    if (second := _repeated(out, spec.tile)) and spec.tile and spec.tile.repeat:
+        images.write(second, np.tile(picture, (*spec.tile.repeat, 1)), identity)
+        logger.info("repeated: %s", second)
 
 
 def _window(plane: TexturePlane, composed: Composition) -> np.ndarray:

@@ -140,6 +140,12 @@ class RunFolder:
         with self._reading("manifest.json", _RESTORE) as text:
             return manifest.from_json(text)
 
+    def pictures(self) -> list[Path]:
+        """Paths of the pictures that the run learns from, as far as its manifest can be read."""
+        with contextlib.suppress(RunError):
+            return [Path(entry.path) for entry in self.read_manifest().usable]
+        return []
+
     def check_manifest(self, pictures: manifest.Manifest) -> None:
         """Checks that a run resumed here has the pictures that it began with.
 

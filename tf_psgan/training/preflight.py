@@ -7,6 +7,7 @@ from tf_psgan.config import Config
 from tf_psgan.data import manifest
 from tf_psgan.errors import PictureError, SettingError
 from tf_psgan.evaluation.texture_features import MIN_PIXELS
+from tf_psgan.runs import outputs
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
 from tf_psgan.training.gan_step import crop_pixels
@@ -27,6 +28,8 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
     """
     _check_settings(config)
     folder.check_place()
+    outputs.check_owner(folder.path, "run")
+    outputs.check_apart(folder.path, config.data.images)
     folder.check_config(config)
     pictures = manifest.check(manifest.scan(config.data.images), crop_pixels(config))
     for entry in pictures.usable:

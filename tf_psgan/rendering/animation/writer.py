@@ -7,7 +7,6 @@ Size and quality of a frame of 256 x 256 pixels of the honeycomb, in a drift or 
 import dataclasses
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from tf_psgan.data import images
 from tf_psgan.errors import PictureError, SettingError
 from tf_psgan.rendering.animation import encoders
+from tf_psgan.runs import outputs
 from tf_psgan.runtime import files
 from tf_psgan.runtime.progress import Progress
 
@@ -26,22 +26,29 @@ SLOWEST = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class _Kind:
-    """A file format: its encoder, its largest height or width in pixels, and its most frames per second."""
+    """A file format: its encoder, what it allows and takes, and its most frames per second."""
 
     encode: Callable[[Path, Iterator[np.ndarray], int, Fraction, str], None]
-    longest: int
+    form: outputs.Format
     fastest: int
 
 
 _KINDS = {
-    ".webp": _Kind(encoders.webp, 16383, 90),  # browsers show a frame of 10 ms or less for 100 ms
-    ".gif": _Kind(encoders.gif, 65535, 50),  # the same; a GIF counts in 10 ms
-    ".mp4": _Kind(encoders.mp4, 16384, 240),
+    ".webp": _Kind(encoders.webp, outputs.Format(16383, 0.4), 90),  # browsers show a frame of 10 ms or less for 100 ms
+    ".gif": _Kind(encoders.gif, outputs.Format(65535, 4.0), 50),  # the same; a GIF counts in 10 ms; 3 of its spool
+    ".mp4": _Kind(encoders.mp4, outputs.Format(16384, 0.05), 240),
 }
 SUFFIXES = tuple(_KINDS)
 
 
-def check(out: Path, count: int, height: int, width: int, frames_per_second: float) -> None:
+def check(
+    out: Path,
+    count: int,
+    height: int,
+    width: int,
+    frames_per_second: float,
+    inputs: Iterable[str | Path] = (),
+) -> None:
     """Checks that `write` can make an animation, before any work.
 
     Args:
@@ -49,31 +56,30 @@ def check(out: Path, count: int, height: int, width: int, frames_per_second: flo
       count: number of frames.
       height, width: extent of a frame in pixels.
       frames_per_second: speed.
+      inputs: files that are read.
 
     Raises:
-      InputError: a suffix, a folder or a value that does not allow it, or a missing package.
+      InputError: a suffix or a value that does not allow it, a missing package, no room on the disk, or as
+        `outputs.check`.
     """
     kind = _KINDS.get(out.suffix.lower())
     if kind is None:
         raise _error(out, f"cannot animate the suffix {out.suffix!r}", f"use one of {', '.join(SUFFIXES)}")
-    folder = out.absolute().parent
-    if not folder.is_dir():
-        raise _error(out, f"the folder {out.parent} is missing", "make it")
-    if out.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise _error(out, "is a folder, or in one without permission to write", "choose another name")
+    outputs.check(out, inputs)
     if count < 2:
         raise SettingError("frames", f"{count} are no animation", "give 2 or more", value=count, settings=("frames",))
     if not SLOWEST <= frames_per_second <= kind.fastest:
         problem = f"{frames_per_second:g} is outside {SLOWEST} .. {kind.fastest}, the range of {out.suffix} files"
         allowed = f"choose a value inside{'' if kind is _KINDS['.mp4'] else ' or another suffix'}"
         raise SettingError("frames_per_second", problem, allowed, settings=("frames_per_second",))
-    if min(height, width) < 1 or max(height, width) > kind.longest:
-        problem = f"{height}x{width} pixels, but the sides of {out.suffix} files have 1 to {kind.longest}"
+    if min(height, width) < 1 or max(height, width) > kind.form.side:
+        problem = f"{height}x{width} pixels, but the sides of {out.suffix} files have 1 to {kind.form.side}"
         raise _extent_error(problem, "choose others")
     if height * width > images.LIMIT_PIXELS:
         raise _extent_error(f"{height}x{width} pixels are more than {images.LIMIT_PIXELS}", "make smaller frames")
     if kind is _KINDS[".mp4"]:
         _check_mp4(out, height, width)
+    outputs.check_picture(out, height, width, count, kind.form)
 
 
 def write(

@@ -17,6 +17,9 @@ from tf_psgan.errors import InputError, PictureError
 from tf_psgan.rendering.raster.pyramid import Index
 from tf_psgan.runtime import files, locks
 
+PARTIAL = ".partial"
+"""What the name of the folder has more than that of the picture."""
+
 REMEDY = "delete that folder or choose another file"
 
 
@@ -37,7 +40,7 @@ class Partial:
     """The folder of an unfinished picture, beside the file that it becomes."""
 
     def __init__(self, out: Path) -> None:
-        self.path = out.with_name(f"{out.name}.partial")
+        self.path = out.with_name(f"{out.name}{PARTIAL}")
         self.picture = self.path / out.name
         self._journal = self.path / "journal"
         self._removed = False

@@ -12,7 +12,7 @@ import itertools
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from tf_psgan.errors import PictureError
 from tf_psgan.latents.arguments import integer
 from tf_psgan.rendering.raster import pyramid
 from tf_psgan.rendering.raster.formats import FORMATS, DeepZoom, Tiff, Zarr
-from tf_psgan.rendering.raster.journal import REMEDY, Journal, Partial
+from tf_psgan.rendering.raster.journal import PARTIAL, REMEDY, Journal, Partial
+from tf_psgan.runs import outputs
 from tf_psgan.runtime.progress import Progress
 from tf_psgan.runtime.signals import StopSignals
 from tf_psgan.runtime.threads import cores
@@ -46,21 +47,22 @@ View = Callable[[int, int, int, int], np.ndarray]
 """Top, left, height and width within the picture -> uint8 [height, width, 3]; called from several threads."""
 
 
-def check(out: Path, height: int, width: int, side: int = SIDE) -> None:
+def check(out: Path, height: int, width: int, side: int = SIDE, inputs: Iterable[str | Path] = ()) -> None:
     """Checks that a picture can be written, before any work.
 
+    Args:
+      inputs: files that are read.
+
     Raises:
-      InputError: another suffix, a missing package or folder, an existing folder of that name, an extent out of range,
-        or less free space than the picture takes.
+      InputError: another suffix, a missing package, as `outputs.check`, an existing folder of that name, an extent out
+        of range, or less free space than the picture takes.
     """
     kind = _kind(out)
     if kind.package and importlib.util.find_spec(kind.package) is None:
         raise _error(out, f"needs the package {kind.package}", "pip install 'tf_psgan[large]'")
     for name, value in (("height", height), ("width", width)):
         integer(name, value, 1, LONGEST)
-    parent = out.absolute().parent
-    if not parent.is_dir():
-        raise _error(out, f"the folder {out.parent} is missing", "make it")
+    outputs.check(out, inputs, extra=len(PARTIAL), as_folder=True)
     partial, target = Partial(out), kind.target(out)
     side, levels = _levels(kind, height, width, side)
     blocks, done = _blocks(levels, side), partial.done()
@@ -69,7 +71,7 @@ def check(out: Path, height: int, width: int, side: int = SIDE) -> None:
         raise _error(target, "exists already", "delete it or choose another file")
     needed = kind.bytes_per_pixel * sum(np.prod(pyramid.grid(level, side)) for level in levels) * side**2
     needed *= 1 - (done or 0) / blocks
-    free = shutil.disk_usage(parent).free
+    free = shutil.disk_usage(out.absolute().parent).free
     if needed > free:
         problem = f"takes up to {_amount(needed)}, and {_amount(free)} are free in {out.parent}"
         raise _error(out, problem, "make room, or choose fewer pixels or another file", ("out", "height", "width"))
