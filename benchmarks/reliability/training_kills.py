@@ -1,10 +1,9 @@
 """Kills trainings at random moments, resumes them, and compares every tensor with those of an uninterrupted run.
 
-  python -m benchmarks.reliability.training_kills --kills=100 --in_saves=20 [--signal=KILL] [--per_run=20] [--folder=FOLDER]
+  python -m benchmarks.reliability.training_kills --kills=100 --in_saves=20 [--signal=TERM] [--per_run=20]
 
 The settings are those of the smoke preset with a checkpoint every three steps. A signal "inside a save" is sent while
-the temporary folder of a checkpoint exists; the others up to `--wait` seconds after a new checkpoint. Every training is
-a process of its own, forked from one that has imported TensorFlow and computed nothing, which saves the import.
+the temporary folder of a checkpoint exists; the others up to `--wait` seconds after a new checkpoint.
 """
 
 import random
@@ -69,7 +68,7 @@ def _finish(run: Path, steps: int) -> str:
     """Trains to the end; a digest of the tensors."""
     child = _start(run, steps)
     if child.wait():
-        raise RuntimeError(f"{run}: exit code {child.code}\n{child.said()}")
+        raise RuntimeError(f"{run}: {child.said()}")
     return digest(run)
 
 

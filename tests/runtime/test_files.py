@@ -142,3 +142,15 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     (tmp_path / ".b.0123.tmp" / "c").mkdir(parents=True)
     files.remove_temporaries(tmp_path)
     assert set(tmp_path.iterdir()) == stay
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_names_the_path_whoever_reports_it(tmp_path, code):
+    """The system, without a path or with a temporary one, and TensorFlow, whose errors are no OSError."""
+    reason, path = os.strerror(code), tmp_path / "a"
+    for raised in (OSError(code, reason), RuntimeError(f"{path}; {reason}"), OSError(code, reason, f"{path}.tmp/b")):
+        with pytest.raises(OSError, match=reason) as error, files.naming(path, tmp_path / "a.tmp"):
+            raise raised
+        assert (error.value.errno, error.value.filename) == (code, str(path))
+    with pytest.raises(RuntimeError, match="else"), files.naming(path):
+        raise RuntimeError("something else")

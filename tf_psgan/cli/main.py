@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from tf_psgan._version import __version__
+from tf_psgan.runtime.stderr import STREAM
 
 PROGRAMS = {
     "train": "learns a texture from pictures",
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name == "--version":
         print(f"psgan {__version__}")
         return 0
-    print(f"error: {name!r}: no program of psgan; use one of {', '.join(PROGRAMS)}.", file=sys.stderr)
+    STREAM.write(f"error: {name!r}: no program of psgan; use one of {', '.join(PROGRAMS)}.\n")
     return 2
 
 

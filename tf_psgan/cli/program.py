@@ -14,7 +14,8 @@ from absl import flags
 from tf_psgan.cli.flags import describe, parse
 from tf_psgan.errors import InputError
 from tf_psgan.runtime import threads
-from tf_psgan.runtime.stderr import logged_to_stderr
+from tf_psgan.runtime.signals import Terminated, terminations_raised
+from tf_psgan.runtime.stderr import STREAM, logged_to_stderr, open_standard_streams
 
 LONGEST_MESSAGE = 600
 """Characters of an error line at most."""
@@ -33,8 +34,10 @@ def run(argv: Sequence[str], usage: str, define: Callable[[flags.FlagValues], No
       main: does the work and returns what to print.
 
     Returns:
-      The exit code: 0; 2 for a user's mistake; 1 for a failure of the machine or of the training; 130 for Ctrl-C.
+      The exit code: 0; 2 for a user's mistake; 1 for a failure of the machine or of the training; 130 for Ctrl-C, 143
+      for SIGTERM, 129 for SIGHUP.
     """
+    open_standard_streams()
     values = flags.FlagValues()
     define(values)
     threads.set_defaults()
@@ -42,14 +45,16 @@ def run(argv: Sequence[str], usage: str, define: Callable[[flags.FlagValues], No
     try:
         rest = parse(values, argv)
         if values.help:
-            print(describe(usage, values))
+            _print(describe(usage, values))
             return 0
         if rest:
             raise ValueError(f"{rest[0]!r}: not a flag; write --name=value (in a flag file too).")
-        with logged_to_stderr():
+        with logged_to_stderr(), terminations_raised():
             result = main(values)
-        _print_path(result)
+        _print(result)
         return 0
+    except Terminated as error:
+        return _fail(str(error), 128 + error.number)
     except KeyboardInterrupt as error:
         return _fail(str(error) or "stopped by the keyboard.", 130)
     except Exception as error:
@@ -69,12 +74,17 @@ def with_remedy(error: InputError, names: Sequence[str]) -> str:
     return f"{message.removesuffix('.')} ({change})." if error.allowed else f"{message.removesuffix('.')}; {change}."
 
 
-def _print_path(text: str) -> None:
-    """Prints a line in which a path may have bytes that are no characters."""
+def _print(text: str) -> None:
+    """Prints text in which a path may have bytes that are no characters. A reader that has seen enough is no error."""
     if reconfigure := getattr(sys.stdout, "reconfigure", None):
         is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
         reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
-    print(text, flush=True)
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would fail again at its end
+        if not isinstance(error, BrokenPipeError):
+            raise OSError(error.errno, error.strerror, "standard output") from None
 
 
 def _worded(error: Exception, values: flags.FlagValues) -> tuple[str, int]:
@@ -97,5 +107,6 @@ def _fail(message: str, code: int) -> int:
     line = " ".join(message.removeprefix("ERROR::").split())
     if len(line) > LONGEST_MESSAGE:
         line = line[:LONGEST_MESSAGE] + " ..."
-    print(f"error: {line}", file=sys.stderr, flush=True)
+    STREAM.write(f"error: {line}\n")
+    STREAM.flush()
     return code

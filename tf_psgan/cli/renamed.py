@@ -5,7 +5,6 @@ Old names of flags and of values work for one release, in flag files too; each w
 
 import os
 import re
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,6 +12,7 @@ from absl import flags
 
 from tf_psgan import presets
 from tf_psgan.config import RENAMED_SETTINGS, RENAMED_VALUES
+from tf_psgan.runtime.stderr import STREAM
 
 _FLAG = re.compile(r"--?(\w+)(?:=(.*))?", re.DOTALL)
 
@@ -67,7 +67,7 @@ def _renamed(values: flags.FlagValues, arguments: Iterable[str]) -> Iterator[str
         before, after = (name, new_name) if new_name != name else (f"{name}={value}", f"{name}={new_value}")
         if before not in warned:
             warned.add(before)
-            print(f"warning: --{before} is an old name and will be removed; write --{after}.", file=sys.stderr)
+            STREAM.write(f"warning: --{before} is an old name and will be removed; write --{after}.\n")
         yield f"--{new_name}" if new_value is None else f"--{new_name}={new_value}"
 
 

@@ -17,9 +17,12 @@ NAME_BYTES = 255
 
 
 RUN_NAMES = frozenset(
-    "config.json manifest.json conditions.json metrics.jsonl exemplar.npz report.md report-source.png "
-    "report-samples.png report-detail.png report-progress.png .lock checkpoints previews logs textures".split()
-)
+    {
+        "config.json", "manifest.json", "conditions.json", "metrics.jsonl", "exemplar.npz", ".lock",
+        "checkpoints", "previews", "logs", "textures",
+        "report.md", "report-source.png", "report-samples.png", "report-detail.png", "report-progress.png",
+    }
+)  # fmt: skip
 """Names in a run's folder that are its own (`run_folder`)."""
 
 

@@ -197,7 +197,7 @@ class RunFolder:
 
     def add_metrics(self, row: dict[str, Any]) -> None:
         """Appends an evaluation."""
-        with self.metrics.open("a", encoding="utf-8") as stream:
+        with files.naming(self.metrics), self.metrics.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row, allow_nan=False) + "\n")
 
     def read_textures(self, channels: int) -> dict[str, StoredTexture]:

@@ -17,6 +17,9 @@ TEMPORARY = ".tmp"
 
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}  # some network file systems cannot sync a folder
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A full disk, a used-up quota, and a file above the limit of its size."""
+
 
 def write(path: str | Path, content: bytes | memoryview | str) -> None:
     """Writes a whole file; text as UTF-8.
@@ -41,7 +44,7 @@ def replacing(path: Path) -> Iterator[Path]:
     # The temporary name does not grow with the name, which may have the 255 bytes that file systems allow.
     temporary = path.with_name(f".{path.name[:20]}.{secrets.token_hex(6)}{TEMPORARY}")
     try:
-        with _naming(path, temporary):
+        with naming(path, temporary):
             yield temporary
             _sync_tree(temporary)
             move(temporary, path)
@@ -50,6 +53,26 @@ def replacing(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Puts the user's path into errors of the system that name a temporary path or none.
+
+    What TensorFlow raises about a full disk becomes such an error, too.
+    """
+    try:
+        yield
+    except OSError as error:
+        named = error.filename is not None and not (temporary and str(error.filename).startswith(str(temporary)))
+        if named or not error.errno:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    except Exception as error:
+        for code in _FULL:
+            if os.strerror(code) in str(error):
+                raise OSError(code, os.strerror(code), str(path)) from error
+        raise
 
 
 def move(source: Path, target: Path) -> None:
@@ -98,14 +121,3 @@ def _sync_tree(path: Path) -> None:
         sync(Path(parent))
     if not path.is_dir():
         sync(path)
-
-
-@contextlib.contextmanager
-def _naming(path: Path, temporary: Path) -> Iterator[None]:
-    """Puts the user's path into errors of the system that name the temporary one, or none."""
-    try:
-        yield
-    except OSError as error:
-        if not error.errno or not (error.filename is None or str(error.filename).startswith(str(temporary))):
-            raise
-        raise OSError(error.errno, error.strerror, str(path)) from error

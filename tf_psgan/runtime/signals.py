@@ -1,7 +1,9 @@
-"""Ctrl-C and SIGTERM request an end: the work saves what it has and ends by itself."""
+"""Ctrl-C and SIGTERM request an end: the work saves what it has and ends by itself, or removes what is unfinished."""
 
+import contextlib
 import signal
 import threading
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 
 
@@ -35,3 +37,38 @@ class StopSignals:
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt("stopped at once; the same command resumes from what was saved last.")
         self.requested = True
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal asks the process to end.
+
+    Args:
+      number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}.")
+        self.number = number
+
+
+@contextlib.contextmanager
+def terminations_raised() -> Iterator[None]:
+    """SIGTERM and SIGHUP raise `Terminated` inside, so that unfinished files are removed as after Ctrl-C.
+
+    Signals that the process ignores (nohup), and all outside the main thread, keep their meaning.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Terminated(number)
+
+    changed = []
+    if threading.current_thread() is threading.main_thread():
+        names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
+        changed = [getattr(signal, name) for name in names if signal.getsignal(getattr(signal, name)) == signal.SIG_DFL]
+    for number in changed:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)

@@ -48,6 +48,18 @@ STREAM = Stderr()
 """Progress bars and log lines share it, so that a line does not cut a bar."""
 
 
+def open_standard_streams() -> None:
+    """Opens the null device in place of standard streams that are closed.
+
+    Otherwise the next file that is opened would be number 2, and TensorFlow's messages would be written into it.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+
+
 class LineHandler(logging.Handler):
     """Writes each log record as one line, above a progress bar if there is one."""
 

@@ -15,6 +15,7 @@ from tf_psgan.networks.generator import SpatialGenerator
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.runs.run_folder import RunFolder
+from tf_psgan.runtime import files
 
 
 class Preview:
@@ -53,19 +54,19 @@ class Preview:
         sizes = {"samples": len(samples), "sample_pixels": self.training.sample_pixels}
         self.folder.add_metrics({**counters, **sizes, **values, "wave_lengths_pixels": [round(v, 3) for v in lengths]})
         self.log(step, losses)
-        with self._writer.as_default(step=step):
+        with files.naming(self.folder.logs), self._writer.as_default(step=step):
             for name, value in finite(measured).items():
                 if value is not None:
                     tf.summary.scalar(f"metrics/{name}", value)
             for i, length in enumerate(lengths):
                 tf.summary.scalar(f"wave_length_pixels/{i}", length)
             tf.summary.image("source_and_samples", page[np.newaxis])
-        self._writer.flush()
+            self._writer.flush()
         return measured
 
     def log(self, step: int, losses: Mapping[str, Any]) -> None:
         """Passes the losses of a step to TensorBoard."""
-        with self._writer.as_default(step=step):
+        with files.naming(self.folder.logs), self._writer.as_default(step=step):
             for name, value in losses.items():
                 tf.summary.scalar(f"training/{name}", value)
 

@@ -12,7 +12,7 @@ import itertools
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from tf_psgan.rendering.raster import pyramid
 from tf_psgan.rendering.raster.formats import FORMATS, DeepZoom, Tiff, Zarr
 from tf_psgan.rendering.raster.journal import PARTIAL, REMEDY, Journal, Partial
 from tf_psgan.runs import outputs
+from tf_psgan.runtime import files
 from tf_psgan.runtime.progress import Progress
 from tf_psgan.runtime.signals import StopSignals
 from tf_psgan.runtime.threads import cores
@@ -108,7 +109,7 @@ def write(
     side, levels = _levels(kind, height, width, side)
     blocks = _blocks(levels, side)
     job = {"format": kind.__name__, "height": str(height), "width": str(width), "tile": str(side), **identity}
-    with partial.locked(), StopSignals() as stopping, _naming(partial.path):
+    with partial.locked(), StopSignals() as stopping, files.naming(partial.path):
         journal = partial.read(job)
         if journal.done < blocks:
             if journal.done and not partial.picture.exists():
@@ -241,14 +242,3 @@ def _error(path: Path, problem: str, allowed: str, settings: tuple[str, ...] = (
 
 def _amount(number: float) -> str:
     return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"
-
-
-@contextlib.contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Adds a path to errors of the system that name none."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename or not error.errno:
-            raise
-        raise OSError(error.errno, error.strerror, str(path)) from error
