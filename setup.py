@@ -1,4 +1,4 @@
-"""Builds and installs two packages, tf_psgan and tf_psgan_serving. Their metadata is in pyproject.toml.
+"""Builds and installs tf_psgan, tf_psgan_serving and tf_psgan_web (files of a web page); metadata: pyproject.toml.
 
 The presets in flags/ and the photograph that they learn are installed inside `tf_psgan/presets/`.
 """
@@ -8,6 +8,7 @@ from setuptools import find_packages, setup
 setup(
     packages=[
         *find_packages(include=["tf_psgan", "tf_psgan.*"]),
+        "tf_psgan_web",
         *find_packages("serving", include=["tf_psgan_serving", "tf_psgan_serving.*"]),
         "tf_psgan.presets.flags",
         "tf_psgan.presets.textures",
@@ -20,6 +21,7 @@ setup(
     package_data={
         "tf_psgan": ["py.typed", "*.pyi"],
         "tf_psgan_serving": ["py.typed"],
+        "tf_psgan_web": ["page/*", "page/*/*", "page/vendor/*/*"],
         "tf_psgan.presets.flags": ["*.cfg"],
         "tf_psgan.presets.textures": ["honeycomb.png"],
     },

@@ -16,7 +16,17 @@ ROOT = Path(__file__).resolve().parents[1]
 def wheel(tmp_path_factory):
     """The names of the files in the wheel."""
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "tf_psgan", "serving", "flags", "textures"):
+    for name in (
+        "pyproject.toml",
+        "setup.py",
+        "README.md",
+        "LICENSE",
+        "tf_psgan",
+        "tf_psgan_web",
+        "serving",
+        "flags",
+        "textures",
+    ):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, source / name)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(out), str(source)]
@@ -26,15 +36,18 @@ def wheel(tmp_path_factory):
         return archive.namelist(), archive.read(next(n for n in archive.namelist() if n.endswith("entry_points.txt")))
 
 
-def test_the_wheel_has_both_packages_the_presets_and_one_picture(wheel):
+def test_the_wheel_has_the_packages_the_web_page_the_presets_and_one_picture(wheel):
     names, _ = wheel
     expected = {
         path.relative_to(folder).as_posix()
-        for folder, package in ((ROOT, "tf_psgan"), (ROOT / "serving", "tf_psgan_serving"))
+        for folder, package in ((ROOT, "tf_psgan"), (ROOT, "tf_psgan_web"), (ROOT / "serving", "tf_psgan_serving"))
         for path in (folder / package).rglob("*")
         if path.suffix in (".py", ".pyi", ".typed") and "__pycache__" not in path.parts
     }
     expected |= {f"tf_psgan/presets/flags/{path.name}" for path in (ROOT / "flags").glob("*.cfg")}
+    expected |= {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "tf_psgan_web" / "page").rglob("*") if path.is_file()
+    }
     expected |= {"tf_psgan/presets/textures/honeycomb.png"}
     assert {name for name in names if ".dist-info/" not in name} == expected
 

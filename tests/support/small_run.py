@@ -35,9 +35,9 @@ def picture(path, pixels=96, period=12):
     return str(path)
 
 
-def save_generator(folder, step=3, model=CONFIG.model):
+def save_generator(folder, step=3, model=CONFIG.model, seed=5):
     """Writes a checkpoint with a new averaged generator and one thing more; the generator."""
-    network = SpatialGenerator.from_model_config(model, seed=5, name="averaged")
+    network = SpatialGenerator.from_model_config(model, seed=seed, name="averaged")
     for block in network.blocks:
         block.kernel.assign(block.kernel.numpy() * 8)  # or its pictures would be grey
     state = {v.path: v.value for v in network.variables} | {"counters/step": tf.Variable(step, dtype=tf.int64)}

@@ -1,16 +1,23 @@
 """`psgan export`: writes a trained run's generator as a SavedModel."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags
 
 from tf_psgan.cli import program
 from tf_psgan.cli.flags import define_run, path
+from tf_psgan.errors import SettingError
 from tf_psgan.runtime.stderr import filtered_stderr
 
 USAGE = """Writes the next version of a model for TensorFlow Serving and other programs.
 
-  psgan export --run=runs/NAME --out=models/NAME --source_licence='CC0, by ...'"""
+  psgan export --run=runs/NAME --out=models/NAME --source_licence='CC0, by ...'
+
+With --web it writes a static web page instead, on which a browser computes the endless texture:
+
+  npm install onnxruntime-web@1.30.0
+  psgan export --web --run=runs/NAME --out=page"""
 _NUMBERS = {
     "version": (0, "The version to write; 0 for the one after the newest."),
     "most_side": (8192, "Largest height and largest width of a picture in one request, in pixels."),
@@ -28,17 +35,37 @@ def define(values: flags.FlagValues) -> None:
         "source_licence", "", "Licence of the learned pictures, for the model card.", flag_values=values
     )
     flags.DEFINE_bool("onnx", False, "Also writes the bare network as ONNX.", flag_values=values)
+    text = "Writes a static web page into the folder of --out, or adds the run to a page that is there."
+    flags.DEFINE_bool("web", False, text, flag_values=values)
+    text = "With --web: the folder of the npm package onnxruntime-web, which the page contains."
+    flags.DEFINE_string("onnxruntime_web", "node_modules/onnxruntime-web", text, flag_values=values)
 
 
 def run(values: flags.FlagValues) -> str:
-    """Exports; the version's folder."""
+    """Exports; the folder of the version or of the page."""
     folder, out, given = path(values, "run"), path(values, "out"), values.flag_values_dict()
+    if values.web:
+        return _run_web(values, folder, out)
     with filtered_stderr():
         from tf_psgan.exporting import export as exporter
 
     limits = exporter.Limits(given["most_side"], given["most_pixels"])
     names = ("dtype", "version", "source_licence", "onnx", "detail")
     return str(exporter.export(folder, out, limits=limits, **{name: given[name] for name in names}))
+
+
+def _run_web(values: flags.FlagValues, folder: Path, out: Path) -> str:
+    for name in ("onnx", *_NUMBERS):
+        if values[name].present:
+            raise SettingError(name, "has no effect with --web", "leave one of them out")
+    if values.dtype == "mixed_bfloat16":
+        raise SettingError("dtype", "a web page computes in float32", "leave it out", value=values.dtype)
+    with filtered_stderr():
+        from tf_psgan.exporting import web_page
+
+    given = values.flag_values_dict()
+    names = ("onnxruntime_web", "source_licence", "detail")
+    return str(web_page.export(folder, out, **{name: given[name] for name in names}))
 
 
 def main(argv: Sequence[str]) -> int:

@@ -13,6 +13,7 @@ from tf_psgan import geometry
 from tf_psgan.errors import ExportError, SettingError
 from tf_psgan.exporting.saved_model import Draft
 from tf_psgan.networks import inference
+from tf_psgan.plane.folded_generator import FoldedGenerator
 
 FILE = "model.onnx"
 OPSET = 18
@@ -36,7 +37,16 @@ def check_installed() -> None:
 
 
 def write(draft: Draft) -> None:
-    """Writes `model.onnx` among the extra files of a version, after onnxruntime computed the same pictures with it.
+    """Writes `model.onnx` among the extra files of a version.
+
+    Raises:
+      ExportError: as `convert`.
+    """
+    (draft.extra / FILE).write_bytes(convert(draft.folded))
+
+
+def convert(folded: FoldedGenerator) -> bytes:
+    """The network as an ONNX file, after onnxruntime computed the same pictures with it.
 
     Raises:
       ExportError: it computes others.
@@ -44,7 +54,7 @@ def write(draft: Draft) -> None:
     import onnxruntime
     import tf2onnx
 
-    blocks = list(draft.folded.blocks)
+    blocks = list(folded.blocks)
     channels = blocks[0][0].shape[2]
 
     @tf.function
@@ -68,4 +78,4 @@ def write(draft: Draft) -> None:
             problem = f"the converted network differs by {apart:.1e}, more than {BOUND:.1e}"
             remedy = "export without ONNX, or use other versions of tf2onnx and onnxruntime"
             raise ExportError("onnx", problem, remedy, value=apart, settings=("onnx",))
-    (draft.extra / FILE).write_bytes(content)
+    return content

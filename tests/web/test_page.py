@@ -1,0 +1,270 @@
+"""The static page in a browser: Chromium, a plain file server, onnxruntime-web in WebAssembly."""
+
+import base64
+import contextlib
+import json
+
+import numpy as np
+import pytest
+
+from tests.support import page, shared
+from tf_psgan.exporting import web_page
+from tf_psgan.latents.scene import Scene
+from tf_psgan.latents.texture_fields import Mix
+from tf_psgan.loading import Plane
+
+WAIT = 120_000  # milliseconds; ends what hangs
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+VENDORED = page.ROOT / "node_modules"
+
+
+def _make(parent):
+    for name in ("many", "one"):
+        web_page.export(page.runs() / name, parent / "some" / "path", onnxruntime_web=page.RUNTIME)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    path = page.require_browser()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def site(chromium):
+    """The address of the page with both models, below a path."""
+    with page.file_server(shared.made("browser_pages", _make)) as root:
+        yield f"{root}/some/path/"
+
+
+@pytest.fixture(scope="module")
+def planes():
+    return {name: Plane.from_run(page.runs() / name, "float32", detail="none") for name in ("many", "one")}
+
+
+@contextlib.contextmanager
+def opened(chromium, address, **options):
+    """A tab with the page, its first tiles computed; fails at an error on the page or a request elsewhere."""
+    context = chromium.new_context(**({"viewport": {"width": 500, "height": 400}} | options))
+    tab = context.new_page()
+    problems = []
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    tab.on("console", lambda message: message.type == "error" and problems.append(message.text))
+    tab.on("request", lambda request: request.url.startswith(("http://127.0.0.1", "blob:", "data:"))
+           or problems.append(request.url))  # fmt: skip
+    tab.goto(address)
+    idle(tab)
+    yield tab
+    context.close()
+    assert not problems
+
+
+def idle(tab):
+    """Returns when every visible tile shows the present state."""
+    tab.wait_for_function("app.layer && !app.pool.waiting && !app.pool.busy && !app.layer._loading", timeout=WAIT)
+
+
+def tiles(tab):
+    """The tiles on the page: RGB pixels by column and row of the grid, and the zoom."""
+    found = tab.evaluate(
+        """() => [...app.layer._drawn].filter(([tile, { coords }]) => coords.z === app.layer._tileZoom).map(
+             ([tile, { coords }]) => [coords, btoa(Array.from(tile.getContext("2d").getImageData(0, 0, 256, 256).data,
+               (value) => String.fromCharCode(value)).join(""))])"""
+    )
+    return {
+        (coords["x"], coords["y"], coords["z"]): np.frombuffer(base64.b64decode(text), np.uint8).reshape(256, 256, 4)
+        for coords, text in found
+    }
+
+
+def differing(found, expected):
+    """How many 8-bit values differ; none by more than one."""
+    apart = np.abs(found[..., :3].astype(int) - expected)
+    assert np.all(found[..., 3] == 255) and apart.max() <= 1
+    return np.count_nonzero(apart)
+
+
+@pytest.mark.parametrize(
+    "name, x, y, seed",
+    [("one", 0, 0, 0), ("one", -(10**9) - 7, 10**9, -(2**63)), ("many", 10**12, -(10**12), 2**62 + 1)],
+)
+def test_tiles_show_the_pixels_of_the_plane(chromium, site, planes, name, x, y, seed):
+    texture = [0.75, 0.5, -0.125] if name == "many" else 0
+    chosen = "&texture=sand" if name == "many" else ""
+    with opened(chromium, f"{site}#model={name}&x={x}&y={y}&seed={seed}{chosen}") as tab:
+        shown = tiles(tab)
+    assert len(shown) >= 4
+    wrong = sum(
+        differing(pixels, planes[name].window(256, 256, top=256 * row, left=256 * col, seed=seed, texture=texture))
+        for (col, row, _), pixels in shown.items()
+    )
+    assert wrong <= 256 * 256 * 3 * len(shown) / 10_000
+    assert any(col <= x // 256 <= col for col, _, _ in shown)
+
+
+def test_a_farther_view_shows_the_averages_of_pixels(chromium, site, planes):
+    with opened(chromium, f"{site}#model=one&zoom=-2&x=600&y=-600") as tab:
+        shown = tiles(tab)
+    for (col, row, zoom), pixels in shown.items():
+        whole = planes["one"].window(1024, 1024, top=1024 * row, left=1024 * col).reshape(256, 4, 256, 4, 3)
+        assert zoom == -2 and np.abs(pixels[..., :3] - whole.mean(axis=(1, 3))).max() <= 1
+
+
+def test_a_blend_shows_the_pixels_of_the_plane(chromium, site, planes):
+    with opened(chromium, f"{site}#model=many&texture=rust&blend=moss&amount=0.25") as tab:
+        shown = tiles(tab)
+    scene = Scene(0, Mix((("rust", 0.75), ("moss", 0.25))))
+    for (col, row, _), pixels in shown.items():
+        assert differing(pixels, planes["many"].render(scene, 256, 256, top=256 * row, left=256 * col)) < 20
+
+
+def test_a_painted_disc_is_its_texture_inside_and_leaves_the_rest_as_it_was(chromium, site, planes):
+    with opened(chromium, f"{site}#model=many&texture=rust&x=250&y=250&paint=512~512~480~moss") as tab:
+        shown = tiles(tab)
+    rust, moss = (planes["many"].window(512, 512, texture=name) for name in ("rust", "moss"))
+    assert differing(shown[1, 1, 0][-64:, -64:], moss[-64:, -64:]) < 5
+    assert differing(shown[0, 0, 0][:96, :96], rust[:96, :96]) < 5
+
+
+def test_painting_with_the_mouse_changes_the_picture_and_undo_brings_it_back(chromium, site):
+    with opened(chromium, f"{site}#model=many", viewport={"width": 400, "height": 700}) as tab:
+        before = tiles(tab)
+        tab.get_by_role("tab", name="Paint").click()
+        tab.mouse.move(200, 200)
+        tab.mouse.down()
+        tab.mouse.move(300, 210, steps=4)
+        tab.mouse.up()
+        idle(tab)
+        painted = tiles(tab)
+        assert any(np.any(painted[at] != before[at]) for at in before)
+        tab.wait_for_function("location.hash.includes('paint=')", timeout=WAIT)
+        tab.get_by_role("button", name="Undo").click()
+        idle(tab)
+        after = tiles(tab)
+        assert all(np.array_equal(after[at], before[at]) for at in before)
+
+
+def test_the_address_of_a_view_shows_it_again(chromium, site):
+    with opened(chromium, f"{site}#model=many") as tab:
+        tab.evaluate(
+            "app.map.setView([-70000, 123456], -1, { animate: false }); app.update({ texture: 'sand', seed: 77n })"
+        )
+        tab.wait_for_function("location.hash.includes('seed=77') && location.hash.includes('x=123456')", timeout=WAIT)
+        idle(tab)
+        address, first = tab.url, tiles(tab)
+    with opened(chromium, address) as tab:
+        second = tiles(tab)
+    assert first.keys() & second.keys() and all(np.array_equal(first[at], second[at]) for at in first.keys() & second)
+
+
+def test_a_wrong_address_shows_the_page_all_the_same(chromium, site):
+    wrong = "x=1e99&zoom=7&seed=abc&model=%00&amount=-1&texture=nothing&paint=1~2_~~~_a~b~c~d"
+    with opened(chromium, f"{site}#{wrong}") as tab:
+        assert tiles(tab) and tab.locator("#notice").is_hidden()
+
+
+def test_a_tile_to_take_home_is_seamless_and_of_the_plane(chromium, site, planes):
+    with opened(chromium, f"{site}#model=one") as tab:
+        tab.get_by_role("tab", name="Save").click()
+        tab.get_by_label("Extent").select_option("256")
+        tab.get_by_role("button", name="Make a seamless tile").click()
+        with tab.expect_download(timeout=WAIT) as download:
+            tab.get_by_role("button", name="Save the tile").click(timeout=WAIT)
+        from PIL import Image
+
+        found = np.asarray(Image.open(download.value.path()))
+    height, width, _ = found.shape
+    expected = planes["one"].tile(height, width)
+    assert (height, width) == planes["one"].fitting_extent(256, 256) and differing(found, expected) < 20
+
+
+def test_a_window_to_take_home_is_of_the_plane(chromium, site, planes):
+    with opened(chromium, f"{site}#model=one&x=5000&y=-3000") as tab:
+        tab.get_by_role("tab", name="Save").click()
+        tab.get_by_label("Extent").select_option("1024")
+        with tab.expect_download(timeout=WAIT) as download:
+            tab.get_by_role("button", name="Save this view").click()
+        from PIL import Image
+
+        found = np.asarray(Image.open(download.value.path()))
+        _, left, top = download.value.suggested_filename.removesuffix(".png").replace("--", "-m").split("-")
+    at = {"left": int(left.replace("m", "-")), "top": int(top.replace("m", "-"))}
+    assert differing(found, planes["one"].window(1024, 1024, **at)) < 300
+
+
+def test_another_model_can_be_chosen(chromium, site, planes):
+    with opened(chromium, site) as tab:
+        tab.get_by_role("tab", name="Texture").click()
+        tab.get_by_role("group", name="Models").get_by_text("one").click()
+        tab.wait_for_function("app.entry.name === 'one' && app.layer", timeout=WAIT)
+        idle(tab)
+        shown = tiles(tab)
+    for (col, row, _), pixels in shown.items():
+        assert differing(pixels, planes["one"].window(256, 256, top=256 * row, left=256 * col)) < 20
+
+
+def test_a_backend_that_is_missing_is_replaced_with_a_note(chromium, site):
+    with opened(chromium, f"{site}?backend=webgpu#model=one") as tab:
+        assert tab.evaluate("app.pool.backend") == "wasm"
+        assert tab.locator("#notice").inner_text().startswith("WebGPU is not used: ")
+
+
+def test_a_backend_that_computes_other_pixels_is_not_used(chromium, site):
+    context = chromium.new_context()
+    tab = context.new_page()
+
+    def falsified(route):
+        model = route.fetch().json()
+        wrong = bytes(value ^ 64 for value in base64.b64decode(model["reference"]["pixels"]))
+        model["reference"]["pixels"] = base64.b64encode(wrong).decode()
+        route.fulfill(body=json.dumps(model))
+
+    tab.route("**/meta.json", falsified)
+    tab.goto(site)
+    notice = tab.locator("#notice p")
+    notice.filter(has_text="its reference picture differs by 64 of 255").wait_for(timeout=WAIT)
+    assert tab.evaluate("app.pool") is None
+    context.close()
+
+
+@pytest.mark.parametrize("missing", ["**/meta.json", "**/*.wasm"])
+def test_a_file_that_is_missing_is_named(chromium, site, missing):
+    context = chromium.new_context()
+    tab = context.new_page()
+    tab.route(missing, lambda route: route.fulfill(status=404, body=""))
+    tab.goto(site)
+    tab.locator("#notice p").filter(has_text="(HTTP 404)").wait_for(timeout=WAIT)
+    context.close()
+
+
+def test_the_page_says_that_it_does_not_run_from_a_file(chromium, site):
+    context = chromium.new_context()
+    tab = context.new_page()
+    tab.goto((shared.made("browser_pages", _make) / "some" / "path" / "index.html").as_uri())
+    assert "python3 -m http.server" in tab.locator("#notice").inner_text()
+    context.close()
+
+
+@pytest.mark.parametrize("scheme, options", [("light", {}), ("dark", PHONE)], ids=["desktop", "phone"])
+def test_the_page_keeps_the_accessibility_rules(chromium, site, options, scheme):
+    script = (VENDORED / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+    with opened(chromium, f"{site}#model=many", color_scheme=scheme, **options) as tab:
+        tab.evaluate(script)
+        for name in [None, *tab.get_by_role("tab").all_inner_texts()]:
+            if name:
+                tab.get_by_role("tab", name=name).click()
+            found = tab.evaluate("axe.run()")["violations"]
+            assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == [], name
+
+
+def test_the_keyboard_moves_and_zooms(chromium, site):
+    with opened(chromium, f"{site}#model=one") as tab:
+        tab.locator("#map").focus()
+        tab.keyboard.press("ArrowRight")
+        tab.wait_for_function("app.state.x > 0", timeout=WAIT)
+        tab.keyboard.press("+")
+        tab.wait_for_function("app.state.zoom === 1", timeout=WAIT)

@@ -1,0 +1,60 @@
+// A row of textures to choose from, each with a live picture.
+
+import { button, element } from "./elements.js";
+
+const PIXELS = 128;
+
+/**
+ * @param {object[]} items { key, label, draw }: `draw` returns a promise of an ImageData or an image to show.
+ * @param {string} label of the group for screen readers.
+ * @param {(key: string) => void} onChoose
+ * @returns {{ node: HTMLElement, choose: (key: string) => void }} `choose` marks one without calling `onChoose`.
+ */
+export function chips(items, label, onChoose) {
+  const node = element("div", { className: "chips", role: "group", "aria-label": label });
+  const choose = (key) => {
+    for (const chip of node.children) chip.setAttribute("aria-pressed", String(chip.dataset.key === key));
+  };
+  for (const item of items) {
+    const canvas = element("canvas", { width: PIXELS, height: PIXELS, "aria-hidden": "true" });
+    const chip = button(
+      "",
+      () => {
+        choose(item.key);
+        onChoose(item.key);
+      },
+      "",
+    );
+    chip.dataset.key = item.key;
+    chip.append(canvas, element("span", {}, item.label));
+    node.append(chip);
+    item.draw().then(
+      (found) => show(canvas.getContext("2d"), found),
+      () => {}, // the chip stays empty; the map shows the error
+    );
+  }
+  return { node, choose };
+}
+
+/** The picture of a chip: a window at the origin of a texture's plane. */
+export async function thumbnail(pool, model, texture) {
+  const cells = PIXELS / model.pixels_per_cell;
+  const textures = [texture];
+  const scene = { seed: 0n, textures, weights: [1], dabs: [], map: null, torus: [0, 0], change: null };
+  const pixels = await pool.pixels({ scene, row: 0, col: 0, rows: cells, cols: cells, reduce: 1 }, 1e5);
+  return new ImageData(pixels, PIXELS, PIXELS);
+}
+
+/** The middle of a model's poster. */
+export async function posterThumbnail(address) {
+  const image = new Image();
+  image.src = address;
+  await image.decode();
+  return image;
+}
+
+function show(context, found) {
+  if (found instanceof ImageData) return context.putImageData(found, 0, 0);
+  const [x, y] = [(found.width - PIXELS) / 2, (found.height - PIXELS) / 2];
+  context.drawImage(found, x, y, PIXELS, PIXELS, 0, 0, PIXELS, PIXELS);
+}
