@@ -214,3 +214,9 @@ def test_a_schema_of_the_future_or_of_nobody_is_an_error(version):
     values = json.loads(configs.to_json(Config())) | {"schema_version": version}
     with pytest.raises(SettingError, match=rf"schema_version: {version!r} is unknown; this version reads 1 to "):
         configs.from_dict(Config, values)
+
+
+@pytest.mark.parametrize("name", ["filters", "discriminator_filters"])
+def test_an_empty_list_of_numbers_is_named_as_such(name):
+    with pytest.raises(SettingError, match=rf"{name}: \(\) is empty; give one number or more"):
+        configs.check(ModelConfig(**{name: ()}))

@@ -260,6 +260,8 @@ def _windows(
         raise SettingError("samples, pixels", problem, "choose fewer or smaller ones", settings=("samples", "pixels"))
     generator, found = restore_generator(folder.path, dtype)
     plane, several = Plane.from_generator(generator, folder.path, detail), bool(config.model.global_channels)
+    if textures and not several:
+        raise SettingError("texture", "the model has one texture only", "leave it out", settings=("texture",))
     pairs: list[tuple[int, Texture]] = [
         (seed + i, (textures[i % len(textures)] if textures else i) if several else 0) for i in range(count)
     ]

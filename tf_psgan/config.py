@@ -201,6 +201,8 @@ def check(config: Any) -> None:
             check(value)
             continue
         _check_type(field, value)
+        if value == () and field.metadata["low"] is not None:
+            raise _error(field, value, "is empty", "give one number or more, as in 64,32")
         for item in value if isinstance(value, tuple) else (value,):
             _check_range(field, item)
 

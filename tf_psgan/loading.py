@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from tf_psgan.config import ModelConfig
 from tf_psgan.data import manifest
 from tf_psgan.detail import exemplar as exemplars
 from tf_psgan.detail.exemplar import Exemplar
@@ -108,13 +109,21 @@ def read_exemplar(folder: RunFolder) -> Exemplar:
     """
     if (found := folder.read_exemplar()) is not None:
         return found
-    entries, layers = folder.read_manifest().usable, len(folder.read_config().model.filters) + 1
-    side = int(EXEMPLAR_PIXELS / len(entries) ** 0.5)
-    pictures = [central_crop(manifest.read(entry), side) for entry in entries]
-    # The coarsest pixel divides a cell, so that it divides the period of a seamless tile.
-    exemplar = Exemplar.build(pictures, min(exemplars.most_levels(pictures), layers + 1))
+    exemplar = build_exemplar(folder.read_manifest(), folder.read_config().model)
     folder.write_exemplar(exemplar)
     return exemplar
+
+
+def build_exemplar(photographs: manifest.Manifest, model: ModelConfig) -> Exemplar:
+    """Measures photographs for the detail stage of a model.
+
+    Raises:
+      PictureError: a photograph is missing, has changed, or is too small.
+    """
+    side = int(EXEMPLAR_PIXELS / len(photographs.usable) ** 0.5)
+    pictures = [central_crop(manifest.read(entry), side) for entry in photographs.usable]
+    # The coarsest pixel divides a cell, so that it divides the period of a seamless tile.
+    return Exemplar.build(pictures, min(exemplars.most_levels(pictures), len(model.filters) + 2))
 
 
 def restore_generator(path: str | Path, dtype: str = "auto") -> tuple[SpatialGenerator, checkpoint.Restored]:

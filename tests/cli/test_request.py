@@ -23,7 +23,9 @@ from tf_psgan.rendering.spec import (
 )
 
 
-@pytest.mark.parametrize("text, value", [("7", 7), ("-3", -3), (" +12 ", 12), ("rust", "rust"), ("a_b-2", "a_b-2")])
+@pytest.mark.parametrize(
+    "text, value", [("7", 7), ("-3", -3), (" +12 ", 12), ("rust", "rust"), ("a_b-2", "a_b-2"), ("стена", "стена")]
+)
 def test_a_texture_is_a_number_or_a_name(text, value):
     assert texts.texture(text) == value
 
@@ -95,7 +97,8 @@ def test_edges_are_four_colours():
         ),
         ({"animate": "drift", "tile": "x"}, RenderSpec(tile=Tile("x"), animation=Animation(Drift()))),
         ({"animate": "change", "amount": 0.5}, RenderSpec(animation=Animation(Change(0.5)))),
-        ({"like": "Old wall 3.png"}, RenderSpec(inversion=Inversion(Path("Old wall 3.png"), "Old_wall_3"))),
+        ({"like": "Old wall 3.png"}, RenderSpec(inversion=Inversion(Path("Old wall 3.png")))),
+        ({"like": "a.png", "name": "u\u0308ber"}, RenderSpec(inversion=Inversion(Path("a.png"), "über"))),
         ({"like": "a.png", "name": "b"}, RenderSpec(inversion=Inversion(Path("a.png"), "b"))),
     ],
 )
@@ -119,7 +122,17 @@ def test_flags_become_one_typed_specification(flags, spec):
         ({"animate": "drift", "drift": (3,)}, "drift: 3 is not two numbers"),
         ({"animate": "drift"}, "drift: missing; give pixels down and right"),
         ({"name": "a"}, "name: a requires --like"),
-        ({"like": "7.png"}, "name: '7' is not a name; start with a letter"),
+        ({"like": "a.png", "name": "7"}, "name: '7' is not a name; start with a letter"),
+        ({"border": 9}, "border: 9 requires --quilt or --paint"),
+        ({"morph": "1,2", "border": 9}, "border: 9 requires --quilt or --paint"),
+        ({"frames": 9}, "frames: 9 requires --animate; add it, or leave this out"),
+        ({"frames_per_second": 9.0}, "frames_per_second: 9.0 requires --animate"),
+        ({"animate": "drift", "drift": (0, 5), "amount": 0.2}, "amount: 0.2 requires --animate=change"),
+        ({"texture": "3", "morph": "1,2"}, "texture: 3 says nothing beside --morph; leave one out"),
+        ({"texture": "3", "paint": "m.png", "palette": ("ff0000=3",)}, "texture: 3 says nothing beside --paint"),
+        ({"texture": "3", "quilt": "2x2", "textures": ("1", "2")}, "texture: 3 says nothing beside --textures"),
+        ({"texture": "3", "animate": "walk", "textures": ("1", "2")}, "texture: 3 says nothing beside --animate"),
+        ({"texture": "3", "like": "a.png"}, "texture: 3 says nothing beside --like"),
         ({"paint": "map.png"}, "palette: missing; give the texture of each colour of the map"),
         ({"animate": "walk"}, "textures: 0 are too few for a walk; give two or more"),
         ({"seed": 2**63}, "seed: 9223372036854775808 is outside"),
@@ -128,6 +141,18 @@ def test_flags_become_one_typed_specification(flags, spec):
 def test_flags_that_do_not_go_together_are_named(flags, words):
     with pytest.raises(SettingError, match=words):
         request.parse(Request(**flags))
+
+
+def test_a_default_value_that_is_given_counts_as_given():
+    with pytest.raises(SettingError, match="texture: 0 says nothing beside --morph"):
+        request.parse(Request(morph="1,2"), {"morph", "texture"})
+    assert request.parse(Request(), set()) == RenderSpec()
+
+
+def test_without_a_picture_to_make_only_the_flags_of_the_search_say_something():
+    request.check_without_file({"like", "name", "seed"})
+    with pytest.raises(SettingError, match="tile: says nothing without a picture to make; give --out, or leave it out"):
+        request.check_without_file({"like", "tile"})
 
 
 def test_every_flag_has_a_help_text():

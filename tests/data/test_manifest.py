@@ -148,11 +148,6 @@ def test_a_file_that_changed_or_vanished_is_an_error(tmp_path):
         manifest.read(entry)
 
 
-def test_texture_names_are_valid_file_names_and_distinct():
-    paths = ["x/brick.png", "y/brick.jpg", "3rd wall.png", "brick_2.png", "é.png"]
-    assert manifest.texture_names(paths) == ["brick", "brick_2", "_3rd_wall", "brick_2_2", "_"]
-
-
 @pytest.mark.parametrize("name", ["späne ½.png", "煉瓦.png", os.fsdecode(b"\xff\xfe.png")])
 def test_names_that_are_not_ascii_or_not_utf_8_are_read_and_survive_json(tmp_path, name):
     paint(tmp_path / name)

@@ -13,6 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.support import tiny, tiny_export
+from tf_psgan.errors import ExportError
 from tf_psgan.exporting import saved_model
 from tf_psgan.exporting.session_model import SessionModel
 from tf_psgan.exporting.signatures import Signatures
@@ -21,6 +22,7 @@ from tf_psgan.latents.scene import Scene
 from tf_psgan.loading import load_plane
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
+from tf_psgan.runs import exported_model
 
 KINDS = [{}, {"global_channels": 3}, {"waves": 0}]
 
@@ -218,6 +220,20 @@ def test_version_numbers_increase_and_no_version_is_overwritten(tmp_path, traced
     with pytest.raises(ValueError, match="9: exists already; choose another version, or 0 for the next"):
         saved_model.write(folded, folder, {}, {}, version=9)
     assert sorted(entry.name for entry in folder.iterdir()) == ["1", "2", "9"]
+
+
+def test_a_version_is_a_number_that_tensorflow_serving_can_hold(tmp_path):
+    """A folder with a larger number is no version: the next one is not counted from it."""
+    folded, folder = fold(tiny.generator()), tmp_path / "m"
+    with pytest.raises(ExportError, match=r"version: 9223372036854775808 is outside 1 \.\. 9223372036854775807"):
+        saved_model.write(folded, folder, {}, {}, version=2**63)
+    (folder / "99999999999999999999999").mkdir(parents=True)
+    (folder / "٣").mkdir()
+    assert exported_model.versions(folder) == []
+    (folder / str(2**63 - 1)).mkdir()
+    assert exported_model.versions(folder) == [2**63 - 1]
+    with pytest.raises(ExportError, match="version: 9223372036854775808 is outside"):
+        saved_model.write(folded, folder, {}, {})
 
 
 def test_nothing_is_published_if_an_extra_fails(tmp_path, traced_once):

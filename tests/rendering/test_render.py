@@ -275,3 +275,28 @@ def test_a_map_is_not_replaced_by_its_painting(many, tmp_path):
 def test_what_a_format_cannot_hold_is_an_error_before_the_run_is_read(tmp_path, name, spec, words):
     with pytest.raises(InputError, match=words):
         rendered(tmp_path / "no run", tmp_path / name, spec)
+
+
+def test_a_found_texture_replaces_no_learned_one(many, tmp_path, monkeypatch):
+    """A name that is asked for is refused; one made from the picture's gets a number."""
+    found = texture_inversion.FoundTexture((0.25, 0.5, -0.5), 1.5, {"colour": 0.02}, 1.1)
+    monkeypatch.setattr(texture_inversion, "invert", lambda *_, **__: found)
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "brick.png")
+    folder, stored = RunFolder(many), many / "textures" / "brick.json"
+    folder.write_texture("brick", (0.1, 0.2, 0.3), {"step": None, "picture": "learned/brick.png"})
+    before = stored.read_bytes()
+    try:
+        with pytest.raises(InputError, match="the texture brick is of another picture"):
+            rendered(many, None, RenderSpec(inversion=Inversion(tmp_path / "brick.png", "brick")))
+        for _ in range(2):
+            result = rendered(many, None, RenderSpec(inversion=Inversion(tmp_path / "brick.png")))
+            assert result.texture.name == "brick_2"
+        assert stored.read_bytes() == before
+    finally:
+        for name in ("brick", "brick_2"):
+            (many / "textures" / f"{name}.json").unlink()
+
+
+def test_a_number_that_a_model_of_one_texture_does_not_have_is_logged(run, tmp_path, logged):
+    rendered(run, tmp_path / "a.png", RenderSpec(5, Window(8, 8)))
+    assert "texture 5: the model has one texture only." in logged()

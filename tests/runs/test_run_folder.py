@@ -116,6 +116,28 @@ def test_a_damaged_line_of_metrics_is_numbered(folder):
         folder.read_metrics()
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"step": 1, "seconds": NaN}',
+        '{"step": 1, "seconds": 1, "colour": Infinity}',
+        '{"step": 1, "seconds": 1, "colour": "red"}',
+        '{"step": 1.5, "seconds": 1}',
+        '{"step": true, "seconds": 1}',
+        '{"step": -1, "seconds": 1}',
+        '{"seconds": 1}',
+        '{"step": 1, "seconds": null}',
+        '{"step": 1, "seconds": 1, "samples": 2.5}',
+        '{"step": 1, "seconds": 1, "wave_lengths_pixels": [NaN]}',
+        '{"step": 1, "seconds": 1, "wave_lengths_pixels": 7}',
+    ],
+)
+def test_every_value_of_an_evaluation_is_checked_when_it_is_read(folder, line):
+    folder.metrics.write_text(line + "\n")
+    with pytest.raises(RunError, match="line 1 is not one of an evaluation"):
+        folder.read_metrics()
+
+
 def test_going_back_to_a_step_forgets_later_evaluations_and_previews(folder):
     folder.previews.mkdir()
     for step in (5, 10, 15):
@@ -191,3 +213,18 @@ def test_only_one_process_trains_in_a_folder(folder):
 def test_the_files_are_json_that_anyone_can_read(folder):
     for name in ("config.json", "manifest.json", "conditions.json"):
         json.loads((folder.path / name).read_text(encoding="utf-8"))
+
+
+def test_a_texture_never_takes_the_name_of_another_picture(folder, tmp_path):
+    """A learned one, or one found for another picture: a name that was not asked for gets a number."""
+    folder.write_texture("brick", [0.5], {"step": None, "picture": "brick.png"})
+    folder.write_texture("стена", [0.5], {"step": 3, "like": str(tmp_path / "стена.png")})
+    for picture, name in (("brick.png", "brick_2"), ("стена.png", "стена"), ("other/стена.jpg", "стена_2")):
+        assert folder.texture_name(tmp_path / picture, "", 1) == name
+    assert folder.texture_name(tmp_path / "стена.png", "стена", 1) == "стена"
+    assert folder.texture_name(tmp_path / "a.png", "wall", 1) == "wall"
+    for name in ("brick", "стена"):
+        with pytest.raises(
+            RunError, match=f"{name}.json: the texture {name} is of another picture; choose another name"
+        ):
+            folder.texture_name(tmp_path / "a.png", name, 1)

@@ -1,10 +1,12 @@
 """The training loop: the files of a run, resuming, ending, and values that are not finite."""
 
+import contextlib
 import dataclasses
 import functools
 import json
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tests.support.small_run import CONFIG, changed, picture, tensors
 from tests.support.traced_steps import ObservedStep, traced_step
 from tf_psgan.data.image_cache import ImageCache
+from tf_psgan.errors import InputError
 from tf_psgan.runs import checkpoint
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
@@ -331,6 +334,44 @@ def test_a_dry_run_raises_for_a_folder_and_waves_that_training_would(tmp_path, i
         dry_run(changed(images=(image,)), tmp_path / "run[1]")
     with pytest.raises(ValueError, match=r"waves do not fit into pictures of 96x96 pixels"):
         dry_run(changed(images=(image,), waves=256), tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "damaged, words",
+    [
+        ("checkpoints", "no checkpoint can be used"),
+        ("conditions.json", "conditions.json: cannot be used"),
+        ("metrics.jsonl", "metrics.jsonl: cannot be used .line 1 is not one of an evaluation"),
+        ("textures", "textures/a.json: cannot be used"),
+        ("lock", "another process trains in it"),
+    ],
+)
+def test_a_dry_run_finds_everything_that_a_resumed_run_would_meet(finished, image, tmp_path, damaged, words):
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(finished.path, folder.path)
+    if damaged == "checkpoints":
+        for index in folder.checkpoints.glob("*/variables.index"):
+            index.write_bytes(b"garbage")
+    elif damaged == "textures":
+        (folder.path / "textures").mkdir(exist_ok=True)
+        (folder.path / "textures" / "a.json").write_text("[]")
+    elif damaged != "lock":
+        (folder.path / damaged).write_text('{"step": 1, "seconds": NaN\n')
+    with contextlib.ExitStack() as stack:
+        if damaged == "lock":
+            stack.enter_context(folder.locked())
+        with pytest.raises(InputError, match=words):
+            dry_run(changed(images=(image,)), folder.path)
+
+
+def test_a_dry_run_of_a_good_run_passes(finished, image):
+    assert "ready to train on 1 picture" in dry_run(changed(images=(image,)), finished.path)
+
+
+def test_a_run_inside_the_folder_of_its_pictures_is_refused(tmp_path, image):
+    for attempt in (dry_run, train):
+        with pytest.raises(InputError, match=r"lies in the folder of pictures .* choose a folder elsewhere"):
+            attempt(changed(images=(str(Path(image).parent),)), Path(image).parent / "run")
 
 
 def test_pictures_too_small_to_measure_against_raise(tmp_path):

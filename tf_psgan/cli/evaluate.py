@@ -56,6 +56,9 @@ def run(values: flags.FlagValues) -> str:
     """Evaluates; the table of the metrics."""
     if bool(values.run) == bool(values.images):
         raise SettingError("run, images", "give one of them", "--run=PATH or --images=PICTURE_OR_FOLDER[,...]")
+    for name in ("dtype", "detail"):
+        if values.images and values[name].present:
+            raise SettingError(name, "given pictures are evaluated as they are", f"leave --{name} out")
     textures = texts.textures(values.texture or [], "texture")
     with filtered_stderr():
         from tf_psgan import assessment

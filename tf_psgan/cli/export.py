@@ -19,7 +19,7 @@ With --web it writes a static web page instead, on which a browser computes the 
   npm install onnxruntime-web@1.30.0
   psgan export --web --run=runs/NAME --out=page"""
 _NUMBERS = {
-    "version": (0, "The version to write; 0 for the one after the newest."),
+    "version": (0, "The version to write, at most 2^63 - 1; 0 for the one after the newest."),
     "most_side": (8192, "Largest height and largest width of a picture in one request, in pixels."),
     "most_pixels": (4096**2, "Most pixels of a picture in one request; memory grows with it."),
 }
@@ -30,7 +30,7 @@ def define(values: flags.FlagValues) -> None:
     define_run(values)
     flags.DEFINE_string("out", None, "The model's folder; versions are its folders 1, 2, ...", flag_values=values)
     for name, (default, text) in _NUMBERS.items():
-        flags.DEFINE_integer(name, default, text, lower_bound=0, flag_values=values)
+        flags.DEFINE_integer(name, default, text, lower_bound=0, upper_bound=2**63 - 1, flag_values=values)
     flags.DEFINE_string(
         "source_licence", "", "Licence of the learned pictures, for the model card.", flag_values=values
     )

@@ -66,9 +66,12 @@ def read_config(values: flags.FlagValues) -> configs.Config:
 
 def given_settings(values: flags.FlagValues) -> set[str]:
     """The names of the settings of a run that the command line, a flag file or a preset gives."""
-    return {
-        field.name for kind in SECTIONS.values() for field in dataclasses.fields(kind) if values[field.name].present
-    }
+    return set().union(*(given(values, kind) for kind in SECTIONS.values()))
+
+
+def given(values: flags.FlagValues, kind: type) -> set[str]:
+    """The fields of a dataclass of settings that the command line or a flag file gives."""
+    return {field.name for field in dataclasses.fields(typing.cast(Any, kind)) if values[field.name].present}
 
 
 def define_run(values: flags.FlagValues) -> None:

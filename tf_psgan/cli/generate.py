@@ -26,8 +26,11 @@ def define(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> str:
     """Makes the file; its path, or the texture that was found."""
-    folder, spec = fields.path(values, "run"), request.parse(fields.read(values, request.Request))
+    flagged = fields.given(values, request.Request)
+    folder, spec = fields.path(values, "run"), request.parse(fields.read(values, request.Request), flagged)
     out = None if spec.inversion and not values.out else fields.path(values, "out")
+    if out is None:
+        request.check_without_file(flagged)
     with filtered_stderr():
         from tf_psgan.rendering import render
 

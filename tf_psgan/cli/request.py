@@ -4,13 +4,14 @@ This is the only place where a request's texts are read; below it all values are
 """
 
 import dataclasses
-import re
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
 from tf_psgan.cli import texts
 from tf_psgan.config import setting
 from tf_psgan.errors import SettingError
+from tf_psgan.latents import texture_names
 from tf_psgan.rendering.spec import (
     Animation,
     Change,
@@ -59,7 +60,9 @@ class Request:
     border: int = setting(Quilt.border, "Pixels over which the textures of --quilt and --paint blend.")
     textures: tuple[str, ...] = setting((), "Textures of a --quilt or of --animate=walk, for example 1,7,rust.")
     like: str = setting("", "A picture: finds the texture most like it, stores it as --name, and shows it.")
-    name: str = setting("", "Name of the texture that --like finds; otherwise the name of the picture.")
+    name: str = setting(
+        "", "Name of the texture that --like finds; otherwise that of the picture, numbered if another one has it."
+    )
     animate: str = setting(
         "",
         "Makes an animation: drift over the plane, walk through --textures, or change of the local noise.",
@@ -75,6 +78,8 @@ class Request:
     )
 
 
+_SCENES = ("quilt", "morph", "paint")
+
 _REQUIRED = {
     "repeat": ("--tile", lambda request: request.tile),
     "shared_edge": ("--tile=xy", lambda request: request.tile == "xy"),
@@ -82,19 +87,41 @@ _REQUIRED = {
     "textures": ("--quilt or --animate=walk", lambda request: request.quilt or request.animate == "walk"),
     "drift": ("--animate=drift", lambda request: request.animate == "drift"),
     "name": ("--like", lambda request: request.like),
+    "border": ("--quilt or --paint", lambda request: request.quilt or request.paint),
+    "frames": ("--animate", lambda request: request.animate),
+    "frames_per_second": ("--animate", lambda request: request.animate),
+    "amount": ("--animate=change", lambda request: request.animate == "change"),
 }
 """What else a flag requires."""
 
+_TEXTURE_IS_SET_BY = {
+    "morph": lambda request: request.morph,
+    "paint": lambda request: request.paint,
+    "textures": lambda request: request.quilt and request.textures,
+    "animate": lambda request: request.animate == "walk",
+    "like": lambda request: request.like and not any(getattr(request, name) for name in _SCENES),
+}
+"""Flags beside which --texture says nothing."""
 
-def parse(request: Request) -> RenderSpec:
+
+def parse(request: Request, given: Container[str] | None = None) -> RenderSpec:
     """The specification that the flags describe.
+
+    Args:
+      request: their values.
+      given: which of them the user gave; None for those that differ from their defaults.
 
     Raises:
       SettingError: a text that cannot be read, a value out of range, or flags that do not go together.
     """
+    if given is None:
+        given = {field.name for field in dataclasses.fields(request) if getattr(request, field.name) != field.default}
     for name, (wanted, is_given) in _REQUIRED.items():
-        if getattr(request, name) and not is_given(request):
-            raise SettingError(name, f"{_text(getattr(request, name))} requires {wanted}", "add it")
+        if name in given and getattr(request, name) and not is_given(request):
+            raise SettingError(name, f"{_text(getattr(request, name))} requires {wanted}", "add it, or leave this out")
+    for name, is_given in _TEXTURE_IS_SET_BY.items():
+        if "texture" in given and is_given(request):
+            raise SettingError("texture", f"{request.texture} says nothing beside --{name}", "leave one out")
     return RenderSpec(
         content=_content(request),
         window=Window(request.height or None, request.width or None, request.top, request.left),
@@ -103,6 +130,13 @@ def parse(request: Request) -> RenderSpec:
         animation=_animation(request),
         inversion=_inversion(request),
     )
+
+
+def check_without_file(given: Container[str]) -> None:
+    """Raises SettingError for a flag that says nothing where a texture is found and no picture is made."""
+    for field in dataclasses.fields(Request):
+        if field.name in given and field.name not in ("like", "name", "seed"):
+            raise SettingError(field.name, "says nothing without a picture to make", "give --out, or leave it out")
 
 
 def _content(request: Request) -> Content:
@@ -123,10 +157,9 @@ def _content(request: Request) -> Content:
 
 def _quilt(request: Request) -> Quilt:
     rows, cols = texts.grid(request.quilt, "quilt")
-    first = texts.texture(request.texture)
     if request.textures:
-        textures = texts.textures(request.textures)
-        return Quilt(rows, cols, textures, first if isinstance(first, int) else 0, request.border)
+        return Quilt(rows, cols, texts.textures(request.textures), 0, request.border)
+    first = texts.texture(request.texture)
     if not isinstance(first, int):
         raise SettingError(
             "quilt", f"{first!r} is one texture only", "name those of the blocks by --textures, or give a number"
@@ -163,8 +196,7 @@ def _animation(request: Request) -> Animation | None:
 def _inversion(request: Request) -> Inversion | None:
     if not request.like:
         return None
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", Path(request.like).stem)[:64]
-    return Inversion(Path(request.like), request.name or stem)
+    return Inversion(Path(request.like), texture_names.normal(request.name))
 
 
 def _text(value: object) -> str:

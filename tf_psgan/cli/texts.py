@@ -3,8 +3,8 @@
 import re
 
 from tf_psgan.errors import SettingError
+from tf_psgan.latents import texture_names
 from tf_psgan.latents.arguments import Texture
-from tf_psgan.rendering.spec import NAME
 
 
 def texture(text: str, flag: str = "texture") -> Texture:
@@ -12,13 +12,10 @@ def texture(text: str, flag: str = "texture") -> Texture:
     text = text.strip()
     if re.fullmatch(r"[+-]?\d+", text):
         return int(text)
-    if not NAME.fullmatch(text):
-        raise SettingError(
-            flag,
-            f"{text!r} is neither an integer nor a name",
-            "a name starts with a letter and continues with letters, digits, _, . or -, 64 characters at most",
-            value=text,
-        )
+    text = texture_names.normal(text)
+    if not texture_names.is_name(text):
+        allowed = f"names {texture_names.ALLOWED}"
+        raise SettingError(flag, f"{text!r} is neither an integer nor a name", allowed, value=text)
     return text
 
 

@@ -7,6 +7,7 @@ from absl import flags
 from tf_psgan import presets
 from tf_psgan.cli import program
 from tf_psgan.cli.flags import define_config, given_settings, path, read_config
+from tf_psgan.errors import SettingError
 from tf_psgan.runtime.stderr import filtered_stderr
 
 USAGE = """Learns a texture from pictures.
@@ -33,6 +34,8 @@ def define(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> str:
     """Trains; the run's folder."""
+    if values.explain and values.dry_run:
+        raise SettingError("explain, dry_run", "both are given, and explaining checks no run", "leave one out")
     config, given = read_config(values), given_settings(values)
     folder = path(values, "run") if values.run or not values.explain else None
     with filtered_stderr():

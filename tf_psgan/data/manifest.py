@@ -10,12 +10,11 @@ import hashlib
 import itertools
 import json
 import os
-import re
 import stat
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 
@@ -23,7 +22,6 @@ from tf_psgan.data import images
 from tf_psgan.errors import PictureError
 
 _LARGE_BYTES = 4 << 20  # larger files are decoded one at a time, to bound the memory
-_LONGEST_NAME = 60  # characters of a texture's name, before a number is added
 _WORKERS = min(4, os.cpu_count() or 1)
 _RESTORE = "restore it or start a new run"
 
@@ -146,17 +144,6 @@ def difference(old: Manifest, new: Manifest) -> str:
         if path not in before:
             return f"{path}: not among the pictures before"
     return f"{new.usable[0].path}: the pictures come in another order"
-
-
-def texture_names(paths: Sequence[str]) -> list[str]:
-    """A texture name for each picture: its file name without suffix, as far as texture names allow, all distinct."""
-    found: list[str] = []
-    for path in paths:
-        stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", PurePath(path).stem)[:_LONGEST_NAME]
-        stem = stem if re.match("[A-Za-z_]", stem) else f"_{stem}"
-        numbered = (f"{stem}_{number}" for number in itertools.count(2))
-        found.append(next(name for name in itertools.chain([stem], numbered) if name not in found))
-    return found
 
 
 def to_json(manifest: Manifest) -> str:

@@ -21,7 +21,7 @@ from tf_psgan.exporting.signatures import Limits, Signatures
 from tf_psgan.networks import inference
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import FoldedGenerator
-from tf_psgan.runs.exported_model import DESCRIPTION, EXEMPLAR, EXTRA, versions
+from tf_psgan.runs.exported_model import DESCRIPTION, EXEMPLAR, EXTRA, MAX_VERSION, versions
 from tf_psgan.runtime import files
 
 
@@ -77,12 +77,17 @@ def write(
       The version's folder.
 
     Raises:
-      ExportError: that version exists already, the folder is a file, or the model gives other pictures when read back.
+      ExportError: that version exists already or is out of range, the folder is a file, or the model gives other
+        pictures when read back.
       OSError: it cannot be written.
     """
     if folder.exists() and not folder.is_dir():
         raise ExportError(str(folder), "is a file", "choose a folder", settings=("out",))
-    target = folder / str(version or max(versions(folder), default=0) + 1)
+    number = version or max(versions(folder), default=0) + 1
+    if not 1 <= number <= MAX_VERSION:
+        problem, allowed = f"{number} is outside 1 .. {MAX_VERSION}", "choose a version inside"
+        raise ExportError("version", problem, allowed, value=number, settings=("version",))
+    target = folder / str(number)
     if target.exists():
         raise ExportError(
             str(target), "exists already", "choose another version, or 0 for the next", settings=("version",)

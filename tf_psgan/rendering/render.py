@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -69,6 +70,10 @@ def render(
     else:
         out = Path(out)
         _check_output(out, spec, *composition.extent(spec), inputs)
+    if spec.inversion:
+        channels = folder.read_config().model.global_channels
+        name = folder.texture_name(spec.inversion.picture.expanduser(), spec.inversion.name, channels)
+        spec = dataclasses.replace(spec, inversion=dataclasses.replace(spec.inversion, name=name))
     generator, restored = restore_generator(folder.path, dtype)
     texture = None
     if spec.inversion:
@@ -83,6 +88,8 @@ def render(
     composed = composition.compose(spec, plane)
     if (composed.height, composed.width) != composition.extent(spec):  # those of a painting's map
         _check_output(out, spec, composed.height, composed.width, inputs)
+    if spec.kind == "texture" and spec.content != 0 and not plane.config.global_channels:
+        logger.warning("texture %s: the model has one texture only.", spec.content)
     _log_old_textures(folder, plane, composed, restored.step)
     _log_wave_lengths(plane, composed)
     model = f"{folder.path.resolve().name} at step {restored.step}"
@@ -146,7 +153,8 @@ def _store_texture(
     picture = images.decode(inversion.picture.expanduser())
     known = Plane.from_generator(generator, folder.path, "none").names.values()
     found = texture_inversion.invert(generator, picture, seed, known, progress=progress)
-    about = {"like": str(inversion.picture), "step": step, "distance": found.distance, "floor": found.floor}
+    like = os.path.realpath(inversion.picture.expanduser())
+    about = {"like": like, "step": step, "distance": found.distance, "floor": found.floor}
     folder.write_texture(inversion.name, found.vector, about | found.distances)
     return dataclasses.replace(found, name=inversion.name)
 

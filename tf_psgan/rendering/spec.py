@@ -5,17 +5,14 @@ checked by `composition.compose`.
 """
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from tf_psgan.errors import SettingError
 from tf_psgan.geometry import MAX_PIXEL
+from tf_psgan.latents import texture_names
 from tf_psgan.latents.arguments import Texture, int64, integer
-
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
-"""Names of stored textures: never a number, always usable as a file name."""
 
 MOST_BLOCKS = 1000
 """Rows, and columns, of a quilt or of a repeated tile at most."""
@@ -203,17 +200,16 @@ class Inversion:
 
     Args:
       picture: the picture's file.
-      name: name of the stored texture.
+      name: name of the stored texture; "" for that of the picture, with a number where another texture has it.
     """
 
     picture: Path
-    name: str
+    name: str = ""
 
     def __post_init__(self) -> None:
         """Checks the values."""
-        if not NAME.fullmatch(self.name):
-            allowed = "start with a letter, continue with letters, digits, _, . or -, 64 characters at most"
-            raise _error("name", f"{self.name!r} is not a name", allowed)
+        if self.name and not texture_names.is_name(self.name):
+            raise _error("name", f"{self.name!r} is not a name", texture_names.ALLOWED)
 
 
 @dataclasses.dataclass(frozen=True)

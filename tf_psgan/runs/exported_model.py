@@ -4,6 +4,7 @@ The weights are read as arrays from its variables; the graph is not loaded.
 """
 
 import json
+import re
 import zipfile
 import zlib
 from pathlib import Path
@@ -28,6 +29,11 @@ _DAMAGED = (
 )  # fmt: skip
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
+
+MAX_VERSION = 2**63 - 1
+"""TensorFlow Serving's version numbers are int64."""
+
+_VERSION = re.compile(r"[1-9][0-9]{0,18}")
 
 EXEMPLAR = Path(EXTRA) / "exemplar.npz"
 """The photographs of the detail stage, in a model that has one."""
@@ -76,5 +82,6 @@ def is_here(path: Path) -> bool:
 
 
 def versions(folder: Path) -> list[int]:
-    """Numbers of the versions in a model's folder, in no order."""
-    return [int(entry.name) for entry in folder.glob("[1-9]*") if entry.name.isdecimal() and entry.is_dir()]
+    """Numbers of the versions in a model's folder, in no order. Larger ones than `MAX_VERSION` are not served."""
+    found = [int(entry.name) for entry in folder.glob("[1-9]*") if _VERSION.fullmatch(entry.name) and entry.is_dir()]
+    return [number for number in found if number <= MAX_VERSION]

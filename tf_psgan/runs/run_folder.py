@@ -24,7 +24,8 @@ from tf_psgan import config as configs
 from tf_psgan.data import manifest
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import RunError
-from tf_psgan.runs import checkpoint
+from tf_psgan.latents import texture_names
+from tf_psgan.runs import checkpoint, metric_rows
 from tf_psgan.runtime import files, locks
 
 FREE = frozenset(
@@ -51,10 +52,17 @@ _RESTORE = f"restore it or {_ANOTHER}"
 
 @dataclasses.dataclass(frozen=True)
 class StoredTexture:
-    """A global vector, and the step of the model that it was found for; None for one that is valid at every step."""
+    """A global vector.
+
+    Args:
+      vector: the vector.
+      step: of the model that it was found for; None for one that was learned and is valid at every step.
+      picture: the picture that it is of; "" where that is not known.
+    """
 
     vector: tuple[float, ...]
     step: int | None
+    picture: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +201,7 @@ class RunFolder:
         if not self.metrics.exists():
             return []
         with self._reading("metrics.jsonl", "delete that line or the file to resume") as text:
-            return [_row(number, line) for number, line in enumerate(text.split("\n")[:-1], start=1)]
+            return [metric_rows.parsed(number, line) for number, line in enumerate(text.split("\n")[:-1], start=1)]
 
     def add_metrics(self, row: dict[str, Any]) -> None:
         """Appends an evaluation."""
@@ -214,11 +222,35 @@ class RunFolder:
             with self._reading(f"textures/{file.name}", "delete it and find the texture again") as text:
                 values = json.loads(text)
                 step = values["step"] if values["step"] is None else int(values["step"])
-                stored = StoredTexture(tuple(values["vector"]), step)
+                stored = StoredTexture(
+                    tuple(values["vector"]), step, str(values.get("picture") or values.get("like", ""))
+                )
                 if len(stored.vector) != channels or not all(abs(value) <= 1.0 for value in stored.vector):
                     raise ValueError(f"not {channels} numbers from -1 to 1")
-                found[file.stem] = stored
+                found[texture_names.normal(file.stem)] = stored
         return found
+
+    def texture_name(self, picture: Path, name: str, channels: int) -> str:
+        """The name under which the texture of a picture can be stored without replacing that of another picture.
+
+        Args:
+          picture: its file.
+          name: the wanted name; "" for that of the picture, with a number where it is taken.
+          channels: global channels of the model.
+
+        Raises:
+          RunError: the wanted name is that of a learned texture, or of one found for another picture.
+        """
+        taken = {
+            each: stored.step is None or os.path.realpath(stored.picture) != os.path.realpath(picture)
+            for each, stored in self.read_textures(channels).items()
+        }
+        if not name:
+            return texture_names.free(texture_names.of_path(picture), {each for each in taken if taken[each]})
+        if taken.get(name):
+            file = self.path / "textures" / f"{name}.json"
+            raise _error(file, f"the texture {name} is of another picture", "choose another name", ("name",))
+        return name
 
     def write_texture(self, name: str, vector: Sequence[float], about: Mapping[str, Any]) -> None:
         """Stores a global vector under a name.
@@ -289,9 +321,18 @@ class RunFolder:
             lock.touch()
         except OSError as error:
             raise _error(self.path, f"cannot be written ({error.strerror})") from None
-        with locks.locked(lock, _error(self.path, "another process trains in it", f"wait for it or {_ANOTHER}")):
+        with locks.locked(lock, self._busy()):
             files.remove_temporaries(self.path)
             yield
+
+    def check_unlocked(self) -> None:
+        """Raises RunError where another process trains in the folder. Writes nothing."""
+        if (self.path / ".lock").exists():
+            with locks.locked(self.path / ".lock", self._busy()):
+                pass
+
+    def _busy(self) -> RunError:
+        return _error(self.path, "another process trains in it", f"wait for it or {_ANOTHER}")
 
     @contextlib.contextmanager
     def _reading(self, name: str, remedy: str) -> Iterator[str]:
@@ -308,13 +349,3 @@ class RunFolder:
 
 def _error(path: Path, problem: str, allowed: str = _ANOTHER, settings: tuple[str, ...] = ("run",)) -> RunError:
     return RunError(str(path), problem, allowed, value=str(path), settings=settings)
-
-
-def _row(number: int, line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-        if not isinstance(row["step"], int) or not isinstance(row["seconds"], int | float):
-            raise TypeError
-    except (ValueError, TypeError, LookupError):
-        raise ValueError(f"line {number} is not one of an evaluation") from None
-    return row

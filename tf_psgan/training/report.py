@@ -149,7 +149,7 @@ def _samples(folder: RunFolder, row: dict[str, Any], most: int | None = None) ->
 def _waves(config: Config, sources: Sources, rows: Sequence[dict[str, Any]]) -> list[str]:
     if not config.model.waves:
         return []
-    first, last = ([_wave_length(v) for v in row["wave_lengths_pixels"]] for row in (rows[0], rows[-1]))
+    first, last = ([_wave_length(v) for v in row.get("wave_lengths_pixels", [])] for row in (rows[0], rows[-1]))
     which = " of texture 0" if config.model.global_channels else ""
     try:
         found = wave_initialisation.initial_wave_numbers(sources.pictures, config.model, "source", pixels_per_cell=1)

@@ -19,8 +19,8 @@ from tf_psgan.data import manifest
 from tf_psgan.data.image_cache import ImageCache
 from tf_psgan.evaluation import lattice
 from tf_psgan.evaluation.evaluator import SOURCE_PIXELS, Sources
-from tf_psgan.latents import noise
-from tf_psgan.loading import Plane, read_exemplar
+from tf_psgan.latents import noise, texture_names
+from tf_psgan.loading import Plane, build_exemplar, read_exemplar
 from tf_psgan.runs import checkpoint
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
@@ -64,9 +64,20 @@ def dry_run(config: Config, run_folder: Path) -> str:
     Raises:
       InputError: as `train`.
     """
-    pictures = preflight.prepare(config, RunFolder(run_folder))
+    folder = RunFolder(run_folder)
+    pictures = preflight.prepare(config, folder)
+    folder.check_unlocked()
     if config.model.waves:
         _initial_wave_numbers(config, pictures)
+    if config.rendering.detail != "none" and (not folder.has_begun() or folder.read_exemplar() is None):
+        build_exemplar(pictures, config.model)
+    if folder.has_begun():
+        folder.read_conditions()
+        folder.read_metrics()
+        folder.read_textures(config.model.global_channels)
+        found = checkpoint.restore(folder.checkpoints, _gan_step(config, pictures).state())
+        for reason in found.rejected:
+            logger.warning("checkpoint rejected: %s", reason)
     return f"{run_folder}: ready to train on {preflight.describe(config, pictures)}. Nothing was trained or written."
 
 
@@ -110,7 +121,7 @@ class _Run:
     ) -> None:
         self.config, self.folder = config, folder
         dtype = device.compute_type(config.training.dtype)
-        self.step = GanStep(config, dtype, len(pictures.usable) if preflight.is_class_conditional(config) else 0)
+        self.step = _gan_step(config, pictures)
         self.state = self.step.state()
         self.pictures, self.sources = pictures, Sources.read(pictures)
         self.preview = preview.Preview(self.sources, config.training, folder)
@@ -244,7 +255,7 @@ class _Run:
     def _name_textures(self) -> None:
         """Stores the global vector of each class under the name of its picture."""
         paths, channels = [entry.path for entry in self.pictures.usable], self.config.model.global_channels
-        for number, name in enumerate(manifest.texture_names(paths)):
+        for number, name in enumerate(texture_names.of_paths(paths)):
             vector = noise.global_vector(number, channels).numpy().tolist()
             self.folder.write_texture(name, vector, {"step": None, "picture": paths[number]})
 
@@ -300,6 +311,12 @@ class _Run:
         self._check_settled()
         if self.has_settled:
             logger.info("the metrics have stopped improving at step %d.", self.steps_done)
+
+
+def _gan_step(config: Config, pictures: manifest.Manifest) -> GanStep:
+    """The networks, not trained, and the step that trains them."""
+    classes = len(pictures.usable) if preflight.is_class_conditional(config) else 0
+    return GanStep(config, device.compute_type(config.training.dtype), classes)
 
 
 def _initial_wave_numbers(config: Config, pictures: manifest.Manifest) -> np.ndarray:

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan.config import ModelConfig
+from tf_psgan.errors import SettingError
 from tf_psgan.evaluation import lattice, spectral_peaks
 from tf_psgan.latents import noise, waves
 from tf_psgan.networks.generator import SpatialGenerator
@@ -47,7 +48,11 @@ def initial_wave_numbers(
     wanted = [wave for texture in textures for wave in reciprocal(lattice.lattice(texture))]
     found = _distinct(wanted)
     if len(found) < model.waves:
-        found = _distinct([*wanted, *spectral_peaks.peaks(pictures, model.waves + len(wanted))])
+        try:
+            peaks = spectral_peaks.peaks(pictures, model.waves + len(wanted))  # some may be those of the lattice
+        except SettingError:
+            peaks = spectral_peaks.peaks(pictures, model.waves)
+        found = _distinct([*wanted, *peaks])
     return pixels_per_cell * np.array(found[: model.waves], np.float32).reshape(-1, 2)
 
 
