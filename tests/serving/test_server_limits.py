@@ -9,17 +9,14 @@ import pytest
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from tests.support.fake_server import HANG
-from tests.support.small_server import WINDOW, export, predict, request, running, status
+from tests.support.small_server import WINDOW, export, predict, request, running, status, until
 from tf_psgan_serving import wire
 from tf_psgan_serving.server.admission import (
-    DAY,
     LINGER,
     MAX_ADDRESSES,
-    UNREAD_RESPONSES,
     AdmissionQueue,
     RateLimiter,
     ShapeLimiter,
-    remaining_seconds,
 )
 from tf_psgan_serving.server.status import StatusError
 from tf_psgan_serving.server.version import Version
@@ -28,9 +25,13 @@ from tf_psgan_serving.server.version import Version
 class Context:
     """The methods of gRPC's context that the queue uses."""
 
-    def __init__(self, seconds=None):
+    def __init__(self, seconds=None, peer="ipv4:10.0.0.1:1"):
+        self.name = peer
         self.deadline = None if seconds is None else time.monotonic() + seconds
         self.callbacks, self.active, self.entered = [], True, threading.Event()
+
+    def peer(self):
+        return self.name
 
     def time_remaining(self):
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
@@ -53,15 +54,15 @@ class Context:
 class RequestThread(threading.Thread):
     """A request in its own thread that runs until `done` is set."""
 
-    def __init__(self, queue, seconds=None):
+    def __init__(self, queue, seconds=None, peer="ipv4:10.0.0.1:1", pixels=0.0):
         super().__init__(daemon=True)
-        self.queue, self.context = queue, Context(seconds)
+        self.queue, self.context, self.pixels = queue, Context(seconds, peer), pixels
         self.started, self.done, self.error = threading.Event(), threading.Event(), None
         self.start()
 
     def run(self):
         try:
-            with self.queue.admit(self.context):
+            with self.queue.admit(self.context, self.pixels):
                 self.started.set()
                 self.done.wait(HANG)
         except StatusError as error:
@@ -82,16 +83,8 @@ def waits(request):
     return request.context.entered.wait(HANG) and not request.started.wait(0.1)
 
 
-def until(condition):
-    """Waits for a condition that another thread makes true."""
-    end = time.monotonic() + HANG
-    while not condition():
-        assert time.monotonic() < end, "the condition never became true"
-        time.sleep(0.01)
-
-
 def waiting_requests(server):
-    return len(server._queue._waiting)
+    return server.queue.counts()[1]
 
 
 def test_requests_beyond_the_running_and_waiting_ones_are_rejected_at_once():
@@ -155,25 +148,6 @@ def test_a_waiting_request_that_is_late_or_cancelled_is_not_run_and_leaves_the_q
     third.finish()
 
 
-def test_unread_responses_are_limited():
-    queue, contexts = AdmissionQueue(running=1, waiting=0), []
-    for _ in range(1 + UNREAD_RESPONSES):
-        contexts.append(Context())
-        with queue.admit(contexts[-1]):
-            pass
-    with pytest.raises(StatusError, match="busy"), queue.admit(Context()):
-        pass
-    contexts[3].end()
-    with queue.admit(Context()):
-        pass
-
-
-def test_grpcs_infinite_deadline_becomes_a_day():
-    context = Context()
-    context.time_remaining = lambda: float("inf")
-    assert remaining_seconds(context) == DAY
-
-
 def test_the_rate_limit_is_per_address_and_ignores_the_port():
     now = [0.0]
     rate = RateLimiter(2.0, lambda: now[0])
@@ -193,10 +167,57 @@ def test_the_rate_limit_is_per_address_and_ignores_the_port():
         unlimited.acquire("ipv4:10.0.0.1:1")
 
 
+def test_a_small_request_runs_beside_a_large_one_and_beyond_those_that_wait():
+    queue = AdmissionQueue(running=1, waiting=1, large=2)
+    large = [RequestThread(queue, peer=f"ipv4:10.0.0.{i}:1", pixels=2.0**24) for i in (1, 2)]
+    until(lambda: queue.counts() == (1, 1))
+    refused = RequestThread(queue, pixels=2.0**24)
+    refused.join(HANG)
+    assert refused.error.code == grpc.StatusCode.RESOURCE_EXHAUSTED
+    small = RequestThread(queue, pixels=2.0**16)
+    assert runs(small)
+    small.finish()
+    for one in sorted(large, key=lambda one: not one.started.is_set()):
+        assert runs(one)
+        one.finish()
+
+
+def test_the_client_that_had_least_is_next():
+    queue = AdmissionQueue(running=1, waiting=9)
+    first = RequestThread(queue, peer="ipv4:10.0.0.1:1", pixels=2.0**20)
+    assert runs(first)
+    others = []
+    for peer, pixels in [("ipv4:10.0.0.1:1", 9.0), ("ipv4:10.0.0.1:2", 8.0), ("ipv4:10.0.0.2:1", 7.0)]:
+        others.append(RequestThread(queue, peer=peer, pixels=pixels))
+        until(lambda: queue.counts()[1] == len(others))
+    first.finish()
+    for one in reversed(others):
+        assert runs(one) and queue.counts()[0] == 1
+        one.finish()
+
+
+def test_a_client_with_fewer_requests_displaces_a_waiting_one_of_the_client_with_the_most():
+    queue = AdmissionQueue(running=1, waiting=1)
+    first = RequestThread(queue, peer="ipv4:10.0.0.1:1")
+    assert runs(first)
+    second = RequestThread(queue, peer="ipv4:10.0.0.1:1")
+    until(lambda: queue.counts() == (1, 1))
+    other = RequestThread(queue, peer="ipv4:10.0.0.1:2")
+    second.join(HANG)
+    assert second.error.code == grpc.StatusCode.RESOURCE_EXHAUSTED
+    equal = RequestThread(queue, peer="ipv4:10.0.0.1:3")  # as many as each of the others would have
+    equal.join(HANG)
+    assert equal.error.code == grpc.StatusCode.RESOURCE_EXHAUSTED
+    first.finish()
+    assert runs(other)
+    other.finish()
+
+
 def test_known_shapes_are_accepted_and_new_ones_up_to_the_limit():
     shapes = ShapeLimiter(2)
     for shape in (1, 2, 1, 2):
         shapes.check(shape)
+        shapes.add(shape)
     with pytest.raises(StatusError, match="inputs of 2 distinct shapes have been run"):
         shapes.check(3)
     ShapeLimiter(0).check(3)
@@ -340,6 +361,8 @@ def test_shapes_and_rates_are_limited_over_the_wire(models):
         return request("serving_default", latents=np.zeros((1, rows, 7, 10), np.float32))
 
     with running(models, sizes=2) as (_, channel):
+        for rows in (1, 2, 3):  # rejected by the graph, so not counted
+            assert status(channel, latents(rows))[0] == "INVALID_ARGUMENT"
         for rows in (7, 8, 7, 8):
             predict(channel, latents(rows))
         assert status(channel, latents(9))[0] == "RESOURCE_EXHAUSTED"

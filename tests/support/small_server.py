@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import time
 
 import grpc
 import numpy as np
@@ -70,3 +71,11 @@ def status(channel, message, timeout=HANG):
     except grpc.RpcError as error:
         return error.code().name, error.details()
     return "OK", ""
+
+
+def until(condition):
+    """Waits for a condition that another thread makes true."""
+    end = time.monotonic() + HANG
+    while not condition():
+        assert time.monotonic() < end, "the condition never became true"
+        time.sleep(0.01)

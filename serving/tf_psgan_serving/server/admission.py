@@ -1,4 +1,4 @@
-"""Limits on the server's load: concurrent and waiting requests, requests per second, distinct input shapes.
+"""Limits on the server's load: concurrent and waiting requests of each client, requests per second, distinct shapes.
 
 Excess requests are rejected at once with RESOURCE_EXHAUSTED and a delay for the retry. A long queue would only make
 every client wait.
@@ -6,6 +6,7 @@ every client wait.
 
 import collections
 import contextlib
+import itertools
 import math
 import threading
 import time
@@ -14,13 +15,15 @@ from typing import Any
 
 import grpc
 
+from tf_psgan_serving.server import cost, peers
+from tf_psgan_serving.server.peers import Counts
 from tf_psgan_serving.server.status import StatusError
-
-UNREAD_RESPONSES = 16
-"""Responses that slow clients have not read yet, beyond the running and waiting requests."""
 
 MAX_ADDRESSES = 1024
 """Client addresses whose rate is tracked; the longest idle one is dropped first."""
+
+LEAST_COST = 128.0**2
+"""Pixels that count for any request, so that empty ones are not free."""
 
 LINGER = 1.0
 """Seconds between the last response and closing the connections; closing discards what a client has not read yet."""
@@ -29,14 +32,99 @@ DAY = 86400.0
 """Seconds; stands for no deadline."""
 
 
-class AdmissionQueue:
-    """Admits a limited number of concurrent requests and lets a limited number wait, first in, first out.
+class _Ticket:
+    """A request in a lane."""
 
-    A waiting request whose client has gone or whose deadline has passed is never run.
+    def __init__(self, context: Any, cost: float, arrival: int) -> None:
+        self.context, self.cost, self.arrival = context, cost, arrival
+        self.peer: str = context.peer()
+        self.start = math.inf  # time at which it began to run
+        self.displaced = False
+
+
+class _Lane:
+    """Requests of one kind that share running and waiting places.
+
+    The next to run is the request of the client that has had the least so far (start-time fair queueing, Goyal et al.,
+    1997, over addresses and then connections). If all places are taken, a client with fewer requests displaces the
+    latest waiting one of the client with the most.
+    """
+
+    def __init__(self, running: int, waiting: int) -> None:
+        self.running, self.places = running, running + waiting
+        self.waiting: list[_Ticket] = []  # in the order of arrival
+        self.active: list[_Ticket] = []
+        self.mean_seconds = 0.05  # of a request, an exponential moving average
+        self._counts = Counts()
+        self._used: dict[str, float] = {}  # cost so far by address and by connection
+        self._floor = dict.fromkeys((0, 1), 0.0)  # the least that a client counts as having had
+
+    def enter(self, ticket: _Ticket) -> None:
+        """Adds a request, or raises RESOURCE_EXHAUSTED."""
+        if sum(not one.displaced for one in self.waiting) + len(self.active) >= self.places:
+            self._displace(ticket.peer)
+        for level, key in enumerate(_levels(ticket.peer)):
+            self._used[key] = max(self._used.get(key, 0.0), self._floor[level])
+        self._counts.add(ticket.peer, 1)
+        self.waiting.append(ticket)
+
+    def next(self) -> "_Ticket | None":
+        """The waiting request that may run now."""
+        if len(self.active) >= self.running:
+            return None
+        living = [ticket for ticket in self.waiting if not ticket.displaced]
+        return min(living, key=lambda one: (*map(self._used.__getitem__, _levels(one.peer)), one.arrival), default=None)
+
+    def begin(self, ticket: _Ticket, now: float) -> None:
+        """Moves a request from waiting to running."""
+        self.waiting.remove(ticket)
+        self.active.append(ticket)
+        ticket.start = now
+        for level, key in enumerate(_levels(ticket.peer)):
+            self._floor[level] = self._used[key]
+            self._used[key] += ticket.cost
+
+    def leave(self, ticket: _Ticket, now: float) -> None:
+        """Removes a request, which ran or did not."""
+        if ticket in self.active:
+            self.active.remove(ticket)
+            self.mean_seconds += 0.1 * (now - ticket.start - self.mean_seconds)
+        else:
+            self.waiting.remove(ticket)
+        self._counts.add(ticket.peer, -1)
+        present = {key for one in (*self.waiting, *self.active) for key in _levels(one.peer)}
+        least = min(self._floor.values())
+        self._used = {key: used for key, used in self._used.items() if key in present or (present and used > least)}
+
+    def busy(self) -> StatusError:
+        """The error for a request that finds no place."""
+        delay = int(1000 * self.mean_seconds * (len(self.waiting) + 1) / self.running) + 1
+        text = f"busy: {len(self.active)} requests run and {len(self.waiting)} wait; retry in {delay} ms."
+        return StatusError(grpc.StatusCode.RESOURCE_EXHAUSTED, text, delay)
+
+    def _displace(self, peer: str) -> None:
+        """Makes room for one more request of a client, or raises RESOURCE_EXHAUSTED."""
+        address, connection = self._counts.of(peer)
+        candidates = [ticket for ticket in reversed(self.waiting) if not ticket.displaced]
+        victim = max(candidates, key=lambda ticket: self._counts.of(ticket.peer), default=None)
+        if victim is None:
+            raise self.busy()
+        elsewhere = peers.address(victim.peer) != peers.address(peer)
+        if self._counts.of(victim.peer) <= (address + elsewhere, connection + 1):
+            raise self.busy()
+        victim.displaced = True
+
+
+class AdmissionQueue:
+    """Admits a limited number of concurrent requests and lets a limited number wait, fairly between clients.
+
+    Large requests have places of their own, one of which runs, so that small ones wait for small ones only. A waiting
+    request whose client has gone or whose deadline has passed is never run.
 
     Args:
       running: concurrent requests, at least 1.
       waiting: further requests that may wait.
+      large: large requests that may run or wait, at least 1; one runs at a time.
       clock: seconds.
       sleep: waits for seconds.
     """
@@ -45,36 +133,37 @@ class AdmissionQueue:
         self,
         running: int,
         waiting: int,
+        large: int = 2,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._clock, self._sleep = clock, sleep
-        self._max_running, self._max_waiting = running, waiting
-        self._running, self._open = 0, 0
-        self._waiting: collections.deque[object] = collections.deque()
+        self._small, self._large = _Lane(running, waiting), _Lane(1, large - 1)
+        self._open, self._arrivals = 0, itertools.count()
         self._changed = threading.Condition()
-        self._mean_seconds = 0.05  # of a request, an exponential moving average
         self._draining, self._last_closed = False, -math.inf
 
     @contextlib.contextmanager
-    def admit(self, context: Any) -> Iterator[None]:
+    def admit(self, context: Any, pixels: float = 0.0) -> Iterator[None]:
         """Waits until the request may run; the block is its run.
 
         Args:
           context: gRPC's context of the request.
+          pixels: its cost.
 
         Raises:
           StatusError: RESOURCE_EXHAUSTED, the queue is full; UNAVAILABLE, the server is stopping; DEADLINE_EXCEEDED or
             CANCELLED from `check_alive`.
         """
-        self._enter(context)
-        start = self._clock()
+        lane = self._large if pixels > cost.LARGE else self._small
+        ticket = _Ticket(context, LEAST_COST + pixels, next(self._arrivals))
+        self._enter(lane, ticket)
         try:
+            self._wait(lane, ticket)
             yield
         finally:
             with self._changed:
-                self._running -= 1
-                self._mean_seconds += 0.1 * (self._clock() - start - self._mean_seconds)
+                lane.leave(ticket, self._clock())
                 self._changed.notify_all()
 
     def drain(self, seconds: float) -> None:
@@ -89,41 +178,51 @@ class AdmissionQueue:
             linger = self._last_closed + LINGER - self._clock()
         self._sleep(max(0.0, min(seconds, linger)))
 
-    def _enter(self, context: Any) -> None:
-        ticket = object()
+    def counts(self) -> tuple[int, int]:
+        """The numbers of running and of waiting requests."""
+        with self._changed:
+            lanes = (self._small, self._large)
+            return sum(len(lane.active) for lane in lanes), sum(len(lane.waiting) for lane in lanes)
+
+    def longest_run(self) -> float:
+        """Seconds since the oldest running request began; 0 for none."""
+        with self._changed:
+            starts = [ticket.start for lane in (self._small, self._large) for ticket in lane.active]
+            return self._clock() - min(starts) if starts else 0.0
+
+    def _enter(self, lane: _Lane, ticket: _Ticket) -> None:
         with self._changed:
             if self._draining:
                 raise StatusError(
                     grpc.StatusCode.UNAVAILABLE, "the server is stopping; use another one or retry later."
                 )
-            present, most = self._running + len(self._waiting), self._max_running + self._max_waiting
-            if present >= most or self._open >= most + UNREAD_RESPONSES:
-                delay = int(1000 * self._mean_seconds * (len(self._waiting) + 1) / self._max_running) + 1
-                text = f"busy: {self._running} requests run and {len(self._waiting)} wait; retry in {delay} ms."
-                raise StatusError(grpc.StatusCode.RESOURCE_EXHAUSTED, text, delay)
+            lane.enter(ticket)
             self._open += 1
-            self._waiting.append(ticket)
-        if not context.add_callback(self._close):  # called when the call ends, for whatever reason
+            self._changed.notify_all()
+        if not ticket.context.add_callback(self._close):  # called when the call ends, for whatever reason
             self._close()
+
+    def _wait(self, lane: _Lane, ticket: _Ticket) -> None:
         with self._changed:
-            try:
-                self._changed.wait_for(
-                    lambda: (
-                        not _is_alive(context) or (self._waiting[0] is ticket and self._running < self._max_running)
-                    ),
-                    timeout=remaining_seconds(context),
-                )
-                check_alive(context)
-                self._running += 1
-            finally:
-                self._waiting.remove(ticket)
-                self._changed.notify_all()
+            self._changed.wait_for(
+                lambda: not _is_alive(ticket.context) or ticket.displaced or lane.next() is ticket,
+                timeout=remaining_seconds(ticket.context),
+            )
+            check_alive(ticket.context)
+            if ticket.displaced:
+                raise lane.busy()
+            lane.begin(ticket, self._clock())
+            self._changed.notify_all()  # another place may be free
 
     def _close(self) -> None:
         with self._changed:
             self._open -= 1
             self._last_closed = self._clock()
             self._changed.notify_all()
+
+
+def _levels(peer: str) -> tuple[str, str]:
+    return peers.address(peer) + ":", peer
 
 
 class RateLimiter:
@@ -150,7 +249,7 @@ class RateLimiter:
         """
         if not self._rate:
             return
-        address, capacity = peer.rpartition(":")[0] or peer, max(1.0, self._rate)
+        address, capacity = peers.address(peer), max(1.0, self._rate)
         with self._lock:
             now = self._clock()
             tokens, updated = self._buckets.pop(address, (capacity, now))
@@ -190,6 +289,10 @@ class ShapeLimiter:
                 text = f"inputs of {self._most} distinct shapes have been run, and the server keeps memory for each; "
                 text += "use one of those shapes, or a signature whose inputs are scalars, such as window."
                 raise StatusError(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
+
+    def add(self, shape: Hashable) -> None:
+        """Counts a shape that has been run."""
+        with self._lock:
             self._known.add(shape)
 
 

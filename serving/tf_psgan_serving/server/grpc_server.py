@@ -19,6 +19,7 @@ from tensorflow_serving.apis import (
 
 from tf_psgan_serving.server import interceptor, services, tls
 from tf_psgan_serving.server.admission import AdmissionQueue, RateLimiter, ShapeLimiter
+from tf_psgan_serving.server.call_guard import CallGuard, Expiry
 from tf_psgan_serving.server.repository import ModelRepository
 from tf_psgan_serving.server.settings import Settings
 from tf_psgan_serving.server.version import Version
@@ -33,8 +34,20 @@ LOG = logging.getLogger("tf_psgan_serving")
 MAX_CALLS = 1000
 """Concurrent calls; gRPC rejects further ones before a thread handles them."""
 
+UNFINISHED_MESSAGES = 32
+"""Calls whose message has not arrived; beyond, the oldest of the peer with the most is ended."""
+
 SPARE_THREADS = 16
-"""Threads beyond those of running and waiting requests, for rejections, health and status."""
+"""Threads beyond those of all calls that wait or run, for rejections, health and status."""
+
+CONNECTION_OPTIONS = [
+    ("grpc.max_concurrent_streams", 100),  # of one connection
+    ("grpc.max_connection_idle_ms", 300_000),
+    ("grpc.max_connection_age_ms", 3_600_000),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+]
 
 
 class Server:
@@ -55,22 +68,30 @@ class Server:
         load = functools.partial(Version, required=settings.signatures, threads=settings.threads or cores)
         self._health = _Health()
         self._models = ModelRepository(settings.models, load, settings.poll, self._health.set_model)
-        threads = running + waiting + interceptor.MAX_STREAMS + SPARE_THREADS
+        self.receiving = CallGuard(settings.receive_seconds, UNFINISHED_MESSAGES)
+        self.sending = CallGuard(settings.send_seconds, settings.unread_mb * 2**20)
+        self._expiry = Expiry([self.receiving, self.sending])
+        unread = int(settings.unread_mb * 2**20 / interceptor.LEAST_WEIGHT)
+        threads = (
+            running + waiting + settings.large + UNFINISHED_MESSAGES + unread + interceptor.MAX_STREAMS + SPARE_THREADS
+        )
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, "grpc")
         options = [
             ("grpc.max_receive_message_length", int(settings.request_mb * 2**20)),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),  # otherwise a second server would share the port without an error
+            ("grpc.max_connection_age_grace_ms", int(1000 * (settings.seconds + settings.send_seconds))),
+            *CONNECTION_OPTIONS,
         ]
         self._server = grpc.server(
             self._pool,
-            interceptors=[interceptor.StatusInterceptor()],
+            interceptors=[interceptor.StatusInterceptor(self.receiving, self.sending)],
             options=options,
             maximum_concurrent_rpcs=MAX_CALLS,
         )
-        self._queue = AdmissionQueue(running, waiting)
+        self.queue = AdmissionQueue(running, waiting, settings.large)
         prediction = services.PredictionService(
-            self._models, self._queue, RateLimiter(settings.rate), ShapeLimiter(settings.sizes), settings.seconds
+            self._models, self.queue, RateLimiter(settings.rate), ShapeLimiter(settings.sizes), settings.seconds
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(services.ModelService(self._models), self._server)
@@ -78,6 +99,7 @@ class Server:
         reflection.enable_server_reflection(SERVICES, self._server)
         self.port = _bind(self._server, settings)
         self._models.start()
+        self._expiry.start()
         self._server.start()
         LOG.info("listening on %s:%d, %d requests run and %d wait", settings.host, self.port, running, waiting)
         if not settings.ssl_config_file and settings.host not in ("127.0.0.1", "::1", "localhost"):
@@ -89,8 +111,9 @@ class Server:
         """Rejects new requests, lets running ones finish within `grace` seconds, and closes the models."""
         self._health.servicer.enter_graceful_shutdown()
         deadline = time.monotonic() + grace
-        self._queue.drain(grace)
+        self.queue.drain(grace)
         self._server.stop(max(0.0, deadline - time.monotonic())).wait()
+        self._expiry.close()
         self._models.close()
         self._pool.shutdown(wait=False)
 

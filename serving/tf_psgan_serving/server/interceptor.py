@@ -1,7 +1,11 @@
-"""Turns every exception of a handler into a gRPC status, so that no text of an internal error leaves the server.
+"""Wraps every handler: bounds the time of messages, and turns every exception into a gRPC status.
+
+A handler of one request and one response is registered as one of streams, which is the same on the wire: gRPC then
+calls it before the message has arrived, and waits in it until the response is read, so that both can be bounded
+(`call_guard`). gRPC's own waiting for a message cannot be ended.
 
 A `StatusError` becomes its own status. Any other exception is logged under a random identifier, and the client receives
-INTERNAL with the identifier only.
+INTERNAL with the identifier only, so that no text of an internal error leaves the server.
 """
 
 import contextlib
@@ -15,6 +19,7 @@ from typing import Any
 import grpc
 
 from tf_psgan_serving import wire
+from tf_psgan_serving.server.call_guard import CallGuard
 from tf_psgan_serving.server.status import StatusError, invalid_argument
 
 LOG = logging.getLogger("tf_psgan_serving")
@@ -22,13 +27,20 @@ MAX_TEXT = 500
 MAX_STREAMS = 8
 """Concurrent streams (reflection, health watches). Each occupies a thread for as long as the client likes."""
 
-_MALFORMED = object()
+LEAST_WEIGHT = 2.0**22
+"""Bytes that a small unread response counts as; bounds the number of such calls."""
 
 
 class StatusInterceptor(grpc.ServerInterceptor):
-    """Wraps every handler of the server."""
+    """Wraps every handler of the server.
 
-    def __init__(self) -> None:
+    Args:
+      receiving: guards calls whose message has not arrived; each weighs 1.
+      sending: guards calls whose response is unread; each weighs its bytes, at least `LEAST_WEIGHT`.
+    """
+
+    def __init__(self, receiving: CallGuard, sending: CallGuard) -> None:
+        self._receiving, self._sending = receiving, sending
         self._streams = threading.BoundedSemaphore(MAX_STREAMS)
 
     def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
@@ -36,39 +48,49 @@ class StatusInterceptor(grpc.ServerInterceptor):
         handler = continuation(details)
         if handler is None:
             return None
-        deserialize = _tolerant(handler.request_deserializer)
-        serialize = handler.response_serializer
         if handler.unary_unary:
-            unary = self._wrap_unary(handler.unary_unary, details.method)
-            return grpc.unary_unary_rpc_method_handler(unary, deserialize, serialize)
-        if handler.unary_stream:
-            stream = self._wrap_stream(handler.unary_stream, details.method)
-            return grpc.unary_stream_rpc_method_handler(stream, deserialize, serialize)
-        if handler.stream_stream:
-            stream = self._wrap_stream(handler.stream_stream, details.method)
-            return grpc.stream_stream_rpc_method_handler(stream, deserialize, serialize)
+            return grpc.stream_stream_rpc_method_handler(self._wrap_unary(handler, details.method))
+        if handler.unary_stream or handler.stream_stream:
+            return grpc.stream_stream_rpc_method_handler(self._wrap_stream(handler, details.method))
         return None  # no service here has a method with a stream of requests and one response
 
-    def _wrap_unary(self, behaviour: Callable[[Any, Any], Any], method: str) -> Callable[[Any, Any], Any]:
-        def handle(request: Any, context: Any) -> Any:
+    def _wrap_unary(self, handler: Any, method: str) -> Callable[[Any, Any], Iterator[bytes]]:
+        def handle(messages: Iterator[bytes], context: Any) -> Iterator[bytes]:
             with _exceptions_as_status(context, method):
-                return behaviour(_parsed(request), context)
+                request = self._receive(messages, handler.request_deserializer, context)
+                response = handler.response_serializer(handler.unary_unary(request, context))
+                del request
+                with self._sending.track(context, max(LEAST_WEIGHT, len(response))):
+                    yield response
 
         return handle
 
-    def _wrap_stream(self, behaviour: Callable[[Any, Any], Any], method: str) -> Callable[[Any, Any], Any]:
-        def handle(request: Any, context: Any) -> Iterator[Any]:
+    def _wrap_stream(self, handler: Any, method: str) -> Callable[[Any, Any], Iterator[bytes]]:
+        parse = handler.request_deserializer
+
+        def handle(messages: Iterator[bytes], context: Any) -> Iterator[bytes]:
             with _exceptions_as_status(context, method):
                 if not self._streams.acquire(blocking=False):
                     text = f"{MAX_STREAMS} streams are open; close one."
                     raise StatusError(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
                 try:
-                    several = hasattr(request, "__next__")  # a stream of requests is checked item by item
-                    yield from behaviour(map(_parsed, request) if several else _parsed(request), context)
+                    if handler.stream_stream:
+                        responses = handler.stream_stream((_parsed(parse, data) for data in messages), context)
+                    else:
+                        responses = handler.unary_stream(self._receive(messages, parse, context), context)
+                    yield from map(handler.response_serializer, responses)
                 finally:
                     self._streams.release()
 
         return handle
+
+    def _receive(self, messages: Iterator[bytes], parse: Callable[[bytes], Any], context: Any) -> Any:
+        """The request of a call that has one."""
+        with self._receiving.track(context):
+            data = next(messages, None)
+        if data is None:
+            raise invalid_argument("the call has no message; send the method's request.")
+        return _parsed(parse, data)
 
 
 @contextlib.contextmanager
@@ -76,6 +98,8 @@ def _exceptions_as_status(context: Any, method: str) -> Iterator[None]:
     """Ends the call with an error status if the block raises."""
     try:
         yield
+        return
+    except grpc.RpcError:  # gRPC's own, from reading a message of a call that has ended
         return
     except StatusError as error:
         status = error
@@ -91,19 +115,8 @@ def _exceptions_as_status(context: Any, method: str) -> Iterator[None]:
     context.abort(status.code, status.text[:MAX_TEXT])
 
 
-def _tolerant(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """A deserializer that returns a marker instead of raising, for which gRPC would answer INTERNAL."""
-
-    def parse(data: bytes) -> Any:
-        try:
-            return deserialize(data)
-        except Exception:
-            return _MALFORMED
-
-    return parse
-
-
-def _parsed(request: Any) -> Any:
-    if request is _MALFORMED:
-        raise invalid_argument("the message cannot be parsed; send the method's request type.")
-    return request
+def _parsed(parse: Callable[[bytes], Any], data: bytes) -> Any:
+    try:
+        return parse(data)
+    except Exception:  # protobuf raises several types
+        raise invalid_argument("the message cannot be parsed; send the method's request type.") from None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import grpc
+import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import error_codes_pb2
 from tensorflow_serving.apis import (
@@ -18,7 +19,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from tf_psgan_serving.server import input_checks
+from tf_psgan_serving.server import cost, input_checks
 from tf_psgan_serving.server.admission import AdmissionQueue, RateLimiter, ShapeLimiter, check_alive, remaining_seconds
 from tf_psgan_serving.server.repository import ModelRepository
 from tf_psgan_serving.server.status import StatusError, invalid_argument, quoted
@@ -53,18 +54,21 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         with self._models.get(_model_name(request)).use(_version_number(request.model_spec)) as version:
             signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
             outputs = _check_request(request, signature, version)
-            with self._queue.admit(context):
-                # Only now: a request that is rejected by the queue must not count.
-                if shapes := _variable_shapes(version, signature, request.inputs):
-                    self._shape_limiter.check((request.model_spec.name, signature, *shapes))
+            with self._queue.admit(context, cost.pixels(request.inputs, version.description)):
+                shapes = _variable_shapes(version, signature, request.inputs)
+                shape = (request.model_spec.name, signature, *shapes) if shapes else None
+                if shape:
+                    self._shape_limiter.check(shape)
                 seconds = min(self._seconds, remaining_seconds(context))
                 values = version.run(signature, request.inputs, outputs, seconds)
-            check_alive(context)  # without a client the response need not be serialized
-            response = predict_pb2.PredictResponse()
-            _fill_model_spec(response.model_spec, request.model_spec.name, version.number, signature)
-            for name, value in values.items():
-                response.outputs[name].CopyFrom(tf.make_tensor_proto(value))
-            return response
+                if shape:  # only now: a request that is rejected must not count
+                    self._shape_limiter.add(shape)
+                check_alive(context)  # without a client the response need not be serialized
+                response = predict_pb2.PredictResponse()
+                _fill_model_spec(response.model_spec, request.model_spec.name, version.number, signature)
+                for name in list(values):  # in the queue's place: a large response is several copies in memory
+                    _fill_tensor(response.outputs[name], values.pop(name))
+                return response
 
     def GetModelMetadata(self, request: Any, context: Any) -> Any:
         """The signatures of the version in service."""
@@ -151,6 +155,17 @@ def _variable_shapes(version: Version, name: str, inputs: Any) -> list[tuple[Any
         for key, info in sorted(version.signatures[name].inputs.items())
         if info.tensor_shape.unknown_rank or any(dim.size < 0 for dim in info.tensor_shape.dim)
     ]
+
+
+def _fill_tensor(proto: Any, value: Any) -> None:
+    """Writes an array into a TensorProto, numbers with one copy."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        proto.dtype = tf.as_dtype(value.dtype).as_datatype_enum
+        for length in value.shape:
+            proto.tensor_shape.dim.add(size=length)
+        proto.tensor_content = value.tobytes()
+    else:
+        proto.CopyFrom(tf.make_tensor_proto(value))
 
 
 def _fill_model_spec(spec: Any, name: str, version: int, signature: str = "") -> None:

@@ -24,10 +24,14 @@ class Settings:
     poll: float = 1.0
     running: int = 0
     waiting: int = -1
+    large: int = 2
     rate: float = 0.0
     sizes: int = 64
     request_mb: float = 4.0
+    unread_mb: float = 256.0
     seconds: float = 60.0
+    receive_seconds: float = 20.0
+    send_seconds: float = 60.0
     grace: float = 20.0
     threads: int = 0
 
@@ -63,10 +67,18 @@ def _parser() -> argparse.ArgumentParser:
     add("poll", _number(0.01), "Seconds between two scans for new versions.")
     add("running", _integer(0), "Concurrent requests; 0 for half the number of cores.")
     add("waiting", _integer(-1), "Requests that may wait; further ones are rejected at once. -1 for as many as run.")
+    add("large", _integer(1), "Requests beyond a million pixels that may run or wait; one of them runs at a time.")
     add("rate", _number(0.0), "Requests per second from one address; 0 for no limit.")
     add("sizes", _integer(0), "Distinct shapes of inputs with a variable shape, such as latents; 0 for no limit.")
     add("request_mb", _number(0.01), "Largest request in MB.")
+    add(
+        "unread_mb",
+        _number(1.0),
+        "Responses in MB that clients have not read; beyond, the oldest of the client with the most is ended.",
+    )
     add("seconds", _number(0.01), "Longest time of a request, whatever its own deadline.")
+    add("receive_seconds", _number(0.01), "Longest time in which a request's message must arrive.")
+    add("send_seconds", _number(0.01), "Longest time in which a client must read a response.")
     add("grace", _number(0.0), "Seconds that running requests have to finish after SIGTERM or Ctrl-C.")
     add("threads", _integer(0), "TensorFlow's threads; 0 for one per core.")
     return parser
