@@ -6,7 +6,7 @@ import pytest
 from tests.support import tiny, tiny_export
 from tests.support.small_run import CONFIG, changed, picture, save_generator
 from tf_psgan.data import manifest
-from tf_psgan.errors import ExportError, PictureError, RunError
+from tf_psgan.errors import ExportError, PictureError, RunError, SettingError
 from tf_psgan.loading import Plane, load_generator, load_plane, read_exemplar, restore_generator
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
@@ -99,3 +99,9 @@ def test_damaged_photographs_are_named_with_the_remedy(photographed):
         photographed.exemplar.write_bytes(damage)
         with pytest.raises(RunError, match=r"exemplar\.npz: cannot be used .* delete it, and it is measured again"):
             Plane.from_run(photographed.path, "float32")
+
+
+def test_a_run_of_several_textures_has_no_detail_stage(photographed):
+    with pytest.raises(SettingError, match=r"detail: .* several textures .* choose none"):
+        Plane.from_generator(tiny.generator(global_channels=2), photographed.path)
+    assert not photographed.exemplar.exists()  # refused before the photographs are measured

@@ -207,6 +207,19 @@ def check(config: Any) -> None:
             _check_range(field, item)
 
 
+def check_detail(model: ModelConfig) -> None:
+    """Raises SettingError for a model that the detail stage cannot be used with."""
+    if model.global_channels:
+        raise SettingError(
+            "detail",
+            f"patches copies from all photographs alike, and the model has several textures (global_channels="
+            f"{model.global_channels})",
+            "choose none",
+            value="patches",
+            settings=("detail", "global_channels"),
+        )
+
+
 def to_json(config: Any) -> str:
     """A config as indented JSON, a whole `Config` with its schema version; `from_dict` reads it once it is parsed."""
     values = dataclasses.asdict(config)

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from tf_psgan.config import ModelConfig
+from tf_psgan.config import ModelConfig, check_detail
 from tf_psgan.data import manifest
 from tf_psgan.detail import exemplar as exemplars
 from tf_psgan.detail.exemplar import Exemplar
@@ -40,6 +40,7 @@ class Plane(TexturePlane):
         Raises:
           RunError: no run, a damaged file, or no good checkpoint.
           InputError: the photographs are needed for the detail stage and cannot be used.
+          SettingError: a detail stage for a model of several textures.
         """
         return cls.from_generator(load_generator(path, dtype), path, detail)
 
@@ -61,6 +62,7 @@ class Plane(TexturePlane):
         if (folder.read_config().rendering.detail if detail == "auto" else detail) == "none":
             exemplar = None
         else:
+            check_detail(folded.config)
             measured = read_exemplar(folder)
             has_lattice = all(lattice.repeats([central_crop(p, SOURCE_PIXELS)]) for p in measured.pictures)
             exemplar = adapted(measured, TexturePlane(folded), has_lattice)
@@ -77,6 +79,7 @@ class Plane(TexturePlane):
 
         Raises:
           ExportError: no exported model of this package, or a damaged one.
+          SettingError: the model has several textures and a detail stage, which earlier versions exported.
         """
         folded, names, exemplar = exported_model.read(Path(path))
         return cls(folded, names, exemplar=exemplar)

@@ -39,6 +39,7 @@ def test_limits_set_by_flags_are_in_the_description(tmp_path, capsys):
         described = json.loads(model.run("describe"))
     assert described["limits"] == {"height": 600, "width": 600, "pixels": 300_000}
     assert (described["step"], described["run"], described["source_licence"]) == (3, "run", "")
+    assert described["cost_per_pixel"] == 1.0
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ def test_windows_agree_bit_for_bit_where_they_overlap(plane, top, left):
     whole = plane.window(70, DETAIL_PIXELS + 33, top=top, left=left, seed=SEED)
     last = DETAIL_PIXELS + 32
     for down, right, height, width in ((0, 0, 1, 1), (69, last, 1, 1), (17, 60, 45, 70), (3, 490, 60, 40)):
+        plane.clear_cache()
         part = plane.window(height, width, top=top + down, left=left + right, seed=SEED)
         np.testing.assert_array_equal(part, whole[down : down + height, right : right + width])
 
@@ -40,6 +41,7 @@ def test_windows_agree_bit_for_bit_where_they_overlap(plane, top, left):
 def test_a_tile_continues_at_its_opposite_edges(plane):
     height, width = plane.fitting_extent(64, 64)
     tile = plane.tile(height, width, seed=SEED)
+    plane.clear_cache()
     rolled = plane.tile(height, width, seed=SEED, top=height // 2 + 1, left=-3)
     np.testing.assert_array_equal(rolled, np.roll(tile, (-(height // 2 + 1), 3), (0, 1)))
 
@@ -73,6 +75,17 @@ def test_balanced_colours_have_the_photographs_mean(exemplar):
 
 def test_waves_that_do_not_predict_the_photograph_are_not_used(exemplar):
     bare = Exemplar.build(exemplar.pictures, 3)
-    for generator in (tiny.generator(seed=1), tiny.generator(global_channels=2)):
-        found = adapted(bare, TexturePlane(fold(generator), chunk_cells=4), True)
-        assert not len(found.wave_offsets)
+    found = adapted(bare, TexturePlane(fold(tiny.generator(seed=1)), chunk_cells=4), True)
+    assert not len(found.wave_offsets)
+
+
+def test_a_generator_of_several_textures_has_no_detail_stage(exemplar):
+    with pytest.raises(SettingError, match=r"detail: patches copies from all photographs alike, .* choose none"):
+        TexturePlane(fold(tiny.generator(global_channels=2)), exemplar=exemplar)
+
+
+def test_pixels_in_other_colours_are_made_again(exemplar):
+    plane = TexturePlane(fold(tiny.generator(seed=1)), chunk_cells=4, exemplar=exemplar)
+    before = plane.window(8, 8, seed=SEED)
+    plane.shift_colours(np.array([0, 0, 3], np.int32))
+    assert (plane.window(8, 8, seed=SEED) != before).any()

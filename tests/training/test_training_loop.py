@@ -320,6 +320,7 @@ def test_a_dry_run_describes_the_run_and_writes_nothing(tmp_path, image):
             "32 pixels cannot be halved that often; choose a multiple of 8, or",
         ),
         ({"crop_cells": 16}, "choose smaller crops"),
+        ({"global_channels": 2, "detail": "patches"}, "detail: .* several textures .*; choose none"),
     ],
 )
 def test_settings_that_cannot_work_raise_before_anything_is_written(tmp_path, image, settings, words):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tf_psgan.errors import SettingError
-from tf_psgan.exporting import onnx_export, saved_model, warmup
+from tf_psgan.exporting import cost, onnx_export, saved_model, warmup
 from tf_psgan.exporting.model_card import Card
 from tf_psgan.exporting.saved_model import Draft
 from tf_psgan.exporting.signatures import Limits
@@ -67,5 +67,5 @@ def export(
     name = path.resolve().name
     card = Card(name, config, pictures, found.step, metrics, sorted(plane.names), source_licence)
     extras: list[Callable[[Draft], None]] = [warmup.write, *([onnx_export.write] if onnx else []), card.write]
-    about = {"run": name, "step": found.step, "source_licence": source_licence}
+    about = {"run": name, "step": found.step, "source_licence": source_licence, "cost_per_pixel": cost.per_pixel(plane)}
     return saved_model.write(plane.folded, out, plane.names, about, version, limits, extras, plane.exemplar)

@@ -31,11 +31,9 @@ def adapted(exemplar: Exemplar, plane: TexturePlane, has_lattice: bool) -> Exemp
         structures, and copies at their phases would stand in rows.
 
     Returns:
-      The same exemplar where the model has several textures; no phases where it has fewer than two waves, or where its
-      waves do not predict the photographs.
+      An exemplar without phases where the model has fewer than two waves, or where its waves do not predict the
+      photographs.
     """
-    if plane.config.global_channels:
-        return exemplar
     drawn = plane.window(_WINDOW, _WINDOW)
     exemplar = exemplar.with_guide(drawn)
     if not has_lattice or plane.config.waves < _WAVES:
@@ -58,7 +56,7 @@ def balance_colours(plane: TexturePlane) -> None:
 
     Where the light changes over a photograph, the copies favour a part of it.
     """
-    if plane.exemplar is None or plane.config.global_channels:
+    if plane.exemplar is None:
         return
     plane.shift_colours(np.zeros(3, np.int32))
     drawn = plane.window(_WINDOW, _WINDOW).mean(axis=(0, 1))

@@ -9,6 +9,7 @@ chunks. Seamless tiles, blends of textures and animated noise are other scenes o
 
 import collections
 import dataclasses
+import functools
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan import geometry
+from tf_psgan.config import check_detail
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.detail.synthesis import DetailStage
 from tf_psgan.errors import InputError, SettingError
@@ -26,6 +28,7 @@ from tf_psgan.latents import noise, texture_fields, torus, waves
 from tf_psgan.latents.arguments import int64, integer
 from tf_psgan.latents.scene import CORNER, Scene
 from tf_psgan.plane import chunks
+from tf_psgan.plane.finished_pixels import FinishedPixels
 from tf_psgan.plane.folded_generator import FoldedGenerator
 
 RECENT_CHUNKS = 64
@@ -33,6 +36,13 @@ RECENT_CHUNKS = 64
 
 DETAIL_PIXELS = 512
 """Side of the blocks in which the detail stage works; bounds its memory, and has no effect on the pixels."""
+
+DETAIL_PIECE = 32
+"""Side of the pieces in which the detail stage's pixels are kept: larger ones would cost more beyond a window's edges,
+smaller ones more steps in Python. A multiple of the coarsest pixel of the detail stage."""
+
+RECENT_PIECES = 16384
+"""Pieces kept in memory, 50 MB."""
 
 _AXES = ("x", "y", "xy")
 
@@ -50,6 +60,9 @@ class TexturePlane:
         last bit of an 8-bit value.
       exemplar: photographs whose pixels a detail stage arranges after the generator's pictures; None for the
         generator's pictures themselves.
+
+    Raises:
+      SettingError: an exemplar for a generator of several textures.
     """
 
     def __init__(
@@ -66,10 +79,15 @@ class TexturePlane:
         self.chunk_cells = chunk_cells or chunks.cells(self.pixels_per_cell)
         self.names = dict(names or {})
         self._anchors: dict[tuple[texture_fields.Texture, int, int], tuple[np.ndarray, np.ndarray]] = {}
+        if exemplar is not None:
+            check_detail(self.config)
         self.exemplar = exemplar
         self._detail = DetailStage(exemplar) if exemplar else None
         if self._detail:  # one graph for all extents
             self._arrange = tf.function(self._detail, input_signature=self._detail.input_signature)
+            piece = max(DETAIL_PIECE, self._detail.alignment)
+            # A piece more, so that a window of DETAIL_PIXELS is one block wherever it lies.
+            self._finished = FinishedPixels(piece, DETAIL_PIXELS + piece, RECENT_PIECES)
         self._recent: collections.OrderedDict[tuple[Scene, int, int], np.ndarray] = collections.OrderedDict()
         self._lock = threading.Lock()
         self._process = os.getpid()
@@ -84,6 +102,14 @@ class TexturePlane:
             raise ValueError("shift_colours: the plane has no detail stage.")
         self.exemplar = dataclasses.replace(self.exemplar, colour_shift=shift)
         self._detail.colour_shift.assign(shift)
+        self._finished.clear()
+
+    def clear_cache(self) -> None:
+        """Forgets the pixels that are kept for further windows, about 100 MB at most."""
+        with self._lock:
+            self._recent.clear()
+        if self._detail is not None:
+            self._finished.clear()
 
     def window(
         self,
@@ -210,7 +236,8 @@ class TexturePlane:
         for texture in scene.field.textures:
             self._anchor(texture, scene.rows, scene.cols)
         if self._detail is not None:
-            return self._copied(self._detail, scene, height, width, top, left)
+            make = functools.partial(self._block, self._detail, scene)
+            return self._finished.window(scene, height, width, top, left, make)
         return self._generated(scene, height, width, top, left)
 
     def chunk(self, scene: Scene, row: int, col: int) -> np.ndarray:
@@ -244,21 +271,8 @@ class TexturePlane:
                 picture[down : down + rows, right : right + cols] = part
         return picture
 
-    def _copied(self, detail: DetailStage, scene: Scene, height: int, width: int, top: int, left: int) -> np.ndarray:
-        """A window as the detail stage makes it from the generator's picture around it, block by block."""
-        step = detail.alignment
-        picture = np.empty((height, width, 3), np.uint8)
-        for down in range(0, height, DETAIL_PIXELS):
-            for right in range(0, width, DETAIL_PIXELS):
-                rows, cols = min(DETAIL_PIXELS, height - down), min(DETAIL_PIXELS, width - right)
-                above, before = (top + down) % step, (left + right) % step
-                tall, wide = -(-(above + rows) // step) * step, -(-(before + cols) // step) * step
-                block = self._block(detail, scene, top + down - above, left + right - before, tall, wide)
-                picture[down : down + rows, right : right + cols] = block[above : above + rows, before : before + cols]
-        return picture
-
     def _block(self, detail: DetailStage, scene: Scene, top: int, left: int, height: int, width: int) -> np.ndarray:
-        """A block of the detail stage's picture; its corner and extent are multiples of `detail.alignment`."""
+        """The detail stage's picture of a window whose corner and extent are multiples of `detail.alignment`."""
         margin = detail.margin
         top, left, height, width = top - margin, left - margin, height + 2 * margin, width + 2 * margin
         guide = self._generated(scene, height, width, top, left)

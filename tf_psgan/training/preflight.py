@@ -3,7 +3,7 @@
 import logging
 import math
 
-from tf_psgan.config import Config
+from tf_psgan.config import Config, check_detail
 from tf_psgan.data import manifest
 from tf_psgan.errors import PictureError, SettingError
 from tf_psgan.evaluation.texture_features import MIN_PIXELS
@@ -102,6 +102,8 @@ def _check_settings(config: Config) -> None:
             value=training.conditioning,
             settings=("global_channels", "conditioning"),
         )
+    if config.rendering.detail != "none":
+        check_detail(config.model)
 
 
 def _check_classes(config: Config, pictures: manifest.Manifest) -> None:

@@ -1,4 +1,4 @@
-"""The cost of a request: the pixels that it computes. The one place where it is computed."""
+"""The cost of a request, in pixels of the network alone. The one place where it is computed."""
 
 import math
 from collections.abc import Mapping
@@ -7,18 +7,19 @@ from typing import Any
 from tf_psgan_serving.server import input_checks
 
 LARGE = 2.0**20
-"""Pixels beyond which a request is large."""
+"""Cost beyond which a request is large."""
 
 
 def pixels(inputs: Mapping[str, Any], description: Mapping[str, Any]) -> float:
-    """The pixels of the pictures that a request asks for; 0 if it asks for none.
+    """The pixels of the pictures that a request asks for, each counted as often as it costs a network's; 0 for none.
 
     Args:
       inputs: TensorProto by name, checked by `input_checks.check_inputs`.
-      description: of the export.
+      description: of the export, which says what a pixel of a window costs (`cost_per_pixel`; 1 where it does not).
     """
     if {"height", "width"} <= inputs.keys() and not inputs["height"].tensor_shape.dim:
-        return math.prod(float(input_checks.array(side, inputs[side])) for side in ("height", "width"))
+        area = math.prod(float(input_checks.array(side, inputs[side])) for side in ("height", "width"))
+        return area * float(description.get("cost_per_pixel", 1.0))
     latents = inputs.get("latents")
     if latents is not None and len(latents.tensor_shape.dim) == 4:
         batch, rows, cols = (dim.size for dim in latents.tensor_shape.dim[:3])

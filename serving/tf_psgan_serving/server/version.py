@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -156,4 +157,7 @@ def _parse_description(text: bytes) -> Mapping[str, Any]:
     integers = isinstance(limits, dict) and all(isinstance(value, int) for value in limits.values())
     if not integers or not isinstance(parsed.get("pixels_per_cell", 0), int):
         raise ValueError("its description has no integers for limits and pixels_per_cell")
+    cost = parsed.get("cost_per_pixel", 1.0)
+    if isinstance(cost, bool) or not isinstance(cost, int | float) or not 1.0 <= cost < math.inf:
+        raise ValueError(f"its description has no number of at least 1 for cost_per_pixel: {cost!r}")
     return dict(parsed)
