@@ -145,3 +145,12 @@ def test_a_tile_made_before_is_not_made_again(plane, monkeypatch):
     first = fresh.window(40, 40, seed=SEED, texture=1)
     monkeypatch.setattr(fresh, "_paint", None)
     np.testing.assert_array_equal(fresh.window(20, 20, top=3, left=3, seed=SEED, texture=1), first[3:23, 3:23])
+
+
+def test_many_textures_have_the_same_bits_as_few_and_trace_no_part_for_each(plane):
+    """A texture alone in a quilt of twenty-five, whose graph loops over them, and in one of four, whose does not."""
+    few, many = (texture_fields.Painting(*texture_fields.quilt(range(n * n), n, n), 8, 0, 0, 480, 480) for n in (2, 5))
+    found = [show(plane, field, top=24, left=24, height=8, width=8) for field in (few, many)]
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], plane.window(8, 8, top=24, left=24, seed=SEED))
+    np.testing.assert_array_equal(plane.vectors([3, "rust", 9]), [plane.vector(t) for t in (3, "rust", 9)])

@@ -103,3 +103,16 @@ def test_sixteen_wang_tiles_have_every_pair_of_edges_once_and_fit_their_neighbou
             _, right, bottom, _ = tiles[i][j].scene.edges
             assert right == tiles[i][(j + 1) % 4].scene.edges[3]
             assert bottom == tiles[(i + 1) % 4][j].scene.edges[0]
+
+
+@pytest.mark.parametrize("content", [Quilt(13, 1), Quilt(1000, 1000), Morph((tuple(range(14)),))])
+def test_blocks_and_knots_closer_than_cells_are_an_error_before_any_work(plane, content):
+    """The cost of a picture grows with its pixels, not with the number of textures."""
+    with pytest.raises(SettingError, match="pixels are smaller than the model's cell of 8; give fewer, or at least"):
+        compose(RenderSpec(content, Window(96, 96)), plane)
+
+
+def test_as_many_blocks_as_cells_compute_no_texture_before_it_is_shown(plane):
+    before = set(plane._anchors)
+    composed = compose(RenderSpec(Quilt(12, 12), Window(96, 96)), plane)
+    assert len(composed.scene.field.textures) == 144 and set(plane._anchors) == before

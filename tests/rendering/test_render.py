@@ -300,3 +300,9 @@ def test_a_found_texture_replaces_no_learned_one(many, tmp_path, monkeypatch):
 def test_a_number_that_a_model_of_one_texture_does_not_have_is_logged(run, tmp_path, logged):
     rendered(run, tmp_path / "a.png", RenderSpec(5, Window(8, 8)))
     assert "texture 5: the model has one texture only." in logged()
+
+
+def test_a_picture_of_several_bands_is_one_window(run, tmp_path):
+    window = {"top": -700, "left": 3, "height": 1100, "width": 300}
+    rendered(run, tmp_path / "a.png", RenderSpec(window=Window(**window)))
+    np.testing.assert_array_equal(pixels(tmp_path / "a.png"), load_plane(run, "float32").window(**window))

@@ -19,6 +19,10 @@ CHUNK_PIXELS = 512
 """Approximate side of a chunk in pixels; chosen by measurement, see docs/training.md."""
 
 
+UNROLLED = 8
+"""Textures up to which the graph has a part for each; tracing hundreds of parts would take longer than the picture."""
+
+
 def cells(pixels_per_cell: int) -> int:
     """Side of a chunk in cells."""
     return max(1, CHUNK_PIXELS // pixels_per_cell)
@@ -57,7 +61,8 @@ def latents(
     z_global = tf.zeros((*extent, config.global_channels))
     z_periodic = tf.zeros((*extent, (2 if config.quadrature else 1) * config.waves))
     # One texture at a time, so that its waves have the same bits whatever is blended with them.
-    for i in range(weights.shape[0]) if weights.shape[0] else tf.range(tf.shape(weights)[0]):
+    is_few = weights.shape[0] and weights.shape[0] <= UNROLLED
+    for i in range(weights.shape[0]) if is_few else tf.range(tf.shape(weights)[0]):
         weight = weights[i][..., tf.newaxis]
         z_global += weight * vectors[i]
         z_periodic += weight * waves.at_cells(wave_turns[i], phases, rows, cols, config.quadrature)

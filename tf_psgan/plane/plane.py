@@ -233,8 +233,7 @@ class TexturePlane:
         if self._detail and scene.edges is not None:
             problem = "the detail stage cannot make tiles that share edges: its pixels depend on more than the edge"
             raise SettingError("edges", problem, "make them without it", settings=("detail",))
-        for texture in scene.field.textures:
-            self._anchor(texture, scene.rows, scene.cols)
+        self._check_names(scene)
         if self._detail is not None:
             make = functools.partial(self._block, self._detail, scene)
             return self._finished.window(scene, height, width, top, left, make)
@@ -314,6 +313,17 @@ class TexturePlane:
             raise SettingError("texture", problem, allowed, value=found, settings=("texture",))
         return np.asarray(found, np.float32)
 
+    def vectors(self, textures: Sequence[texture_fields.Texture]) -> np.ndarray:
+        """`vector` of several textures at once, float32 [textures, global channels]."""
+        found = np.empty((len(textures), self.config.global_channels), np.float32)
+        numbers = [i for i, texture in enumerate(textures) if isinstance(texture, int)]
+        if numbers:
+            seeds = tf.constant([textures[i] for i in numbers], tf.int64)
+            found[numbers] = noise.global_vector(seeds, self.config.global_channels).numpy()
+        for i in set(range(len(textures))) - set(numbers):
+            found[i] = self.vector(textures[i])
+        return found
+
     def wave_numbers(self, texture: texture_fields.AnyTexture) -> np.ndarray:
         """The wave numbers of a texture on the endless plane, float64 [waves, 2], radians per cell, (row, col) last."""
         return waves.wave_numbers(self.wave_steps(texture)).numpy()
@@ -346,6 +356,9 @@ class TexturePlane:
         Raises:
           InputError: they do not; names the nearest extents that fit (`torus.strain`).
         """
+        self._check_names(scene)
+        if not (scene.rows or scene.cols):
+            return
         steps = {texture: self.wave_steps(texture) for texture in scene.field.textures}
         strains = {texture: float(torus.strain(k, [scene.rows], [scene.cols])[0, 0]) for texture, k in steps.items()}
         worst = max(strains, key=strains.__getitem__)
@@ -364,6 +377,12 @@ class TexturePlane:
             value=(scene.rows * side, scene.cols * side),
             settings=("height", "width"),
         )
+
+    def _check_names(self, scene: Scene) -> None:
+        """Raises SettingError for a name or a vector that is no texture. Numbers always are; there may be many."""
+        for texture in scene.field.textures:
+            if not isinstance(texture, int):
+                self.vector(texture)
 
     def _check_context(self) -> None:
         """Raises RuntimeError where TensorFlow would hang or give a symbolic tensor."""

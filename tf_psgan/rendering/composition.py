@@ -41,6 +41,7 @@ def compose(spec: RenderSpec, plane: TexturePlane) -> Composition:
       OSError: the map cannot be read.
     """
     labels, palette = _labels(spec.content)
+    _check_scale(spec, plane.pixels_per_cell)
     height, width = extent(spec, None if labels is None or spec.kind != "paint" else labels.shape)
     axes = spec.tile.axes if spec.tile else ""
     rows = plane.cells("height", height) if "y" in axes else 0
@@ -63,6 +64,22 @@ def compose(spec: RenderSpec, plane: TexturePlane) -> Composition:
     scene = Scene(spec.seed, field, rows, cols, edges)
     plane.check_fit(scene)
     return Composition(scene, spec.window.top, spec.window.left, height, width)
+
+
+def _check_scale(spec: RenderSpec, cell: int) -> None:
+    """Raises SettingError for more blocks or knots than the window has cells, where weights are evaluated."""
+    height, width = extent(spec)
+    match spec.content:
+        case Quilt(rows, cols):
+            what = "blocks"
+        case Morph(knots):
+            rows, cols, what = max(1, len(knots) - 1), max(1, len(knots[0]) - 1), "intervals between textures"
+        case _:
+            return
+    if height < rows * cell or width < cols * cell:
+        problem = f"{what} of {height / rows:.3g}x{width / cols:.3g} pixels are smaller than the model's cell of {cell}"
+        allowed = f"give fewer, or at least {rows * cell}x{cols * cell} pixels"
+        raise SettingError(spec.kind, problem, allowed, settings=(spec.kind, "height", "width"))
 
 
 def extent(spec: RenderSpec, natural: tuple[int, ...] | None = None) -> tuple[int, int]:

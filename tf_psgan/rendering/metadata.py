@@ -59,8 +59,7 @@ def settings(spec: RenderSpec, composition: Composition) -> dict[str, str]:
 def digest(plane: TexturePlane, field: texture_fields.Field) -> str:
     """Differs where the model, a stored texture or a painting's map differs; sixteen hexadecimal digits."""
     found = hashlib.sha256(plane.folded.fingerprint().encode())
-    for texture in dict.fromkeys(field.textures):
-        found.update(plane.vector(texture).tobytes())
+    found.update(plane.vectors(list(dict.fromkeys(field.textures))).tobytes())
     if isinstance(field, texture_fields.Painting):
         found.update(np.ascontiguousarray(field.labels).tobytes())
     return found.hexdigest()[:16]

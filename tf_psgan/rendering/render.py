@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from tf_psgan.rendering.spec import Animation, Change, Drift, Inversion, Paintin
 from tf_psgan.rendering.texture_inversion import FoundTexture
 from tf_psgan.runs import outputs
 from tf_psgan.runs.run_folder import RunFolder
+from tf_psgan.runtime.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -178,24 +180,42 @@ def _write(
 
         raster_writer.write(out, view, composed.height, composed.width, identity, progress=progress)
     else:
-        _write_picture(out, plane, composed, spec, identity)
+        _write_picture(out, plane, composed, spec, identity, progress)
 
 
 def _write_picture(
-    out: Path, plane: TexturePlane, composed: Composition, spec: RenderSpec, identity: Mapping[str, str]
+    out: Path,
+    plane: TexturePlane,
+    composed: Composition,
+    spec: RenderSpec,
+    identity: Mapping[str, str],
+    progress: bool,
 ) -> None:
     """Writes a picture, and a second one that repeats it where the specification has one."""
     is_set = spec.tile is not None and spec.tile.edges == "all"
     tiles = composition.wang_tiles(composed) if is_set else [[composed]]
-    picture = np.concatenate([np.concatenate([_window(plane, tile) for tile in row], axis=1) for row in tiles])
+    picture = np.concatenate(
+        [np.concatenate([_window(plane, tile, progress) for tile in row], axis=1) for row in tiles]
+    )
     images.write(out, picture, identity)
     if (second := _repeated(out, spec.tile)) and spec.tile and spec.tile.repeat:
         images.write(second, np.tile(picture, (*spec.tile.repeat, 1)), identity)
         logger.info("repeated: %s", second)
 
 
-def _window(plane: TexturePlane, composed: Composition) -> np.ndarray:
-    return plane.render(composed.scene, composed.height, composed.width, top=composed.top, left=composed.left)
+def _window(plane: TexturePlane, composed: Composition, display: bool) -> np.ndarray:
+    """The pixels of a window; a larger one is made in bands along the chunks of the plane, with progress."""
+    height, width, side = composed.height, composed.width, plane.chunk_cells * plane.pixels_per_cell
+    if height * width <= side**2:
+        return plane.render(composed.scene, height, width, top=composed.top, left=composed.left)
+    picture = np.empty((height, width, 3), np.uint8)
+    edges = [0, *range(side - composed.top % side, height, side), height]
+    with Progress(height * width, "pixels", display=display) as done:
+        for first, last in pairwise(edges):
+            position = {"top": composed.top + first, "left": composed.left}
+            picture[first:last] = plane.render(composed.scene, last - first, width, **position)
+            done.update((last - first) * width)
+    return picture
 
 
 def _frames(plane: TexturePlane, composed: Composition, animation: Animation) -> Iterator[np.ndarray]:
