@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support import page, shared
 from tf_psgan.exporting import web_page
@@ -29,7 +30,8 @@ def chromium():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *camera])
         yield browser
         browser.close()
 
@@ -123,7 +125,7 @@ def test_a_blend_shows_the_pixels_of_the_plane(chromium, site, planes):
 
 
 def test_a_painted_disc_is_its_texture_inside_and_leaves_the_rest_as_it_was(chromium, site, planes):
-    with opened(chromium, f"{site}#model=many&texture=rust&x=250&y=250&paint=512~512~480~moss") as tab:
+    with opened(chromium, f"{site}#model=many&texture=rust&x=250&y=250&paint=512*512*480*moss") as tab:
         shown = tiles(tab)
     rust, moss = (planes["many"].window(512, 512, texture=name) for name in ("rust", "moss"))
     assert differing(shown[1, 1, 0][-64:, -64:], moss[-64:, -64:]) < 5
@@ -162,7 +164,7 @@ def test_the_address_of_a_view_shows_it_again(chromium, site):
 
 
 def test_a_wrong_address_shows_the_page_all_the_same(chromium, site):
-    wrong = "x=1e99&zoom=7&seed=abc&model=%00&amount=-1&texture=nothing&paint=1~2_~~~_a~b~c~d"
+    wrong = "x=1e99&zoom=7&seed=abc&model=%00&amount=-1&texture=nothing&paint=1*2*3*4*5***a*b*c*d"
     with opened(chromium, f"{site}#{wrong}") as tab:
         assert tiles(tab) and tab.locator("#notice").is_hidden()
 
@@ -174,8 +176,6 @@ def test_a_tile_to_take_home_is_seamless_and_of_the_plane(chromium, site, planes
         tab.get_by_role("button", name="Make a seamless tile").click()
         with tab.expect_download(timeout=WAIT) as download:
             tab.get_by_role("button", name="Save the tile").click(timeout=WAIT)
-        from PIL import Image
-
         found = np.asarray(Image.open(download.value.path()))
     height, width, _ = found.shape
     expected = planes["one"].tile(height, width)
@@ -188,12 +188,68 @@ def test_a_window_to_take_home_is_of_the_plane(chromium, site, planes):
         tab.get_by_label("Extent").select_option("1024")
         with tab.expect_download(timeout=WAIT) as download:
             tab.get_by_role("button", name="Save this view").click()
-        from PIL import Image
-
         found = np.asarray(Image.open(download.value.path()))
         _, left, top = download.value.suggested_filename.removesuffix(".png").replace("--", "-m").split("-")
     at = {"left": int(left.replace("m", "-")), "top": int(top.replace("m", "-"))}
     assert differing(found, planes["one"].window(1024, 1024, **at)) < 300
+
+
+STAGE = """() => { const { width, height } = stage; return [width, height, btoa(Array.from(
+  stage.getContext("2d").getImageData(0, 0, width, height).data, (value) => String.fromCharCode(value)).join(""))] }"""
+
+
+def stage(tab):
+    """The moving picture: RGBA [height, width, 4]."""
+    width, height, text = tab.evaluate(STAGE)
+    return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)
+
+
+def test_a_picture_s_dark_and_light_choose_the_textures(chromium, site, planes, tmp_path):
+    halves = np.zeros((260, 320, 3), np.uint8)
+    halves[:, 160:] = 255
+    Image.fromarray(halves).save(tmp_path / "halves.png")
+    with opened(chromium, f"{site}#model=many") as tab:
+        tab.get_by_role("tab", name="Live").click()
+        with tab.expect_file_chooser() as chooser:
+            tab.get_by_role("button", name="A picture").click()
+        chooser.value.set_files(tmp_path / "halves.png")
+        tab.get_by_text("pictures a second").wait_for(timeout=WAIT)
+        shown = stage(tab)
+        tab.get_by_role("button", name="Stop").click()
+        assert tab.locator("#stage").is_hidden()
+    height, width, _ = shown.shape
+    at = {"top": -104, "left": -128}  # 26 x 32 cells of 8 pixels around the origin
+    dark, light = (planes["many"].window(height, width, texture=name, **at) for name in ("moss", "sand"))
+    assert differing(shown[:, :96], dark[:, :96]) < 20 and differing(shown[:, 160:], light[:, 160:]) < 20
+
+
+def test_the_camera_paints_until_it_is_stopped(chromium, site):
+    with opened(chromium, f"{site}#model=many") as tab:
+        tab.get_by_role("tab", name="Live").click()
+        tab.get_by_role("button", name="Camera").click()
+        tab.get_by_text("pictures a second").wait_for(timeout=WAIT)
+        first = tab.evaluate(STAGE)
+        tab.wait_for_function(f"(first) => ({STAGE})()[2] !== first", arg=first[2], timeout=WAIT)
+        tab.get_by_role("button", name="Hold").click()
+        assert tab.get_by_role("button", name="Hold").get_attribute("aria-pressed") == "true"
+        tab.get_by_role("tab", name="Live").click()
+        assert tab.locator("#stage").is_hidden()
+
+
+def test_a_camera_that_is_missing_is_said(chromium, site):
+    with opened(chromium, f"{site}#model=many") as tab:
+        tab.evaluate("() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('none')); }")
+        tab.get_by_role("tab", name="Live").click()
+        tab.get_by_role("button", name="Camera").click()
+        tab.get_by_text("there is no camera, or this page may not use it").wait_for(timeout=WAIT)
+
+
+def test_the_noise_moves_in_a_loop(chromium, site, planes):
+    with opened(chromium, f"{site}#model=one") as tab:
+        tab.get_by_role("tab", name="Live").click()
+        tab.get_by_role("button", name="Motion").click()
+        tab.get_by_text("Moment 2 of 24").wait_for(timeout=WAIT)
+        assert tab.locator("#stage").is_visible() and stage(tab)[..., :3].std() > 1
 
 
 def test_another_model_can_be_chosen(chromium, site, planes):

@@ -91,3 +91,18 @@ def test_tori_distort_waves_as_much_and_the_nearest_fit_is_as_near(model):
     if nearest:
         ours, theirs = (abs(rows - 33) + abs(cols - 21) for rows, cols in (found["fit"], nearest[0]))
         assert ours == theirs and max(float(torus.strain(k, *([n] for n in found["fit"]))[0, 0]) for k in steps) <= 1
+
+
+LIGHT = """
+import { weightsFromLight } from "%(page)s/ui/light.js";
+const weigh = (levels, textures) =>
+  weightsFromLight(Uint8ClampedArray.from(levels.flatMap((level) => [level, level, level, 255])), textures);
+const many = [weigh([20, 70, 120], 3), weigh([100, 100], 2)];
+console.log(JSON.stringify(many.map((weights) => weights.map((weight) => [...weight]))));
+"""
+
+
+def test_the_darkest_cell_has_the_first_texture_and_the_lightest_the_last():
+    three, even = json.loads(page.node(LIGHT % {"page": PAGE.as_uri()}))
+    np.testing.assert_allclose(three, np.eye(3), atol=1e-5)
+    np.testing.assert_allclose(even, [[155 / 255] * 2, [100 / 255] * 2], atol=1e-6)

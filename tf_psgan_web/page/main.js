@@ -4,6 +4,7 @@ import { Pool } from "./texture/pool.js";
 import { blendPanel } from "./ui/blend-panel.js";
 import { element } from "./ui/elements.js";
 import { planeMap, textureLayer } from "./ui/layer.js";
+import { livePanel } from "./ui/live-panel.js";
 import { paintPanel } from "./ui/paint-panel.js";
 import { savePanel } from "./ui/save-panel.js";
 import { fromAddress, initial, sceneOf, toAddress, ZOOM } from "./ui/state.js";
@@ -107,6 +108,7 @@ class App {
       { name: "Texture", panel: texturePanel(this) },
       ...(several ? [{ name: "Blend", panel: blendPanel(this) }] : []),
       ...(several ? [{ name: "Paint", panel: paintPanel(this) }] : []),
+      { name: "Live", panel: livePanel(this) },
       { name: "Save", panel: savePanel(this) },
     ];
     this.#panels = tabs.map(({ panel }) => panel);

@@ -25,7 +25,7 @@ export function fromAddress(fragment) {
   state.amount = number(given.get("amount"), 0, 1) ?? 0;
   for (const axis of ["x", "y"]) state[axis] = number(given.get(axis), -MAX_PIXEL, MAX_PIXEL) ?? 0;
   state.zoom = Math.round(number(given.get("zoom"), ZOOM.least, ZOOM.most) ?? 0);
-  state.dabs = (given.get("paint") ?? "").split("_").map(dabFrom).filter(Boolean).slice(0, MOST_DABS);
+  state.dabs = dabsFrom((given.get("paint") ?? "").split("*"));
   return state;
 }
 
@@ -37,7 +37,7 @@ export function toAddress(state) {
     if (state[name] !== first[name]) parts.set(name, String(state[name]));
   }
   if (state.dabs.length) {
-    parts.set("paint", state.dabs.map(({ x, y, radius, texture }) => [x, y, radius, texture].join("~")).join("_"));
+    parts.set("paint", state.dabs.flatMap(({ x, y, radius, texture }) => [x, y, radius, texture]).join("*"));
   }
   return `#${parts}`;
 }
@@ -87,12 +87,13 @@ function number(text, low, high) {
   return value >= low && value <= high ? value : null;
 }
 
-function dabFrom(text) {
-  const [x, y, radius, texture] = text.split("~");
-  const dab = {
-    x: number(x, -MAX_PIXEL, MAX_PIXEL),
-    y: number(y, -MAX_PIXEL, MAX_PIXEL),
-    radius: number(radius, 1, 1e4),
-  };
-  return Object.values(dab).includes(null) || texture === undefined ? null : { ...dab, texture };
+/** The dabs of a list x, y, radius, texture, x, ...; those with a wrong value are left out. */
+function dabsFrom(values) {
+  const dabs = [];
+  for (let at = 0; at + 3 < values.length && dabs.length < MOST_DABS; at += 4) {
+    const [x, y] = [0, 1].map((axis) => number(values[at + axis], -MAX_PIXEL, MAX_PIXEL));
+    const radius = number(values[at + 2], 1, 1e4);
+    if (![x, y, radius].includes(null)) dabs.push({ x, y, radius, texture: values[at + 3] });
+  }
+  return dabs;
 }
