@@ -21,6 +21,10 @@ PREDICT = "/tensorflow.serving.PredictionService/Predict"
 RETRY_AFTER = "grpc-retry-pushback-ms"
 """Trailing metadata of an error status: milliseconds after which the client may retry. Defined by gRPC."""
 
+IDENTITY = "psgan-identity"
+"""Trailing metadata of a response: the identity of the version that made it, 64 hexadecimal digits. The embedded server
+sends it; TensorFlow Serving does not. It equals `identity` in the description of an export."""
+
 UINT8, INT32, STRING, INT64 = 4, 3, 7, 9
 """Numbers of TensorFlow's types (tensorflow/core/framework/types.proto)."""
 

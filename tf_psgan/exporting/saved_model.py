@@ -5,6 +5,7 @@ A version is written under a temporary name, read back the way a server reads it
 """
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_psgan._version import __version__
 from tf_psgan.config import SCHEMA_VERSION, to_json
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import ExportError
@@ -23,6 +25,7 @@ from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import FoldedGenerator
 from tf_psgan.runs.exported_model import DESCRIPTION, EXEMPLAR, EXTRA, MAX_VERSION, versions
 from tf_psgan.runtime import files
+from tf_psgan_serving.version_files import checksums
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,21 +97,22 @@ def write(
         )
     limits = limits or Limits()
     chunk_pixels = chunks.cells(folded.pixels_per_cell) * folded.pixels_per_cell
-    description = json.dumps(
-        {
-            **about,
-            "schema_version": SCHEMA_VERSION,
-            "dtype": folded.dtype,
-            "detail": "patches" if exemplar else "none",
-            "pixels_per_cell": folded.pixels_per_cell,
-            "chunk_pixels": chunk_pixels,
-            "tile_pixels": chunk_pixels,  # its name for clients of schema 1
-            "limits": {"height": limits.side, "width": limits.side, "pixels": limits.pixels},
-            "textures": {name: list(vector) for name, vector in names.items()},
-            "model": json.loads(to_json(folded.config)),
-        },
-        indent=2,
-    )
+    described = {
+        **about,
+        "schema_version": SCHEMA_VERSION,
+        "dtype": folded.dtype,
+        "detail": "patches" if exemplar else "none",
+        "pixels_per_cell": folded.pixels_per_cell,
+        "chunk_pixels": chunk_pixels,
+        "tile_pixels": chunk_pixels,  # its name for clients of schema 1
+        "limits": {"height": limits.side, "width": limits.side, "pixels": limits.pixels},
+        "textures": {name: list(vector) for name, vector in names.items()},
+        "model": json.loads(to_json(folded.config)),
+        "made_by": {"tf_psgan": __version__, "tensorflow": tf.__version__},
+    }
+    content = exemplar.to_bytes() if exemplar else b""
+    described["identity"] = _identity(described, folded, content)
+    description = json.dumps(described, indent=2)
     folder.mkdir(parents=True, exist_ok=True)
     with files.replacing(target) as partial:
         module = Signatures(folded, description, limits, exemplar)
@@ -117,12 +121,22 @@ def write(
         (partial / DESCRIPTION).parent.mkdir()
         (partial / DESCRIPTION).write_text(description, encoding="utf-8")
         if exemplar:
-            (partial / EXEMPLAR).write_bytes(exemplar.to_bytes())
+            (partial / EXEMPLAR).write_bytes(content)
         with SessionModel(partial) as model:
             _read_back(model, folded)
             for add in extras:
                 add(Draft(partial, target, folded, limits, model, exemplar is not None))
+        checksums.write(partial)
     return target
+
+
+def _identity(described: Mapping[str, Any], folded: FoldedGenerator, exemplar: bytes) -> str:
+    """SHA-256 of everything that a version is made from: the description, the weights, the detail stage's pictures."""
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    for array in (*(part for block in folded.blocks for part in block), *folded.waves):
+        digest.update(f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    digest.update(exemplar)
+    return digest.hexdigest()
 
 
 def _read_back(model: SessionModel, folded: FoldedGenerator) -> None:

@@ -6,6 +6,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_psgan.errors import ExportError
+from tf_psgan_serving.version_files import checksums, operations
+from tf_psgan_serving.version_files.errors import VersionError
+
 
 class SessionModel:
     """A SavedModel in a session of its own, loaded as TensorFlow Serving loads it.
@@ -15,12 +19,21 @@ class SessionModel:
 
     Args:
       folder: of a version of the model.
+      trust: loads a graph with any operations. A SavedModel is a program: one that is not an export of this package can
+        read and write files and open connections.
 
     Raises:
+      ExportError: a file differs from its checksum, or the graph has operations that no export has.
       OSError, tf.errors.OpError: there is no SavedModel, or it is damaged.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, trust: bool = False) -> None:
+        try:
+            checksums.check(folder)
+            if not trust:
+                operations.check(folder)
+        except VersionError as error:
+            raise ExportError(str(folder), str(error).rstrip("."), value=folder) from None
         self._session = tf.compat.v1.Session(graph=tf.Graph())
         with self._session.graph.as_default():
             loaded = tf.compat.v1.saved_model.loader.load(self._session, ["serve"], str(folder))

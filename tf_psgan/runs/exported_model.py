@@ -16,6 +16,7 @@ from tf_psgan.config import ModelConfig, check_schema, from_dict
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import ExportError
 from tf_psgan.plane.folded_generator import FoldedGenerator
+from tf_psgan_serving.version_files import checksums
 
 EXTRA = "assets.extra"
 """Folder of a version for files of any kind: not a part of TensorFlow's format, which leaves it to others."""
@@ -46,10 +47,11 @@ def read(path: Path) -> tuple[FoldedGenerator, dict[str, tuple[float, ...]], Exe
       path: a version's folder, or a model's, for its newest version.
 
     Raises:
-      ExportError: there is no SavedModel of this package, or it is damaged.
+      ExportError: there is no SavedModel of this package, or it is damaged: a file differs from its checksum.
     """
     folder = path if (path / "saved_model.pb").exists() else path / str(max(versions(path), default=0))
     try:
+        checksums.check(folder)
         values = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         schema = values.get("schema_version", 1)
         check_schema(schema)

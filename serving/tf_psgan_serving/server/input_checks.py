@@ -40,7 +40,7 @@ _VALUE_FIELDS = {
 
 
 def check_inputs(inputs: Mapping[str, Any], signature: Any, description: Mapping[str, Any]) -> None:
-    """Compares a request's inputs with a signature and the limits.
+    """Compares a request's inputs with a signature and the limits. A scalar may come as one value of shape [1].
 
     Args:
       inputs: TensorProto by name.
@@ -58,11 +58,11 @@ def check_inputs(inputs: Mapping[str, Any], signature: Any, description: Mapping
         raise invalid_argument(f"inputs {'; '.join(parts)}; the signature takes {known}.")
     for name, info in signature.inputs.items():
         _check_tensor(name, inputs[name], info)
-    _check_limits({name: inputs[name] for name in signature.inputs}, description)
+    _check_limits(inputs, signature.inputs, description)
 
 
-def array(name: str, proto: Any) -> np.ndarray:
-    """The values of a checked TensorProto.
+def array(name: str, proto: Any, info: Any) -> np.ndarray:
+    """The values of a checked TensorProto, in the shape that the TensorInfo of its input declares.
 
     Raises:
       StatusError: INVALID_ARGUMENT, a number does not fit the type or is not finite.
@@ -73,7 +73,11 @@ def array(name: str, proto: Any) -> np.ndarray:
         raise invalid_argument(f"{name}: a number does not fit the declared type.") from None
     if tf.dtypes.as_dtype(proto.dtype).is_floating and not np.isfinite(values).all():
         raise invalid_argument(f"{name}: contains NaN or infinity; send finite numbers.")
-    return values
+    return values.reshape(()) if _is_scalar(info) else values
+
+
+def _is_scalar(info: Any) -> bool:
+    return not (info.tensor_shape.dim or info.tensor_shape.unknown_rank)
 
 
 def _check_tensor(name: str, proto: Any, info: Any) -> None:
@@ -83,6 +87,7 @@ def _check_tensor(name: str, proto: Any, info: Any) -> None:
     shape = [dim.size for dim in proto.tensor_shape.dim]
     expected = [dim.size for dim in info.tensor_shape.dim]
     fits = len(shape) == len(expected) and all(a == b or b < 0 for a, b in zip(shape, expected, strict=True))
+    fits = fits or (_is_scalar(info) and shape == [1])  # as clients send that know no scalars
     if proto.tensor_shape.unknown_rank or min(shape, default=0) < 0 or not (info.tensor_shape.unknown_rank or fits):
         actual = "unknown" if proto.tensor_shape.unknown_rank else _shape_text(shape)
         raise invalid_argument(f"{name}: has shape {actual}; the signature takes {_shape_text(expected)}.")
@@ -101,13 +106,13 @@ def _check_tensor(name: str, proto: Any, info: Any) -> None:
         raise invalid_argument(f"{name}: {given} strings; shape {_shape_text(shape)} takes {count}.")
 
 
-def _check_limits(inputs: Mapping[str, Any], description: Mapping[str, Any]) -> None:
+def _check_limits(inputs: Mapping[str, Any], infos: Mapping[str, Any], description: Mapping[str, Any]) -> None:
     """Compares sizes with the description's limits before the graph runs, which checks them exactly."""
     limits: Mapping[str, int] = description.get("limits", {})
     sides: dict[str, int] = {}
-    for name, proto in inputs.items():
-        if name in limits and not proto.tensor_shape.dim and tf.dtypes.as_dtype(proto.dtype).is_integer:
-            value = sides[name] = int(array(name, proto))
+    for name, info in infos.items():
+        if name in limits and _is_scalar(info) and tf.dtypes.as_dtype(info.dtype).is_integer:
+            value = sides[name] = int(array(name, inputs[name], info))
             if not 1 <= value <= limits[name]:
                 raise invalid_argument(f"{name}: {value} is outside 1 .. {limits[name]}; choose a value inside.")
     most = limits.get("pixels", math.inf)

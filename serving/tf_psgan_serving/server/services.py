@@ -19,6 +19,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from tf_psgan_serving import wire
 from tf_psgan_serving.server import cost, input_checks
 from tf_psgan_serving.server.admission import AdmissionQueue, RateLimiter, ShapeLimiter, check_alive, remaining_seconds
 from tf_psgan_serving.server.repository import ModelRepository
@@ -66,6 +67,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 check_alive(context)  # without a client the response need not be serialized
                 response = predict_pb2.PredictResponse()
                 _fill_model_spec(response.model_spec, request.model_spec.name, version.number, signature)
+                context.set_trailing_metadata(((wire.IDENTITY, version.identity),))
                 for name in list(values):  # in the queue's place: a large response is several copies in memory
                     _fill_tensor(response.outputs[name], values.pop(name))
                 return response
@@ -120,12 +122,12 @@ def _model_name(request: Any) -> str:
 
 
 def _version_number(spec: Any) -> int | None:
-    """The requested version; None for the one in service."""
+    """The requested version; None for the one in service, which some clients request as version 0."""
     choice = spec.WhichOneof("version_choice")
     if choice == "version_label":
         text = f"version_label: {quoted(spec.version_label)}: this server does not support labels; omit it."
         raise invalid_argument(text)
-    return spec.version.value if choice == "version" else None
+    return spec.version.value or None if choice == "version" else None
 
 
 def _check_request(request: Any, name: str, version: Version) -> Sequence[str]:

@@ -15,6 +15,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from tf_psgan_serving.server import input_checks
 from tf_psgan_serving.server.status import StatusError, invalid_argument
+from tf_psgan_serving.version_files import checksums
 
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 MAX_WARM_UPS = 1000
@@ -32,8 +33,13 @@ class Version:
       required: names of signatures that the version must have.
       threads: TensorFlow's threads between operations; each operation gets half as many. 0 leaves both to TensorFlow.
 
+    Attributes:
+      number: of the version.
+      description: of the export; {} for a model of another program.
+      identity: SHA-256 of the content, for clients: the description's, or else that of the files.
+
     Raises:
-      ValueError: a required signature is missing or wrong.
+      ValueError: a required signature is missing or wrong, or a file differs from its checksum.
       StatusError: a warm-up request failed.
       Exception: whatever TensorFlow raises for a damaged or incomplete folder.
     """
@@ -41,6 +47,7 @@ class Version:
     def __init__(self, folder: Path, required: Sequence[str], threads: int = 0) -> None:
         self.number = int(folder.name)
         self.description: Mapping[str, Any] = {}
+        self.identity = checksums.check(folder)
         graph = tf.Graph()
         # The graph of a chunk has two nearly independent chains of operations. Half of the threads for each is faster
         # than all threads for both, which would synchronise at every operation.
@@ -75,7 +82,9 @@ class Version:
             memory; UNAVAILABLE, the version is closed.
         """
         info = self.signatures[signature]
-        feeds = {info.inputs[name].name: input_checks.array(name, proto) for name, proto in inputs.items()}
+        feeds = {
+            info.inputs[name].name: input_checks.array(name, proto, info.inputs[name]) for name, proto in inputs.items()
+        }
         names = {name: info.outputs[name].name for name in outputs}
         options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(1000 * seconds)))
         try:
@@ -105,6 +114,7 @@ class Version:
             raise ValueError(f"lacks the signature {', '.join(missing)}")
         if "describe" in self.signatures:
             self.description = _parse_description(self.run("describe", {}, ["description"], 60.0)["description"])
+            self.identity = _identity(self.description) or self.identity
         if "window" in self.signatures:
             inputs = {
                 name: tf.make_tensor_proto(TEST_WINDOW.get(name, 0), info.dtype, [])
@@ -148,6 +158,12 @@ def fingerprint(folder: Path) -> tuple[Any, ...]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return tuple((str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns)
                  for path, stat in ((path, path.stat()) for path in files))  # fmt: skip
+
+
+def _identity(description: Mapping[str, Any]) -> str:
+    """The identity in an export's description; "" for exports without one."""
+    identity = str(description.get("identity", ""))
+    return identity if re.fullmatch("[0-9a-f]{64}", identity) else ""  # metadata of gRPC is ASCII
 
 
 def _parse_description(text: bytes) -> Mapping[str, Any]:
