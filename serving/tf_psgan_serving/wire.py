@@ -7,7 +7,9 @@ pool of their own, so that both kinds can be loaded in one process. A test compa
 
 import functools
 import io
+import itertools
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +22,9 @@ from tf_psgan_serving.errors import ServingError
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 RETRY_AFTER = "grpc-retry-pushback-ms"
 """Trailing metadata of an error status: milliseconds after which the client may retry. Defined by gRPC."""
+
+MAX_NESTING = 32
+"""Levels of objects and lists in a description; an export's has four."""
 
 IDENTITY = "psgan-identity"
 """Trailing metadata of a response: the identity of the version that made it, 64 hexadecimal digits. The embedded server
@@ -49,6 +54,7 @@ _MESSAGES: dict[str, list[tuple[str, int, str, bool]]] = {
     "PredictRequest": [("model_spec", 1, "ModelSpec", False), ("inputs", 2, "Pair", True)],
     "PredictResponse": [("outputs", 1, "Pair", True), ("model_spec", 2, "ModelSpec", False)],
 }
+_ENDS = {"png": b"IEND\xaeB`\x82", "jpeg": b"\xff\xd9"}
 _DTYPE_NUMBERS = {np.dtype(np.int32): INT32, np.dtype(np.int64): INT64}
 
 
@@ -110,7 +116,7 @@ def image(response: Any, height: int, width: int) -> np.ndarray:
 
 
 def encoded_image(response: Any, encoding: str, height: int, width: int) -> bytes:
-    """The encoded picture in a PredictResponse.
+    """The encoded picture in a PredictResponse, after decoding it: a truncated or damaged file is an error.
 
     Args:
       encoding: "png" or "jpeg".
@@ -119,13 +125,23 @@ def encoded_image(response: Any, encoding: str, height: int, width: int) -> byte
       ServingError: WRONG_RESPONSE, the response has no picture of this encoding and size.
     """
     data = _string(response, "image_bytes")
+    kind = encoding.upper()
     try:
-        with Image.open(io.BytesIO(data), formats=(encoding.upper(),)) as picture:  # reads the header only
-            size = (picture.height, picture.width)
+        with Image.open(io.BytesIO(data), formats=(kind,)) as picture:  # reads the header only
+            size, mode = (picture.height, picture.width), picture.mode
+            if size == (height, width) and mode == "RGB":
+                picture.verify()  # the checksums of a PNG's parts, which decoding does not compare
+        if size == (height, width) and mode == "RGB":
+            with Image.open(io.BytesIO(data), formats=(kind,)) as picture:
+                picture.load()
     except Exception as error:  # Pillow raises many types for damaged files
-        raise wrong_response(f"image_bytes: not a {encoding.upper()} file ({type(error).__name__})") from None
+        raise wrong_response(f"image_bytes: not a complete {kind} file ({type(error).__name__})") from None
     if size != (height, width):
         raise wrong_response(f"image_bytes: {size[0]}x{size[1]} pixels, not {height}x{width}")
+    if mode != "RGB":
+        raise wrong_response(f"image_bytes: pixels of the mode {mode}, not RGB")
+    if not data.endswith(_ENDS[encoding]):
+        raise wrong_response(f"image_bytes: the {kind} file does not end as such a file")
     return data
 
 
@@ -133,10 +149,14 @@ def description(response: Any) -> dict[str, Any]:
     """The JSON object in the response of the signature `describe`.
 
     Raises:
-      ServingError: WRONG_RESPONSE, the response has no JSON object.
+      ServingError: WRONG_RESPONSE, the response has no JSON object, or one of more than `MAX_NESTING` levels.
     """
+    data = _string(response, "description")
+    brackets = re.findall(rb"[][{}]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", data))
+    if max(itertools.accumulate(1 if each in b"[{" else -1 for each in brackets), default=0) > MAX_NESTING:
+        raise wrong_response(f"description: more than {MAX_NESTING} levels of JSON")
     try:
-        parsed = json.loads(_string(response, "description"))
+        parsed = json.loads(data)
     except ValueError:  # not JSON, or not UTF-8
         raise wrong_response("description: not JSON") from None
     if not isinstance(parsed, dict):

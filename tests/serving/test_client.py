@@ -80,9 +80,9 @@ def test_a_file_of_another_encoding_or_size_is_an_error(server, call):
     other = call(server.target, "encoded", Window(height=30, width=21, top=3, left=4, seed=1, texture=2), "png")
     for kind, data, words in (
         ("png", other, "30x21 pixels, not 30x20"),
-        ("jpeg", other, "not a JPEG file"),
-        ("png", b"nonsense", "not a PNG file"),
-        ("png", other[:20], "not a PNG file"),
+        ("jpeg", other, "not a complete JPEG file"),
+        ("png", b"nonsense", "not a complete PNG file"),
+        ("png", other[:20], "not a complete PNG file"),
     ):
         server.wrong = response("image_bytes", wire.STRING, [], string_val=[data])
         with pytest.raises(ServingError, match=words):

@@ -52,6 +52,11 @@ def response(name, dtype, shape, version=1, **values):
     return message.SerializeToString()
 
 
+def identity_of(content):
+    """The identity of a content."""
+    return f"{content:064x}"
+
+
 class FakeServer:
     """A server in this process, as a context manager.
 
@@ -65,6 +70,10 @@ class FakeServer:
       most: largest number of concurrent requests so far.
       versions: the loaded versions; a request without a version gets the last.
       swap: number of requests after which other versions are loaded, and these versions.
+      contents: the content of the models from a number of successful requests on, by this number.
+      identity: who sends it: "metadata" each response, "description" only that, "" none.
+      answers_with: versions that the next responses claim to be of, in order.
+      details: text of the faults that are status codes.
       as_numbers: whether pictures are sent as `int_val`.
       wrong: bytes to send as the response instead.
       barrier: a barrier that every request for pixels waits at, or None.
@@ -77,6 +86,7 @@ class FakeServer:
         self.as_numbers, self.wrong, self.capacity, self.retry_after = False, None, 99, ()
         self.description = LIMITS if description is None else description
         self.swap = (10**9, [])
+        self.contents, self.identity, self.answers_with, self.details = {0: 0}, "", [], "a fault\nof two lines"
         self._now, self._lock = 0, threading.Lock()
         handler = grpc.unary_unary_rpc_method_handler(self._predict)
         service = grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", {"Predict": handler})
@@ -117,12 +127,16 @@ class FakeServer:
             if fault is NO_RESPONSE:
                 self._wait_for_the_end(context)
             if isinstance(fault, grpc.StatusCode):
-                context.abort(fault, "a fault\nof two lines")
+                context.abort(fault, self.details)
             if spec.name != "m" or version not in self.versions:
                 context.abort(grpc.StatusCode.NOT_FOUND, f"{spec.name}: no version {version}")
             with self._lock:
+                content = self.contents[max(count for count in self.contents if count <= len(self.seen))]
                 self.seen.append((spec.signature_name, inputs_of(request), spec.version.value))
-            return self.wrong or self._response(spec.signature_name, inputs_of(request), version)
+                claimed = self.answers_with.pop(0) if self.answers_with else version
+            if self.identity == "metadata":
+                context.set_trailing_metadata(((wire.IDENTITY, identity_of(content)),))
+            return self.wrong or self._response(spec.signature_name, inputs_of(request), version, content, claimed)
         finally:
             with self._lock:
                 self._now -= 1
@@ -134,17 +148,20 @@ class FakeServer:
         self.ended.release()
         context.abort(grpc.StatusCode.CANCELLED, "the client has ended the call")
 
-    def _response(self, signature, inputs, version):
+    def _response(self, signature, inputs, version, content, claimed):
         if signature == "describe":
-            description = json.dumps(self.description | {"version": version}).encode()
-            return response("description", wire.STRING, [], version, string_val=[description])
+            identity = {"identity": identity_of(content)} if self.identity else {}
+            description = json.dumps(self.description | {"version": version} | identity).encode()
+            return response("description", wire.STRING, [], claimed, string_val=[description])
         name, _, kind = signature.partition("_")
         texture = inputs["texture"] if name != "morph" else int(inputs["textures"] @ np.array([1, 2, 3, 4]))
         extent = inputs["height"], inputs["width"]
-        picture = paint(inputs["seed"] + version, texture, inputs.get("top", 0), inputs.get("left", 0), *extent)
+        picture = paint(
+            inputs["seed"] + version + 100 * content, texture, inputs.get("top", 0), inputs.get("left", 0), *extent
+        )
         if kind:
             encoded = io.BytesIO()
             Image.fromarray(picture).save(encoded, kind.upper())
-            return response("image_bytes", wire.STRING, [], version, string_val=[encoded.getvalue()])
-        content = {"int_val": picture.ravel().tolist()} if self.as_numbers else {"tensor_content": picture.tobytes()}
-        return response("image", wire.UINT8, picture.shape, version, **content)
+            return response("image_bytes", wire.STRING, [], claimed, string_val=[encoded.getvalue()])
+        values = {"int_val": picture.ravel().tolist()} if self.as_numbers else {"tensor_content": picture.tobytes()}
+        return response("image", wire.UINT8, picture.shape, claimed, **values)

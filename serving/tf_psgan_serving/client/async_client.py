@@ -4,14 +4,16 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import grpc
 import numpy as np
 
 from tf_psgan_serving import wire
-from tf_psgan_serving.client.channels import OPTIONS
-from tf_psgan_serving.client.requests import LargePicture, RequestBuilder, WorkerReleased
+from tf_psgan_serving.client.channels import OPTIONS, Attempts
+from tf_psgan_serving.client.large_picture import LargePicture, WorkerReleased
+from tf_psgan_serving.client.requests import Answer, RequestBuilder
 from tf_psgan_serving.client.views import Encoding, Morph, Tile, View, Window
 from tf_psgan_serving.errors import ServingError
 
@@ -53,40 +55,39 @@ class AsyncClient(RequestBuilder):
 
     async def picture(self, view: View) -> np.ndarray:
         """As `Client.picture`."""
-        response = wire.parse_response(await self._call(self.request(view)))
+        response = self.response(await self._call(self.request(view), self.attempts()))
         return wire.image(response, view.height, view.width)
 
     async def encoded(self, view: View, encoding: Encoding) -> bytes:
         """As `Client.encoded`."""
-        response = wire.parse_response(await self._call(self.request(view, encoding)))
+        response = self.response(await self._call(self.request(view, encoding), self.attempts()))
         return wire.encoded_image(response, encoding, view.height, view.width)
 
     async def describe(self) -> dict[str, Any]:
         """As `Client.describe`."""
-        return wire.description(wire.parse_response(await self._call(self.describe_request)))
+        return wire.description(self.response(await self._call(self.describe_request, self.attempts())))
 
-    async def large(self, view: Window | Morph) -> np.ndarray:
+    async def large(self, view: Window | Morph, *, partial: Path | None = None) -> np.ndarray:
         """As `Client.large`. Cancelling it cancels its requests."""
-        failed: tuple[int, ServingError] | None = None
+        picture, attempts = LargePicture(view, self.parallel, partial), self.attempts()
         while True:
-            picture = LargePicture(await self._call(self.describe_request), view, self.parallel)
-            if failed and failed[0] == picture.version:
-                raise failed[1]
+            picture.start(await self._call(self.describe_request, attempts, temporary=(grpc.StatusCode.NOT_FOUND,)))
+            attempts.begun = True
             try:
-                await self._fill(picture)
+                await self._fill(picture, attempts)
+                if picture.must_check:
+                    picture.finish(await self._call(self.describe_request, attempts))
                 return picture.pixels
             except ServingError as error:
-                if error.code != "NOT_FOUND":
-                    raise
-                failed = picture.version, error
+                picture.next_round(error)
 
-    async def _fill(self, picture: LargePicture) -> None:
+    async def _fill(self, picture: LargePicture, attempts: Attempts) -> None:
         async def work() -> None:
             with contextlib.suppress(WorkerReleased):
                 while piece := picture.next_piece():
                     request = self.request(piece[2], version=picture.version)
                     on_failure = functools.partial(picture.release_worker, piece)
-                    picture.fill(piece, await self._call(request, on_failure))
+                    picture.fill(piece, await self._call(request, attempts, on_failure))
 
         workers = [asyncio.ensure_future(work()) for _ in range(self.parallel)]
         try:
@@ -97,16 +98,25 @@ class AsyncClient(RequestBuilder):
             await asyncio.gather(*workers, return_exceptions=True)
             raise
 
-    async def _call(self, request: bytes, on_failure: Callable[[grpc.RpcError], None] | None = None) -> bytes:
-        attempts = 0
+    async def _call(
+        self,
+        request: bytes,
+        attempts: Attempts,
+        on_failure: Callable[[grpc.RpcError], None] | None = None,
+        temporary: tuple[grpc.StatusCode, ...] = (),
+    ) -> Answer:
+        number = 0
         while True:
-            attempts += 1
+            number += 1
             try:
-                return await self._predict(request, timeout=self.retry_policy.timeout)
+                call = self._predict(request, timeout=attempts.timeout())
+                data, metadata = await call, await call.trailing_metadata()
+                attempts.succeed()
+                return Answer.of(data, metadata)
             except grpc.RpcError as failure:
                 if on_failure:
                     on_failure(failure)
-                seconds = self.retry_policy.delay(failure, attempts, self.target)
+                seconds = attempts.delay(failure, number, temporary)
             await asyncio.sleep(seconds)
 
     @functools.cached_property

@@ -1,8 +1,11 @@
 """How a client reaches a server: address, TLS, message sizes, and the policy of retries."""
 
 import dataclasses
+import math
 import random
 import ssl
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,19 +94,26 @@ class RetryPolicy:
     Attributes:
       timeout: seconds for one attempt.
       retries: attempts after the first; 0 for none.
+      deadline: seconds for a whole call of a client, with all its requests and retries.
+      reconnect: seconds for which a large picture that has begun waits for a server that has become unavailable.
     """
 
     timeout: float
     retries: int
+    deadline: float = 3600.0
+    reconnect: float = 120.0
 
     def __post_init__(self) -> None:
         """Checks the values."""
-        if not 0 < self.timeout < 1e6:
-            raise ValueError(f"timeout: {self.timeout} is not a number of seconds above 0.")
+        for name in ("timeout", "deadline"):
+            if not 0 < getattr(self, name) < 1e6:
+                raise ValueError(f"{name}: {getattr(self, name)} is not a number of seconds above 0.")
+        if not 0 <= self.reconnect < 1e6:
+            raise ValueError(f"reconnect: {self.reconnect} is not a number of seconds; give 0 for no waiting.")
         if self.retries < 0:
             raise ValueError(f"retries: {self.retries} is below 0; give 0 for none.")
 
-    def delay(self, failure: grpc.RpcError, attempts: int, target: str) -> float:
+    def delay(self, failure: grpc.RpcError, attempts: int, target: str, waits: bool = False) -> float:
         """Seconds to wait before the next attempt.
 
         The server's `grpc-retry-pushback-ms` is respected; a value that is not a number forbids retries.
@@ -112,20 +122,75 @@ class RetryPolicy:
           failure: of the last attempt.
           attempts: their number so far.
           target: the server's address, for the message.
+          waits: whether the failure is temporary whatever the number of attempts.
 
         Raises:
           ServingError: the failure is not temporary, or there were enough attempts.
         """
         code: Any = failure.code()
         retry_after = dict(failure.trailing_metadata() or ()).get(wire.RETRY_AFTER, "0")
-        if code in RETRIED and attempts <= self.retries and retry_after.isdecimal():
-            own = FIRST_DELAY * 2 ** (attempts - 1) * random.uniform(0.5, 1.0)
+        if retry_after.isdecimal() and (waits or (code in RETRIED and attempts <= self.retries)):
+            own = FIRST_DELAY * 2 ** min(attempts - 1, 30) * random.uniform(0.5, 1.0)
             servers = int(retry_after[:9]) / 1000 * random.uniform(1.0, 1.5)
             return min(LONGEST_DELAY, max(own, servers))
         details = " ".join(str(failure.details()).split())[:400].rstrip(".; ")
         count = f" ({attempts} attempts)" if attempts > 1 else ""
         remedy = f"; {_REMEDIES[code.name]}" if code.name in _REMEDIES else ""
         raise ServingError(code.name, f"{target}: {code.name}: {details}{count}{remedy}.") from None
+
+
+class Attempts:
+    """The time of one call of a client: of one request, or of all requests of a large picture.
+
+    Args:
+      policy: its limits.
+      target: the server's address, for messages.
+      clock: seconds.
+    """
+
+    def __init__(self, policy: RetryPolicy, target: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._policy, self._target, self._clock = policy, target, clock
+        self._end, self._answered = clock() + policy.deadline, -math.inf
+        self.begun = False
+
+    def timeout(self) -> float:
+        """Seconds for the next attempt.
+
+        Raises:
+          ServingError: DEADLINE_EXCEEDED, the time of the whole call is over.
+        """
+        left = self._end - self._clock()
+        if left <= 0:
+            raise late(self._target, self._policy.deadline)
+        return min(self._policy.timeout, left)
+
+    def succeed(self) -> None:
+        """Records that the server has answered."""
+        self._answered = self._clock()
+
+    def delay(self, failure: grpc.RpcError, attempts: int, temporary: tuple[grpc.StatusCode, ...] = ()) -> float:
+        """Seconds to wait before the next attempt, at most until the time of the whole call is over.
+
+        Once the call has `begun`, a server that is unavailable is waited for, whatever the number of attempts.
+
+        Args:
+          failure: of the last attempt.
+          attempts: of this request so far.
+          temporary: further status codes of a server that starts again.
+
+        Raises:
+          ServingError: as `RetryPolicy.delay`.
+        """
+        away = failure.code() in (grpc.StatusCode.UNAVAILABLE, *temporary)
+        waits = self.begun and away and self._clock() < self._answered + self._policy.reconnect
+        seconds = self._policy.delay(failure, attempts, self._target, waits)
+        return max(0.0, min(seconds, self._end - self._clock()))
+
+
+def late(target: str, deadline: float) -> ServingError:
+    """The error of a call that took longer than its `deadline` in seconds."""
+    text = f"not finished within {deadline:g} s; raise the deadline, or request a smaller picture."
+    return ServingError("DEADLINE_EXCEEDED", f"{target}: DEADLINE_EXCEEDED: {text}")
 
 
 def check_target(target: str) -> None:

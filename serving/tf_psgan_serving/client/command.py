@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from tf_psgan_serving.errors import ServingError
+from tf_psgan_serving.client.partial import path_for
+from tf_psgan_serving.errors import ServingError, printable
 
 USER_CODES = ("INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "OUT_OF_RANGE", "UNIMPLEMENTED")
 """Status codes of a request that was wrong, which end the command with exit code 2."""
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
       The exit code.
     """
+    parsed = None
     try:
         parsed = _parser().parse_args(arguments)
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # before gRPC is imported, or it logs to standard error
@@ -35,15 +37,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(asyncio.run(picture_file.write(parsed)), flush=True)
         return 0
     except KeyboardInterrupt:
-        return _fail("interrupted.", 130)
+        message, code = "interrupted.", 130
     except ServingError as error:
-        return _fail(str(error), 2 if error.code in USER_CODES else 1)
+        message, code = str(error), 2 if error.code in USER_CODES else 1
     except ValueError as error:
-        return _fail(str(error), 2)
+        message, code = str(error), 2
     except OSError as error:
-        return _fail(f"{error.filename}: {error.strerror}." if error.filename else str(error), 1)
+        message, code = f"{error.filename}: {error.strerror}." if error.filename else str(error), 1
     except MemoryError:
-        return _fail("not enough memory; request a smaller picture.", 1)
+        message, code = "not enough memory; request a smaller picture.", 1
+    kept = path_for(parsed.out) if parsed else None
+    if kept and kept.exists():
+        message = f"{message[:400]} The same command continues with the finished pieces in {kept}."
+    print(f"error: {printable(' '.join(message.split()))[:700]}", file=sys.stderr, flush=True)
+    return code
 
 
 class _Parser(argparse.ArgumentParser):
@@ -71,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--timeout", type=float, default=30.0, help="seconds for one attempt of a request (default: %(default)s)")
     add("--retries", type=int, default=5, help="further attempts if the server is unavailable, full or late "
         "(default: %(default)s)")  # fmt: skip
+    add("--deadline", type=float, default=3600.0, help="seconds for the picture, with all requests and retries "
+        "(default: %(default)s)")  # fmt: skip
+    add("--reconnect", type=float, default=120.0, help="seconds for which a large picture that has begun waits for a "
+        "server that starts again (default: %(default)s)")  # fmt: skip
     add("--tls", action="store_true", help="encrypt, trusting the public certificate authorities")
     add("--tls_ca", type=Path, metavar="FILE", help="encrypt, trusting the certificates in this PEM file")
     add("--tls_cert", type=Path, metavar="FILE", help="encrypt, with this client certificate (PEM)")
@@ -90,8 +101,3 @@ class _Tile(argparse.Action):
         if option == "--torus":
             print("warning: --torus is deprecated; use --tile.", file=sys.stderr)
         namespace.tile = True
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"error: {' '.join(message.split())[:600]}", file=sys.stderr, flush=True)
-    return code

@@ -1,6 +1,7 @@
 """One picture from a server, written to a file: the work of the command `psgan-client`."""
 
 import argparse
+import asyncio
 import os
 import re
 from io import BytesIO
@@ -9,7 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 from tf_psgan_serving.client.async_client import AsyncClient
-from tf_psgan_serving.client.channels import Tls
+from tf_psgan_serving.client.channels import Tls, late
+from tf_psgan_serving.client.partial import path_for
 from tf_psgan_serving.client.views import Encoding, Limits, Morph, Tile, View, Window
 
 ENCODINGS: dict[str, Encoding] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
@@ -25,6 +27,8 @@ _SAVE_OPTIONS = {"PNG": {"compress_level": 1}, "JPEG": {"quality": 95, "subsampl
 async def write(arguments: argparse.Namespace) -> Path:
     """Requests the picture and writes it; the path.
 
+    The finished pieces of a large picture are kept beside it until it is written, and a later call continues with them.
+
     Args:
       arguments: the parsed flags of `psgan-client`.
 
@@ -36,18 +40,30 @@ async def write(arguments: argparse.Namespace) -> Path:
     view, encoding = _view(arguments), _encoding(arguments.out, arguments.height, arguments.width)
     encrypt = arguments.tls or arguments.tls_ca or arguments.tls_cert or arguments.tls_key
     tls = Tls(arguments.tls_ca, arguments.tls_cert, arguments.tls_key) if encrypt else None
-    settings = {name: getattr(arguments, name) for name in ("timeout", "retries", "parallel", "version")}
-    async with AsyncClient(arguments.server, arguments.model, tls=tls, **settings) as client:
-        limits = Limits.from_description(await client.describe())
-        small = view.height * view.width <= MAX_ENCODED_PIXELS and limits.allow(view.height, view.width)
-        if small or isinstance(view, Tile):
-            content: bytes | memoryview = await client.encoded(view, encoding)
-        else:
-            buffer = BytesIO()
-            Image.fromarray(await client.large(view)).save(buffer, encoding.upper(), **_SAVE_OPTIONS[encoding.upper()])
-            content = buffer.getbuffer()
+    settings = {
+        name: getattr(arguments, name)
+        for name in ("timeout", "retries", "parallel", "version", "deadline", "reconnect")
+    }
+    client = AsyncClient(arguments.server, arguments.model, tls=tls, **settings)
+    try:
+        async with asyncio.timeout(arguments.deadline), client:
+            content = await _content(client, view, encoding, path_for(arguments.out))
+    except TimeoutError:
+        raise late(arguments.server, arguments.deadline) from None
     _write_atomically(arguments.out, content)
+    path_for(arguments.out).unlink(missing_ok=True)
     return arguments.out
+
+
+async def _content(client: AsyncClient, view: View, encoding: Encoding, partial: Path) -> bytes | memoryview:
+    """The content of the file."""
+    limits = Limits.from_description(await client.describe())
+    small = view.height * view.width <= MAX_ENCODED_PIXELS and limits.allow(view.height, view.width)
+    if small or isinstance(view, Tile):
+        return await client.encoded(view, encoding)
+    pixels, buffer = await client.large(view, partial=partial), BytesIO()
+    Image.fromarray(pixels).save(buffer, encoding.upper(), **_SAVE_OPTIONS[encoding.upper()])
+    return buffer.getbuffer()
 
 
 def _view(arguments: argparse.Namespace) -> View:

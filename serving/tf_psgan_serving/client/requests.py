@@ -1,14 +1,28 @@
-"""What both clients share: settings, serialized requests, and the state of a large picture."""
+"""What both clients share: settings, and requests and responses as bytes."""
 
-import collections
-import threading
-
-import grpc
-import numpy as np
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from tf_psgan_serving import wire
-from tf_psgan_serving.client.channels import RetryPolicy, Tls, check_target
-from tf_psgan_serving.client.views import Limits, Morph, Piece, View, Window, split
+from tf_psgan_serving.client.channels import Attempts, RetryPolicy, Tls, check_target
+from tf_psgan_serving.client.views import View
+
+
+class Answer(NamedTuple):
+    """A response.
+
+    Attributes:
+      data: a serialized PredictResponse.
+      identity: of the content that made it, from the response's metadata; "" if the server sends none.
+    """
+
+    data: bytes
+    identity: str
+
+    @classmethod
+    def of(cls, data: bytes, metadata: Iterable[tuple[str, Any]] | None) -> "Answer":
+        """The answer of a call that ended with this trailing metadata."""
+        return cls(data, str(dict(metadata or ()).get(wire.IDENTITY, "")))
 
 
 class RequestBuilder:
@@ -24,13 +38,15 @@ class RequestBuilder:
         retries: int = 5,
         parallel: int = 4,
         version: int = 0,
+        deadline: float = 3600.0,
+        reconnect: float = 120.0,
     ) -> None:
         check_target(target)
         for name, value, low in (("parallel", parallel, 1), ("version", version, 0)):
             if value < low:
                 raise ValueError(f"{name}: {value} is below {low}.")
         self.target, self.model, self.parallel, self.version = target, model, parallel, version
-        self.retry_policy = RetryPolicy(timeout, retries)
+        self.retry_policy = RetryPolicy(timeout, retries, deadline, reconnect)
         self.credentials = tls.credentials() if tls else None
         self.describe_request = wire.predict_request(model, version, "describe", {})
 
@@ -44,52 +60,18 @@ class RequestBuilder:
         signature = f"{view.signature}_{encoding}" if encoding else view.signature
         return wire.predict_request(self.model, version or self.version, signature, view.inputs())
 
+    def attempts(self) -> Attempts:
+        """The time of one call of this client, from now on."""
+        return Attempts(self.retry_policy, self.target)
 
-class WorkerReleased(Exception):
-    """Ends one worker of a large picture because the server is full; the other workers continue."""
-
-
-class LargePicture:
-    """The state of a large picture that several workers request piece by piece. Thread-safe.
-
-    All pieces come from one version of the model: a server may switch to another version at any time, and one picture
-    must not mix two. When the server is full, workers end one by one until its capacity suffices for the rest.
-
-    Args:
-      described: the response of the signature `describe`.
-      view: the whole picture.
-      workers: their number.
-    """
-
-    def __init__(self, described: bytes, view: Window | Morph, workers: int) -> None:
-        response = wire.parse_response(described)
-        self.version: int = response.model_spec.version.value  # 0 if the server omits it
-        side = Limits.from_description(wire.description(response)).piece_pixels()
-        self.pixels = np.empty((view.height, view.width, 3), np.uint8)
-        self.workers = workers
-        self._pieces, self._lock = collections.deque(split(view, side)), threading.Lock()
-
-    def next_piece(self) -> Piece | None:
-        """The next piece; None when none is left, and the worker must end."""
-        with self._lock:
-            if self._pieces:
-                return self._pieces.popleft()
-            self.workers -= 1
-            return None
-
-    def release_worker(self, piece: Piece, failure: grpc.RpcError) -> None:
-        """Returns a piece to the queue if the server was full and another worker remains to request it.
+    def response(self, answer: Answer) -> Any:
+        """The PredictResponse of an answer.
 
         Raises:
-          WorkerReleased: the calling worker must end.
+          ServingError: WRONG_RESPONSE, the bytes are not a PredictResponse, or of another version than requested.
         """
-        with self._lock:
-            if failure.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and self.workers > 1:
-                self.workers -= 1
-                self._pieces.appendleft(piece)
-                raise WorkerReleased
-
-    def fill(self, piece: Piece, response: bytes) -> None:
-        """Copies the response for a piece into the picture."""
-        rows, columns, view = piece
-        self.pixels[rows, columns] = wire.image(wire.parse_response(response), view.height, view.width)
+        response = wire.parse_response(answer.data)
+        found = response.model_spec.version.value
+        if self.version and found != self.version:
+            raise wire.wrong_response(f"version {found} of the model, not {self.version}")
+        return response

@@ -5,14 +5,16 @@ import functools
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 from typing import Any, Self
 
 import grpc
 import numpy as np
 
 from tf_psgan_serving import wire
-from tf_psgan_serving.client.channels import OPTIONS
-from tf_psgan_serving.client.requests import LargePicture, RequestBuilder, WorkerReleased
+from tf_psgan_serving.client.channels import OPTIONS, Attempts
+from tf_psgan_serving.client.large_picture import LargePicture, WorkerReleased
+from tf_psgan_serving.client.requests import Answer, RequestBuilder
 from tf_psgan_serving.client.views import Encoding, Morph, Tile, View, Window
 from tf_psgan_serving.errors import ServingError
 
@@ -32,6 +34,8 @@ class Client(RequestBuilder):
       retries: attempts after the first.
       parallel: largest number of concurrent requests for one large picture.
       version: version of the model; 0 for the newest.
+      deadline: seconds for one call of a method, with all its requests and retries.
+      reconnect: seconds for which a large picture that has begun waits for a server that starts again.
 
     Raises:
       ValueError: a setting is out of range, or a TLS file is not PEM.
@@ -72,38 +76,47 @@ class Client(RequestBuilder):
 
     def picture(self, view: View) -> np.ndarray:
         """The pixels of a view in one request, uint8 [height, width, 3]."""
-        response = wire.parse_response(self._call(self.request(view)))
+        response = self.response(self._call(self.request(view), self.attempts()))
         return wire.image(response, view.height, view.width)
 
     def encoded(self, view: View, encoding: Encoding) -> bytes:
         """The picture of a view in one request, as a PNG or JPEG file encoded by the server."""
-        response = wire.parse_response(self._call(self.request(view, encoding)))
+        response = self.response(self._call(self.request(view, encoding), self.attempts()))
         return wire.encoded_image(response, encoding, view.height, view.width)
 
     def describe(self) -> dict[str, Any]:
         """The model's description: configuration, limits, chunk size, textures."""
-        return wire.description(wire.parse_response(self._call(self.describe_request)))
+        return wire.description(self.response(self._call(self.describe_request, self.attempts())))
 
-    def large(self, view: Window | Morph) -> np.ndarray:
-        """The pixels of a view of any size, in many requests to one version of the model: uint8 [height, width, 3].
+    def large(self, view: Window | Morph, *, partial: Path | None = None) -> np.ndarray:
+        """The pixels of a view of any size, in many requests to one content of a model: uint8 [height, width, 3].
 
-        If the server unloads that version meanwhile, the picture starts again with the newest version. If the server is
-        full, fewer than `parallel` requests continue.
+        If the server changes to another version or another content meanwhile, the picture starts again with that, a few
+        times at most. If the server starts again with the same content, the finished pieces stay. If it is full, fewer
+        than `parallel` requests continue.
+
+        Args:
+          view: the picture.
+          partial: a file for the finished pieces, which a later call for the same picture continues with. It stays;
+            remove it when the picture is stored. Only the embedded server sends the identity of the content with each
+            piece, so no pieces of other servers are kept.
+
+        Raises:
+          OSError: `partial` cannot be read or written.
         """
-        failed: tuple[int, ServingError] | None = None
+        picture, attempts = LargePicture(view, self.parallel, partial), self.attempts()
         while True:
-            picture = LargePicture(self._call(self.describe_request), view, self.parallel)
-            if failed and failed[0] == picture.version:
-                raise failed[1]
+            picture.start(self._call(self.describe_request, attempts, temporary=(grpc.StatusCode.NOT_FOUND,)))
+            attempts.begun = True
             try:
-                self._fill(picture)
+                self._fill(picture, attempts)
+                if picture.must_check:
+                    picture.finish(self._call(self.describe_request, attempts))
                 return picture.pixels
             except ServingError as error:
-                if error.code != "NOT_FOUND":
-                    raise
-                failed = picture.version, error
+                picture.next_round(error)
 
-    def _fill(self, picture: LargePicture) -> None:
+    def _fill(self, picture: LargePicture, attempts: Attempts) -> None:
         stopped = threading.Event()
 
         def work() -> None:
@@ -111,7 +124,7 @@ class Client(RequestBuilder):
                 while (piece := picture.next_piece()) and not stopped.is_set():
                     request = self.request(piece[2], version=picture.version)
                     on_failure = functools.partial(picture.release_worker, piece)
-                    picture.fill(piece, self._call(request, on_failure, stopped))
+                    picture.fill(piece, self._call(request, attempts, on_failure, stopped))
 
         with ThreadPoolExecutor(self.parallel) as pool:
             workers = [pool.submit(work) for _ in range(self.parallel)]
@@ -125,19 +138,23 @@ class Client(RequestBuilder):
     def _call(
         self,
         request: bytes,
+        attempts: Attempts,
         on_failure: Callable[[grpc.RpcError], None] | None = None,
         stopped: threading.Event | None = None,
-    ) -> bytes:
+        temporary: tuple[grpc.StatusCode, ...] = (),
+    ) -> Answer:
         """The response, after retries. `on_failure` is called with each failure and may raise."""
-        attempts = 0
+        number = 0
         while True:
-            attempts += 1
+            number += 1
             try:
-                return self._predict(request, timeout=self.retry_policy.timeout)
+                data, ended = self._predict.with_call(request, timeout=attempts.timeout())
+                attempts.succeed()
+                return Answer.of(data, ended.trailing_metadata())
             except grpc.RpcError as failure:
                 if on_failure:
                     on_failure(failure)
-                seconds = self.retry_policy.delay(failure, attempts, self.target)
+                seconds = attempts.delay(failure, number, temporary)
             if (stopped or threading.Event()).wait(seconds):
                 raise ServingError("CANCELLED", f"{self.target}: CANCELLED: another part of the picture failed.")
 

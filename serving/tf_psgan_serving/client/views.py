@@ -10,6 +10,9 @@ import numpy as np
 
 from tf_psgan_serving import wire
 
+MAX_PIECES = 2**14
+"""Requests of one large picture. 32768 x 32768 pixels take 1024 requests of the usual size."""
+
 PIECE_PIXELS = 1024
 """Preferred side of the pieces of a large picture; the server's limits and chunk size may change it."""
 
@@ -172,6 +175,12 @@ def split(view: Window | Morph, side: int) -> Iterator[Piece]:
             part: dict[str, Any] = {"top": top, "left": left, "height": height, "width": width}
             down, right = top - view.top, left - view.left
             yield slice(down, down + height), slice(right, right + width), dataclasses.replace(view, **part)
+
+
+def count(view: Window | Morph, side: int) -> int:
+    """The number of pieces of `split`."""
+    axes = ((view.top, view.height), (view.left, view.width))
+    return math.prod((first + length - 1) // side - first // side + 1 for first, length in axes)
 
 
 def _intervals(first: int, length: int, side: int) -> Iterator[tuple[int, int]]:

@@ -29,13 +29,20 @@ SelectV2 Shape Sign Sin Sqrt SquaredDifference Squeeze StatefulPartitionedCall S
 StridedSlice StringJoin Sub Sum Tanh TensorListFromTensor TensorListGetItem TensorListReserve TensorListSetItem
 TensorListStack TensorScatterUpdate Tile TopKV2 Transpose Unpack VarHandleOp Where While
 """
+_RELATED = """
+AddN Any ArgMax BatchMatMulV2 Bitcast BitwiseOr BroadcastArgs Case Ceil ClipByValue Conv2DBackpropInput DepthToSpace
+DivNoNan Einsum EmptyTensorList EnsureShape Exp IdentityN If Invert LeakyRelu LinSpace Log LogicalNot Mean Min
+MirrorPad OneHot OnesLike PadV2 Rank Reciprocal ReverseV2 Rint Rsqrt Sigmoid Size Slice SpaceToDepth Split SplitV
+Square StatelessCase StopGradient TensorListLength TensorListPushBack TensorListResize TensorScatterAdd ZerosLike
+"""
 _RESTORED = "AssignVariableOp Const Identity NoOp RestoreV2"
 _SAVED = """
 Const DisableCopyOnRead Identity MergeV2Checkpoints NoOp Pack ReadVariableOp SaveV2 Select ShardedFilename
 StaticRegexFullMatch StringJoin
 """
-SERVED, RESTORED, SAVED = (frozenset(names.split()) for names in (_SERVED, _RESTORED, _SAVED))
-"""Operations of the three uses in the exports of all schema versions. None of `SERVED` acts outside the graph."""
+SERVED, RESTORED, SAVED = (frozenset(names.split()) for names in (_SERVED + _RELATED, _RESTORED, _SAVED))
+"""Operations of the three uses in the exports of all schema versions, and some that other settings or other releases of
+TensorFlow may need for the same arithmetic. None of `SERVED` acts outside the graph."""
 
 _CALLS = frozenset({"Const", "Placeholder", "StatefulPartitionedCall", "VarHandleOp"})
 _MAX_NAMED = 8
