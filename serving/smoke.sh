@@ -27,7 +27,7 @@ container=
 trap 'rm -rf "$responses"; [ -z "$container" ] || docker rm --force "$container" >/dev/null' EXIT
 
 container=$(docker run --detach --platform linux/amd64 --publish 127.0.0.1::8501 \
-  --user 1000:1000 --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges:true \
+  --user 10001:10001 --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges:true \
   --volume "$folder:/models/$model:ro" --volume "$settings:/config:ro" \
   --entrypoint /usr/bin/tensorflow_model_server "${IMAGE:-tensorflow/serving:2.21.0}" \
   --port=8500 --rest_api_port=8501 "--model_name=$model" "--model_base_path=/models/$model" \

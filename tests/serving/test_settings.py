@@ -233,15 +233,41 @@ def test_the_manifests_refer_to_each_other():
         assert f"PersistentVolumeClaim/{claim['claimName']}" in all_of
 
 
-def test_nothing_runs_as_root_or_writes_to_its_image():
-    service, pods = compose(), manifests()
-    assert service["user"] == "1000:1000" and service["read_only"] and service["cap_drop"] == ["ALL"]
-    for pod in (pods["Deployment/tf-psgan"]["spec"]["template"]["spec"], pods["Pod/tf-psgan-loader"]["spec"]):
-        assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["runAsUser"] == 1000
+def pods():
+    """Every pod as (its specification, its containers): the Deployment's, the loader's and KServe's."""
+    found = [manifests()["Deployment/tf-psgan"]["spec"]["template"]["spec"], manifests()["Pod/tf-psgan-loader"]["spec"]]
+    predictor = documents("kserve/inferenceservice.yaml")[0]["spec"]["predictor"]
+    return [(pod, pod["containers"]) for pod in found] + [(predictor, [predictor["model"]])]
+
+
+def test_nothing_runs_as_root_or_as_a_user_of_the_node_or_writes_to_its_image():
+    service = compose()
+    assert service["user"] == "10001:10001" and service["read_only"] and service["cap_drop"] == ["ALL"]
+    for pod, containers in pods():
+        assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["runAsUser"] > 10000
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not pod["automountServiceAccountToken"]
-        for each in pod["containers"]:
+        for each in containers:
             assert each["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
                                                "capabilities": {"drop": ["ALL"]}}  # fmt: skip
+
+
+def test_every_container_has_limits_for_processor_memory_and_ephemeral_storage():
+    for _, containers in pods():
+        for each in containers:
+            assert set(each["resources"]["limits"]) == {"cpu", "memory", "ephemeral-storage"}
+
+
+def test_the_network_policy_selects_the_pods_and_lets_nobody_else_reach_the_call_that_reloads_models():
+    policy, all_of = manifests()["NetworkPolicy/tf-psgan"]["spec"], manifests()
+    label = all_of["Deployment/tf-psgan"]["spec"]["template"]["metadata"]["labels"]
+    assert policy["podSelector"]["matchLabels"] == label
+    assert sorted(policy["policyTypes"]) == ["Egress", "Ingress"] and policy["egress"] == []
+    grpc = [rule for rule in policy["ingress"] if any(port["port"] == "grpc" for port in rule["ports"])]
+    assert [rule["from"] for rule in grpc] == [[{"podSelector": {"matchLabels": {"tf-psgan-client": "true"}}}]]
+    named = {each["name"] for each in container()["ports"]}
+    assert all(rule["from"] and {port["port"] for port in rule["ports"]} <= named for rule in policy["ingress"])
+    assert "HandleReloadConfigRequest" in README
 
 
 @pytest.mark.parametrize("code, healthy", [(200, True), (404, False), (503, False)])

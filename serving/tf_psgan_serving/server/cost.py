@@ -17,9 +17,11 @@ def pixels(inputs: Mapping[str, Any], description: Mapping[str, Any]) -> float:
       inputs: TensorProto by name, checked by `input_checks.check_inputs`.
       description: of the export, which says what a pixel of a window costs (`cost_per_pixel`; 1 where it does not).
     """
-    if {"height", "width"} <= inputs.keys() and not inputs["height"].tensor_shape.dim:
-        area = math.prod(float(input_checks.array(side, inputs[side])) for side in ("height", "width"))
-        return area * float(description.get("cost_per_pixel", 1.0))
+    if {"height", "width"} <= inputs.keys():
+        sides = [input_checks.array(side, inputs[side]) for side in ("height", "width")]
+        if all(side.size == 1 for side in sides):  # scalars, perhaps sent with the shape [1]
+            area = math.prod(float(side.item()) for side in sides)
+            return area * float(description.get("cost_per_pixel", 1.0))
     latents = inputs.get("latents")
     if latents is not None and len(latents.tensor_shape.dim) == 4:
         batch, rows, cols = (dim.size for dim in latents.tensor_shape.dim[:3])

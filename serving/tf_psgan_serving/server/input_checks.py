@@ -61,8 +61,8 @@ def check_inputs(inputs: Mapping[str, Any], signature: Any, description: Mapping
     _check_limits(inputs, signature.inputs, description)
 
 
-def array(name: str, proto: Any, info: Any) -> np.ndarray:
-    """The values of a checked TensorProto, in the shape that the TensorInfo of its input declares.
+def array(name: str, proto: Any, info: Any = None) -> np.ndarray:
+    """The values of a checked TensorProto, in its own shape or in that of the TensorInfo of its input.
 
     Raises:
       StatusError: INVALID_ARGUMENT, a number does not fit the type or is not finite.
@@ -73,7 +73,7 @@ def array(name: str, proto: Any, info: Any) -> np.ndarray:
         raise invalid_argument(f"{name}: a number does not fit the declared type.") from None
     if tf.dtypes.as_dtype(proto.dtype).is_floating and not np.isfinite(values).all():
         raise invalid_argument(f"{name}: contains NaN or infinity; send finite numbers.")
-    return values.reshape(()) if _is_scalar(info) else values
+    return values.reshape(()) if info is not None and _is_scalar(info) else values
 
 
 def _is_scalar(info: Any) -> bool:
