@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from tf_psgan._version import __version__
 from tf_psgan.data import manifest
-from tf_psgan.data.images import LIMIT_PIXELS, SUFFIXES, check_suffix, write
+from tf_psgan.data.images import LIMIT_PIXELS, check_suffix, write
+from tf_psgan.data.picture_formats import SUFFIXES
 from tf_psgan.errors import InputError, PictureError, RunError, SettingError
 from tf_psgan.evaluation import comparison
 from tf_psgan.evaluation.evaluator import MAX_SOURCES, SOURCE_PIXELS, Evaluator, Sources, finite

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_psgan.data import images
+from tf_psgan.data.picture_formats import SUFFIXES
 from tf_psgan.evaluation import comparison, findings, quilting
 from tf_psgan.evaluation.comparison import Row
 from tf_psgan.evaluation.vgg_features import VggFeatures
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         features = VggFeatures(options.vgg)
         rows = {}
         for file in sorted(options.folder.iterdir()):
-            if file.suffix.lower() in images.SUFFIXES and (not options.only or file.stem in options.only.split(",")):
+            if file.suffix.lower() in SUFFIXES and (not options.only or file.stem in options.only.split(",")):
                 made = options.made / file.stem if options.made else None
                 rows[file.stem] = measured(file, made, options.cell, features)
                 print(f"{file.stem}: {len(rows[file.stem])} pictures", file=sys.stderr, flush=True)

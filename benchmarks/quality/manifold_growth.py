@@ -22,7 +22,7 @@ from absl import flags
 
 from tf_psgan.cli import flags as edge
 from tf_psgan.cli import program
-from tf_psgan.data import images
+from tf_psgan.data.picture_formats import SUFFIXES
 from tf_psgan.runs.run_folder import RunFolder
 
 SETTINGS = {
@@ -49,7 +49,7 @@ def define(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues) -> str:
     """Trains the missing runs; returns a Markdown table of all runs."""
     out, folder = edge.path(values, "out"), edge.path(values, "images")
-    found = sorted((file for file in folder.iterdir() if file.suffix.lower() in images.SUFFIXES), key=_order)
+    found = sorted((file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES), key=_order)
     rows = []
     for conditioning in values["conditioning"].value:
         if conditioning not in SETTINGS:

@@ -60,7 +60,7 @@ def test_a_transparent_16_bit_grey_becomes_background():
 @pytest.mark.parametrize("dtype", [np.float32, np.int32])
 def test_32_bits_per_channel_are_an_error(dtype):
     data = encoded(Image.fromarray(np.ones((2, 2), dtype)), "TIFF")
-    with pytest.raises(ValueError, match=r"32 bits per channel.*save it again"):
+    with pytest.raises(ValueError, match=r"numbers of 32 bits.*save it again"):
         images.decode(data)
 
 
@@ -140,7 +140,7 @@ def test_a_truncated_picture_is_one_line_that_names_the_file(kind, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("data", [b"", b"not a picture", b"<svg/>", b"%PDF-1.7"])
+@pytest.mark.parametrize("data", [b"", b"not a picture", b"<html>", b"%PDF-1.7"])
 def test_other_files_are_an_error(data):
     with pytest.raises(ValueError, match="not a picture, or none of PNG, JPEG"):
         images.decode(data)

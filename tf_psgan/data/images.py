@@ -1,7 +1,7 @@
 """Decodes and encodes pictures, and scales pixels to [-1, 1]. No other module does.
 
-Pillow is the decoder, with a fixed list of formats. A picture becomes uint8 RGB, upright, with 16-bit grey scaled (not
-clipped) and transparency composited over BACKGROUND.
+Pillow is the decoder, with a fixed list of formats. A picture becomes uint8 RGB in sRGB, upright, with 16-bit grey
+scaled (not clipped) and transparency composited over BACKGROUND.
 """
 
 import contextlib
@@ -9,24 +9,28 @@ import io
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin
 
+from tf_psgan.data import colour, tiff_layouts
+from tf_psgan.data.colour import Conversion
+from tf_psgan.data.decode_budget import DecodeBudget, bytes_for
+from tf_psgan.data.picture_formats import HEAD, pillow_format
 from tf_psgan.errors import PictureError
 from tf_psgan.runtime import files
 
 BACKGROUND = (255, 255, 255)
 """Colour behind transparent pixels."""
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 LIMIT_PIXELS = 400_000_000
 """Largest picture in one file."""
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pbm", ".pnm")
+STRIP_PIXELS = 1 << 20
+"""Pixels that are converted at a time: of a whole picture only its decoded and its RGB values are held."""
 
 _WRITERS: dict[str, dict[str, Any]] = {
     # Compression level 1: textures hardly compress, and higher levels take ten times as long.
@@ -39,32 +43,43 @@ WRITTEN = tuple(_WRITERS)
 """Suffixes that `write` can write."""
 
 _OPENING = threading.Lock()
+_BUDGET = DecodeBudget()
 
 
-def decode(data: bytes | Path, limit_pixels: int = LIMIT_PIXELS) -> np.ndarray:
+def decode(
+    data: bytes | Path, limit_pixels: int = LIMIT_PIXELS, *, managed: bool = True, name: str = "picture"
+) -> np.ndarray:
     """Decodes a picture, or the first frame of an animation.
+
+    Threads share the memory: one waits where all pictures together would take too much.
 
     Args:
       data: an encoded picture, or the path of one.
       limit_pixels: a larger picture is an error, before any pixel is decoded.
+      managed: converts the colours to sRGB. False keeps the stored values, for maps whose colours are labels.
+      name: of encoded bytes, for errors; its suffix tells formats without a signature.
 
     Returns:
       uint8 [height, width, 3], upright.
 
     Raises:
-      PictureError: too large, damaged, truncated, of an unknown format, or of 32 bits per channel.
+      PictureError: too large, damaged, truncated, or of a format, a layout or a colour space that is not read.
       OSError: the file cannot be opened.
     """
-    name = str(data) if isinstance(data, Path) else "picture"
+    name = str(data) if isinstance(data, Path) else name
+    suffix = PurePath(name).suffix.lower()
     with open(data, "rb") if isinstance(data, Path) else io.BytesIO(data) as stream:
         with _naming(name):
-            image = _open(stream)
+            image = _open(stream, suffix)
         if image.width * image.height > limit_pixels:
             problem = f"{image.height}x{image.width} pixels are more than {limit_pixels}"
             raise PictureError(name, problem, "cut it into smaller pictures", value=(image.height, image.width))
-        with image, _naming(name):
+        with image, _naming(name), _BUDGET.reserve(bytes_for(image)):
+            conversion = colour.conversion(image, stream) if managed else None
+            if _is_deep(image):
+                _check_deep(image, conversion)
             ImageOps.exif_transpose(image, in_place=True)
-            return _rgb(image)
+            return _rgb(image, conversion)
 
 
 def to_unit(pixels: tf.Tensor) -> tf.Tensor:
@@ -79,7 +94,7 @@ def to_bytes(pictures: tf.Tensor) -> tf.Tensor:
 
 
 def write(path: str | Path, picture: np.ndarray, text: Mapping[str, str] | None = None) -> None:
-    """Writes a picture in the format of the suffix, atomically.
+    """Writes a picture in the format of the suffix, atomically, marked as sRGB.
 
     Args:
       path: ends in .png, .jpg, .jpeg or .webp.
@@ -92,11 +107,14 @@ def write(path: str | Path, picture: np.ndarray, text: Mapping[str, str] | None 
     """
     suffix = check_suffix(path)
     options = dict(_WRITERS[suffix])
-    if text and suffix == ".png":
+    if suffix == ".png":
         options["pnginfo"] = PngImagePlugin.PngInfo()
-        for key, value in text.items():
+        options["pnginfo"].add(b"sRGB", b"\0")  # 0: perceptual
+        for key, value in (text or {}).items():
             options["pnginfo"].add_text(key, value)
-    elif text:
+    else:
+        options["icc_profile"] = colour.srgb_profile()
+    if text and suffix != ".png":
         options["exif"] = Image.Exif()
         options["exif"][0x010E] = json.dumps(dict(text))
     encoded = io.BytesIO()
@@ -144,31 +162,86 @@ def sheet(pictures: Sequence[np.ndarray], columns: int, gap: int = 4) -> np.ndar
     return page
 
 
-def _open(stream: IO[bytes]) -> Image.Image:
+def _open(stream: IO[bytes], suffix: str) -> Image.Image:
+    kind = pillow_format(stream.read(HEAD), suffix)
+    stream.seek(0)
+    if kind == "TIFF":
+        tiff_layouts.check(stream)
     # Pillow's own limit is a global that warns at 89 and fails at 179 megapixels; `limit_pixels` replaces it.
     with _OPENING:
         pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(stream, formats=FORMATS)
+            return Image.open(stream, formats=(kind,))
         except Image.UnidentifiedImageError:
-            raise ValueError(f"not a picture, or none of {', '.join(FORMATS)}") from None
+            raise ValueError(f"a damaged {kind} file, or a variant that is not read") from None
         finally:
             Image.MAX_IMAGE_PIXELS = pillow_limit
 
 
-def _rgb(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
-        # Pillow's own conversion clips: nearly every 16-bit pixel would turn white.
-        values = np.asarray(image).astype(np.uint32)
-        grey = ((values + 128) // 257).astype(np.uint8)
-        page = np.repeat(grey[..., np.newaxis], 3, axis=-1)
-        page[values == image.info.get("transparency", -1)] = BACKGROUND
-        return page
-    if image.mode in ("I", "F"):
+def _is_deep(image: Image.Image) -> bool:
+    """Whether a picture, opened and not decoded, has 16 bits per channel."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return 16 in np.atleast_1d(image.tag_v2.get(258, 1))
+    return image.mode.startswith("I;16") or any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+def _check_deep(image: Image.Image, conversion: Conversion | None) -> None:
+    """Raises ValueError for 16-bit values that would lose what is seen when 8 bits are kept."""
+    if conversion and conversion.steepest > colour.STEEPEST:
+        raise ValueError("16-bit values of linear light, of which only 8 bits are read")
+    if image.format == "TIFF":
+        is_grey = image.mode.startswith("I;16")
+        most = np.asarray(image).max() if is_grey else np.max(image.getextrema())
+        if 0 < most <= (4095 if is_grey else 15):  # of RGB, Pillow keeps the high bytes
+            raise ValueError(
+                "16-bit values that use 12 bits at most and would be nearly black; scale them to all 16 bits"
+            )
+
+
+def _rgb(image: Image.Image, conversion: Conversion | None) -> np.ndarray:
+    """A decoded picture as uint8 [height, width, 3], strip by strip."""
+    if image.mode in ("I", "F") and (image.mode == "F" or image.format != "PPM"):
         raise ValueError("with 32 bits per channel no value is known to be white")
-    if image.has_transparency_data:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image.convert("RGBA"))
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+    width, height = image.size
+    page = np.empty((height, width, 3), np.uint8)
+    rows = max(1, STRIP_PIXELS // width)
+    values = np.asarray(image) if image.mode.startswith("I") else None  # Pillow cannot cut all of these modes
+    for top in range(0, height, rows):
+        part = slice(top, min(top + rows, height))
+        if values is None:
+            page[part] = _strip(image.crop((0, top, width, part.stop)), conversion)
+        else:
+            page[part] = _deep_grey(values[part], image.info.get("transparency", -1), conversion)
+    return page
+
+
+def _deep_grey(values: np.ndarray, transparent: int, conversion: Conversion | None) -> np.ndarray:
+    """16-bit grey [height, width]. Pillow's own conversion clips: nearly every value would turn white."""
+    grey = (values.astype(np.uint32) + 128) // 257
+    strip = np.array(_in_srgb(Image.fromarray(grey.astype(np.uint8)), conversion))
+    strip[values == transparent] = BACKGROUND
+    return strip
+
+
+def _strip(image: Image.Image, conversion: Conversion | None) -> np.ndarray:
+    if image.mode == "La":
+        image = image.convert("LA")
+    if not image.has_transparency_data:
+        return np.asarray(_in_srgb(image, conversion))
+    layer = image.convert("RGBA")
+    if conversion:
+        colours = _in_srgb(image if conversion.mode == "L" else layer, conversion)
+        colours.putalpha(layer.getchannel("A"))
+        layer = colours
+    return np.asarray(Image.alpha_composite(Image.new("RGBA", layer.size, BACKGROUND), layer).convert("RGB"))
+
+
+def _in_srgb(image: Image.Image, conversion: Conversion | None) -> Image.Image:
+    """An opaque picture as RGB."""
+    mode = conversion.mode if conversion else "RGB"
+    if image.mode != mode:
+        image = image.convert(mode)
+    return conversion.apply(image) if conversion else image
 
 
 @contextlib.contextmanager

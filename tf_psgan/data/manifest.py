@@ -4,24 +4,22 @@ A picture that cannot be used stays in the manifest and is skipped; too many of 
 digest of the contents tells a resumed run whether the pictures are still the same.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import itertools
 import json
 import os
 import stat
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from tf_psgan.data import images
+from tf_psgan.data import images, picture_formats
 from tf_psgan.errors import PictureError
+from tf_psgan.runtime import files
 
-_LARGE_BYTES = 4 << 20  # larger files are decoded one at a time, to bound the memory
 _WORKERS = min(4, os.cpu_count() or 1)
 _RESTORE = "restore it or start a new run"
 
@@ -72,25 +70,23 @@ def scan(sources: Sequence[str], setting: str = "images", limit: int | None = No
     """Decodes every picture once.
 
     Args:
-      sources: files, whatever their names, and folders. A folder is searched for picture suffixes, sorted, with
-        subfolders and links, without hidden names. A file that is met twice counts once.
+      sources: files, whatever their names, and folders, with ~ for the user's home. A folder is searched for pictures
+        by suffix and by first bytes, sorted, with subfolders and links, without hidden names; those of formats that are
+        not read become entries with a reason. A file that is met twice counts once.
       setting: the setting that the sources come from, for errors.
       limit: decodes the first so many files only; None for all.
 
     Raises:
-      PictureError: a source does not exist, or a folder cannot be read.
+      PictureError: a source does not exist or is not on this machine, or a folder cannot be read.
     """
     paths: dict[str, str] = {}
     seen: set[str] = set()
-    for source in sources:
-        if not os.path.exists(source):
-            allowed = "name the folder instead of a pattern" if "*" in source else "correct the path"
-            raise PictureError(repr(source), "no such file or folder", allowed, value=source, settings=(setting,))
+    for given in sources:
+        source = _existing(given, setting)
         for path in _walk(source, seen, setting) if os.path.isdir(source) else [source]:
             paths.setdefault(os.path.realpath(path), path)
-    large = threading.Lock()
     with ThreadPoolExecutor(_WORKERS) as pool:
-        return Manifest(tuple(pool.map(lambda path: _inspect(path, large), itertools.islice(paths.values(), limit))))
+        return Manifest(tuple(pool.map(_inspect, itertools.islice(paths.values(), limit))))
 
 
 def check(manifest: Manifest, crop_pixels: int) -> Manifest:
@@ -102,7 +98,7 @@ def check(manifest: Manifest, crop_pixels: int) -> Manifest:
     checked = Manifest(tuple(_check(entry, crop_pixels) for entry in manifest.entries))
     total, bad = len(checked.entries), checked.skipped
     if not total:
-        allowed = f"name files, or folders with {', '.join(images.SUFFIXES)}"
+        allowed = f"name files, or folders with {', '.join(picture_formats.SUFFIXES)}"
         raise PictureError("images", "no pictures found", allowed, settings=("images",))
     if len(bad) == total or len(bad) * 10 > total:
         reasons = "".join(f"\n  {entry.reason}" for entry in bad[:5])
@@ -126,7 +122,7 @@ def read(entry: Entry) -> np.ndarray:
         raise PictureError(entry.path, f"gone since the scan ({error.strerror})", _RESTORE) from None
     if hashlib.sha256(data).hexdigest() != entry.sha256:
         raise PictureError(entry.path, "changed since the scan", _RESTORE)
-    return images.decode(data)
+    return images.decode(data, name=entry.path)
 
 
 def difference(old: Manifest, new: Manifest) -> str:
@@ -166,6 +162,20 @@ def from_json(text: str) -> Manifest:
     return Manifest(entries)
 
 
+def _existing(source: str, setting: str) -> str:
+    """The path of a source, with ~ expanded unless a file is called so."""
+    if files.scheme(source):
+        problem, allowed = "is not a path of this machine", "copy it to this machine"
+    elif "\0" in source:
+        problem, allowed = "holds a zero byte", "correct the path"
+    elif os.path.exists(source) or os.path.exists(os.path.expanduser(source)):
+        return source if os.path.exists(source) else os.path.expanduser(source)
+    else:
+        problem = "no such file or folder"
+        allowed = "name the folder instead of a pattern" if "*" in source else "correct the path"
+    raise PictureError(repr(source), problem, allowed, value=source, settings=(setting,))
+
+
 def _walk(folder: str, seen: set[str], setting: str) -> Iterator[str]:
     """The picture files below a folder; `seen` are the real folders already visited, so that loops of links end."""
 
@@ -177,12 +187,12 @@ def _walk(folder: str, seen: set[str], setting: str) -> Iterator[str]:
         real = os.path.realpath(parent)
         folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
         for name in () if real in seen else sorted(names):
-            if not name.startswith(".") and name.lower().endswith(images.SUFFIXES):
-                yield os.path.join(parent, name)
+            if not name.startswith(".") and picture_formats.is_picture(path := os.path.join(parent, name)):
+                yield path
         seen.add(real)
 
 
-def _inspect(path: str, large: threading.Lock) -> Entry:
+def _inspect(path: str) -> Entry:
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would block
@@ -192,8 +202,7 @@ def _inspect(path: str, large: threading.Lock) -> Entry:
     except OSError as error:
         return Entry(path, reason=f"{path}: cannot be read ({error.strerror}).")
     try:
-        with large if status.st_size > _LARGE_BYTES else contextlib.nullcontext():
-            height, width, _ = images.decode(Path(path)).shape
+        height, width, _ = images.decode(Path(path)).shape
     except (ValueError, OSError) as error:
         return Entry(path, status.st_size, sha256, reason=" ".join(str(error).split()))
     return Entry(path, status.st_size, sha256, height, width)

@@ -115,7 +115,7 @@ def _labels(content: object) -> tuple[np.ndarray | None, tuple[Texture, ...]]:
 
 
 def _painted(painting: Painting) -> tuple[np.ndarray, tuple[Texture, ...]]:
-    pixels = images.decode(painting.map.expanduser(), MAP_PIXELS).astype(np.int32)
+    pixels = images.decode(painting.map.expanduser(), MAP_PIXELS, managed=False).astype(np.int32)
     seen, labels = np.unique(pixels @ np.array([1 << 16, 1 << 8, 1], np.int32), return_inverse=True)
     if unknown := [colour for colour in seen.tolist() if colour not in painting.palette]:
         share = np.mean(np.isin(seen, unknown)[labels])

@@ -7,6 +7,7 @@ brought to the disk too. A reader sees the old or the new content, whenever the 
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -73,6 +74,12 @@ def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
             if os.strerror(code) in str(error):
                 raise OSError(code, os.strerror(code), str(path)) from error
         raise
+
+
+def scheme(text: str) -> str:
+    """The scheme of a text that is an address and no path, as "gs" of "gs://bucket/name"; "" for a path."""
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", text)
+    return found[1] if found and not os.path.exists(text) else ""
 
 
 def move(source: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from benchmarks.quality.methods.period_score import period_score
 from benchmarks.quality.methods.sources import Source
 from tf_psgan.data import images
+from tf_psgan.data.picture_formats import SUFFIXES
 from tf_psgan.evaluation import evaluator, texture_features
 from tf_psgan.evaluation.lattice import lattice
 from tf_psgan.procedural import catalogue
@@ -63,4 +64,4 @@ def in_folder(folder: Path) -> list[str]:
     """The pictures of a folder without its subfolders, sorted by name."""
     if not folder.is_dir():
         raise ValueError(f"--folder={folder}: no folder; correct the name.")
-    return [str(file.absolute()) for file in sorted(folder.iterdir()) if file.suffix.lower() in images.SUFFIXES]
+    return [str(file.absolute()) for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES]

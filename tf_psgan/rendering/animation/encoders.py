@@ -21,6 +21,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from tf_psgan.data.colour import srgb_profile
 from tf_psgan.errors import SettingError
 
 WEBP_QUALITY = {"quality": 95, "method": 2}
@@ -43,8 +44,9 @@ def webp(path: Path, frames: Iterator[np.ndarray], count: int, rate: Fraction, t
         for i, (frame, duration) in enumerate(zip(frames, durations(count, rate, 1000), strict=True)):
             extent = _uint24(frame.shape[1] - 1) + _uint24(frame.shape[0] - 1)
             if i == 0:
-                animated, has_exif = 0x02, 0x08
-                stream.write(_chunk(b"VP8X", struct.pack("<I", animated | has_exif) + extent))
+                animated, has_exif, has_profile = 0x02, 0x08, 0x20
+                stream.write(_chunk(b"VP8X", struct.pack("<I", animated | has_exif | has_profile) + extent))
+                stream.write(_chunk(b"ICCP", srgb_profile()))
                 stream.write(_chunk(b"ANIM", struct.pack("<IH", 0, 0)))  # background; 0 for ever
             still = BytesIO()
             Image.fromarray(frame).save(still, "WEBP", **WEBP_QUALITY)

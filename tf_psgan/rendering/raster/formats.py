@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from tf_psgan._version import __version__
+from tf_psgan.data.colour import srgb_profile
 from tf_psgan.rendering.raster import pyramid
 from tf_psgan.runtime import files
 
@@ -183,7 +184,7 @@ class DeepZoom(_Folder):
     def put(self, level: int, row: int, col: int, pixels: np.ndarray) -> None:
         """Writes a block, uint8 [height, width, 3], cut at the picture's edge; from any thread."""
         file = self._path / str(self._last - level) / f"{col}_{row}.jpg"
-        Image.fromarray(pixels).save(file, **JPEG)
+        Image.fromarray(pixels).save(file, **JPEG, icc_profile=srgb_profile())
         self._written.append(file)
 
     @staticmethod
@@ -241,7 +242,11 @@ def _lay_out(path: Path, extents: Extents, side: int, description: str) -> None:
             for level, extent in enumerate(extents):
                 rows, cols = pyramid.grid(extent, side)
                 blocks: Iterator[bytes] = (hole for _ in range(rows * cols))
-                first: dict[str, Any] = {"description": description, "software": SOFTWARE}
+                first: dict[str, Any] = {
+                    "description": description,
+                    "software": SOFTWARE,
+                    "iccprofile": srgb_profile(),
+                }
                 writer.write(
                     blocks,
                     shape=(*extent, 3),
