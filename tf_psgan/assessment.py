@@ -301,8 +301,10 @@ def _scan(paths: Sequence[str | Path], name: str) -> manifest.Manifest:
         raise PictureError(name, "no pictures found", allowed, settings=(name,))
     found = manifest.Manifest(entries)
     if not found.usable:
-        others = f", and none of the {len(entries) - 1} others can be used either" if len(entries) > 1 else ""
-        raise InputError(name, f"{entries[0].reason.rstrip('.')}{others}", settings=(name,))
+        if len(entries) == 1:
+            raise InputError(name, entries[0].reason.rstrip("."), settings=(name,))
+        reasons = tuple(entry.reason for entry in entries)
+        raise InputError(name, f"none of {len(entries)} pictures can be used", settings=(name,), details=reasons)
     for entry in found.skipped:
         logger.warning("skipped: %s", entry.reason)
     return found

@@ -6,6 +6,9 @@ words the remedy from them.
 
 from typing import Any
 
+LISTED = 5
+"""Details of an error that its text lists at most."""
+
 
 class InputError(ValueError):
     """A value from outside that cannot be used.
@@ -16,14 +19,26 @@ class InputError(ValueError):
       allowed: what would be accepted, or the remedy, without a full stop.
       value: the value itself.
       settings: names of the settings or arguments to change.
+      details: a sentence for each of several things that are wrong, for example for each picture. The text of the
+        error has the first LISTED of them.
     """
 
     def __init__(
-        self, subject: str, problem: str, allowed: str = "", *, value: Any = None, settings: tuple[str, ...] = ()
+        self,
+        subject: str,
+        problem: str,
+        allowed: str = "",
+        *,
+        value: Any = None,
+        settings: tuple[str, ...] = (),
+        details: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(f"{subject}: {problem}{f'; {allowed}' if allowed else ''}.")
+        self.headline = f"{subject}: {problem}{f'; {allowed}' if allowed else ''}"
+        listed = "".join(f"\n  {detail}" for detail in details[:LISTED])
+        more = f"\n  and {len(details) - LISTED} more." if len(details) > LISTED else ""
+        super().__init__(f"{self.headline}:{listed}{more}" if details else f"{self.headline}.")
         self.subject, self.problem, self.allowed = subject, problem, allowed
-        self.value, self.settings = value, settings
+        self.value, self.settings, self.details = value, settings, details
 
 
 class SettingError(InputError):

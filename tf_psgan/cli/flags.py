@@ -1,6 +1,7 @@
 """Dataclass fields to absl flags and back: default, help and range of a setting are declared once, at its field."""
 
 import dataclasses
+import os
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from absl import flags
 from tf_psgan import config as configs
 from tf_psgan.cli import renamed
 from tf_psgan.errors import SettingError
+from tf_psgan.runtime import files
 
 T = typing.TypeVar("T")
 
@@ -20,6 +22,9 @@ SECTIONS: dict[str, type] = {
     "training": configs.TrainingConfig,
     "rendering": configs.RenderingConfig,
 }
+_PATHS = ("run", "out", "images", "sources", "paint", "like", "vgg", "json", "sheet")
+"""Flags whose values are paths of files and folders."""
+
 _KINDS = {
     "int": "an integer",
     "float": "a number",
@@ -94,6 +99,29 @@ def path(values: flags.FlagValues, name: str) -> Path:
     if not value:
         raise SettingError(name, "missing", f"give --{name}=PATH")
     return Path(value).expanduser()
+
+
+def check_paths(values: flags.FlagValues) -> None:
+    """Checks what flags give as paths, before anything is read.
+
+    Raises:
+      SettingError: an address instead of a path, or a name with a comma that was read as several names.
+    """
+    for name in _PATHS:
+        given: Any = values[name].value if name in values else None
+        items = given if isinstance(given, list) else [given or ""]
+        for first, item in enumerate(items):
+            if scheme := files.scheme(item):
+                allowed = f"files are not read from or written to {scheme} addresses; give a path"
+                raise SettingError(name, f"{item!r} is not on this machine", allowed, value=item)
+            if os.path.lexists(os.path.expanduser(item)):
+                continue
+            for last in range(first + 2, len(items) + 1):
+                for separator in (",", ", "):
+                    joined = separator.join(items[first:last])
+                    if os.path.lexists(os.path.expanduser(joined)):
+                        allowed = f"""write --{name}='"{joined}"' (in a flag file --{name}="{joined}")"""
+                        raise SettingError(name, f"{joined!r} was read as {last - first} names", allowed, value=items)
 
 
 def parse(values: flags.FlagValues, argv: Sequence[str]) -> list[str]:

@@ -4,14 +4,17 @@ A user's mistake prints one line that names the thing, its value and the remedy,
 flags and exits with 0. With TF_PSGAN_DEBUG=1 in the environment an error shows its traceback instead.
 """
 
+import logging
 import os
 import sys
+import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import flags
 
-from tf_psgan.cli.flags import describe, parse
+from tf_psgan.cli.flags import check_paths, describe, parse
 from tf_psgan.errors import InputError
 from tf_psgan.runtime import threads
 from tf_psgan.runtime.signals import Terminated, terminations_raised
@@ -19,6 +22,9 @@ from tf_psgan.runtime.stderr import STREAM, logged_to_stderr, open_standard_stre
 
 LONGEST_MESSAGE = 600
 """Characters of an error line at most."""
+
+LISTED = 10
+"""Lines below an error about several things, one for each, at most; a file has the others."""
 
 _FLAGS = {"run_folder": "run", "path": "run", "out_folder": "out"}
 """The flags of arguments of the library that have another name."""
@@ -38,6 +44,8 @@ def run(argv: Sequence[str], usage: str, define: Callable[[flags.FlagValues], No
       for SIGTERM, 129 for SIGHUP.
     """
     open_standard_streams()
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # about damaged files, which errors name
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     values = flags.FlagValues()
     define(values)
     threads.set_defaults()
@@ -49,6 +57,7 @@ def run(argv: Sequence[str], usage: str, define: Callable[[flags.FlagValues], No
             return 0
         if rest:
             raise ValueError(f"{rest[0]!r}: not a flag; write --name=value (in a flag file too).")
+        check_paths(values)
         with logged_to_stderr(), terminations_raised():
             result = main(values)
         _print(result)
@@ -60,14 +69,14 @@ def run(argv: Sequence[str], usage: str, define: Callable[[flags.FlagValues], No
     except Exception as error:
         if os.environ.get("TF_PSGAN_DEBUG"):
             raise
-        return _fail(*_worded(error, values))
+        return _fail(*_worded(error, values), error.details if isinstance(error, InputError) else ())
 
 
 def with_remedy(error: InputError, names: Sequence[str]) -> str:
     """The error's message with the flags to change, among those of these names, unless it names them itself."""
     changeable = [_FLAGS.get(name, name) for name in error.settings]
     remedies = [f"--{name}" for name in dict.fromkeys(changeable) if name in names and name != error.subject]
-    message = str(error)
+    message = f"{error.headline}."
     if not remedies or all(remedy in message for remedy in remedies):
         return message
     change = f"change {' or '.join(remedies)}"
@@ -103,10 +112,23 @@ def _worded(error: Exception, values: flags.FlagValues) -> tuple[str, int]:
     return f"{type(error).__name__}: {error} (TF_PSGAN_DEBUG=1 shows where)", 1
 
 
-def _fail(message: str, code: int) -> int:
+def _fail(message: str, code: int, details: Sequence[str] = ()) -> int:
     line = " ".join(message.removeprefix("ERROR::").split())
     if len(line) > LONGEST_MESSAGE:
         line = line[:LONGEST_MESSAGE] + " ..."
-    STREAM.write(f"error: {line}\n")
+    STREAM.write(f"error: {line}\n" if not details else f"error: {line.rstrip('.')}:\n")
+    for detail in details[:LISTED]:
+        STREAM.write(f"  {detail}\n")
+    if len(details) > LISTED:
+        STREAM.write(f"  and {len(details) - LISTED} more; all are in {_listed(details)}\n")
     STREAM.flush()
     return code
+
+
+def _listed(details: Sequence[str]) -> str:
+    """The path of a new file with a line for each detail."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="psgan-", suffix=".txt", delete=False, encoding="utf-8", errors="surrogateescape"
+    ) as file:
+        file.write("".join(f"{detail}\n" for detail in details))
+    return file.name

@@ -31,7 +31,14 @@ def expanded(values: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
 
 
 def _lines(values: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
-    return values.read_flags_from_files(list(arguments), force_gnu=False)
+    found: list[str] = []
+    for line in values.read_flags_from_files(list(arguments), force_gnu=False):
+        without_mark = line.removeprefix("\ufeff")  # a byte-order mark, with which editors on Windows begin a file
+        if without_mark == line:
+            found.append(line)
+        elif without_mark and not without_mark.startswith(("#", "//")):
+            found += _lines(values, [without_mark])
+    return found
 
 
 def _preset(values: flags.FlagValues, argument: str) -> list[str]:

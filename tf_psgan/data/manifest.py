@@ -101,12 +101,9 @@ def check(manifest: Manifest, crop_pixels: int) -> Manifest:
         allowed = f"name files, or folders with {', '.join(picture_formats.SUFFIXES)}"
         raise PictureError("images", "no pictures found", allowed, settings=("images",))
     if len(bad) == total or len(bad) * 10 > total:
-        reasons = "".join(f"\n  {entry.reason}" for entry in bad[:5])
-        more = f"\n  and {len(bad) - 5} more" if len(bad) > 5 else ""
         problem = f"{len(bad)} of {total} pictures cannot be used (at most one in ten may be skipped)"
-        raise PictureError(
-            "images", problem, f"repair or remove them:{reasons}{more}".rstrip("."), settings=("images",)
-        )
+        reasons = tuple(entry.reason for entry in bad)
+        raise PictureError("images", problem, "repair or remove them", settings=("images",), details=reasons)
     return checked
 
 

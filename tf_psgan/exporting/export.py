@@ -10,7 +10,7 @@ from tf_psgan.exporting.saved_model import Draft
 from tf_psgan.exporting.signatures import Limits
 from tf_psgan.loading import Plane, restore_generator
 from tf_psgan.plane.chunks import CHUNK_PIXELS
-from tf_psgan.runs import outputs
+from tf_psgan.runs import exported_model, outputs
 from tf_psgan.runs.run_folder import RunFolder
 
 MOST_PIXELS = 2**28
@@ -59,6 +59,7 @@ def export(
         if not least <= value <= MOST_PIXELS:
             problem, name = f"{value} is outside {least} .. {MOST_PIXELS}", f"most_{what}"
             raise SettingError(name, problem, "choose a value inside", value=value, settings=(name,))
+    exported_model.check_name(out)
     outputs.check_owner(out)
     folder = RunFolder(path)
     config, pictures, metrics = folder.read_config(), folder.read_manifest(), folder.read_metrics()

@@ -152,14 +152,8 @@ def clean(folder: Path) -> None:
 
 def check_name(folder: Path) -> None:
     """Raises RunError for a path where TensorFlow would write a checkpoint and not find it again."""
-    if {"[", "\\"} & set(folder.as_posix()):
-        problem = "TensorFlow reads [ and \\ in a path as a pattern"
-        raise RunError(str(folder), problem, "choose a run folder without them", settings=("run",))
-    try:
-        str(folder.absolute()).encode()
-    except UnicodeEncodeError:
-        problem = "TensorFlow cannot use a path that is not UTF-8"
-        raise RunError(str(folder), problem, "choose a run folder with another name", settings=("run",)) from None
+    if problem := files.tensorflow_problem(folder):
+        raise RunError(str(folder), problem, "choose a run folder with another name", settings=("run",))
 
 
 def _newest_first(folder: Path) -> list[Path]:

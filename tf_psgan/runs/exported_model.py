@@ -16,6 +16,7 @@ from tf_psgan.config import ModelConfig, check_schema, from_dict
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import ExportError
 from tf_psgan.plane.folded_generator import FoldedGenerator
+from tf_psgan.runtime import files
 from tf_psgan_serving.version_files import checksums
 
 EXTRA = "assets.extra"
@@ -49,6 +50,7 @@ def read(path: Path) -> tuple[FoldedGenerator, dict[str, tuple[float, ...]], Exe
     Raises:
       ExportError: there is no SavedModel of this package, or it is damaged: a file differs from its checksum.
     """
+    check_name(path)
     folder = path if (path / "saved_model.pb").exists() else path / str(max(versions(path), default=0))
     try:
         checksums.check(folder)
@@ -76,6 +78,12 @@ def read(path: Path) -> tuple[FoldedGenerator, dict[str, tuple[float, ...]], Exe
     except _DAMAGED as error:
         reason = " ".join(str(error).split()).rstrip(".")[:200]
         raise ExportError(str(folder), f"not a SavedModel of this package ({reason})", "export it again") from None
+
+
+def check_name(folder: Path) -> None:
+    """Raises ExportError for a path where TensorFlow would write a SavedModel and not find it again."""
+    if problem := files.tensorflow_problem(folder):
+        raise ExportError(str(folder), problem, "choose a folder with another name", settings=("out",))
 
 
 def is_here(path: Path) -> bool:

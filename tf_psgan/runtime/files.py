@@ -82,6 +82,17 @@ def scheme(text: str) -> str:
     return found[1] if found and not os.path.exists(text) else ""
 
 
+def tensorflow_problem(path: Path) -> str:
+    """Why TensorFlow could write checkpoints and SavedModels under a path and not find them again; "" if it can."""
+    if {"[", "\\"} & set(path.as_posix()):
+        return "TensorFlow reads [ and \\ in a path as a pattern"
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        return "TensorFlow cannot use a path that is not UTF-8"
+    return ""
+
+
 def move(source: Path, target: Path) -> None:
     """Renames within a file system, replacing a file, and returns when the new name is on the disk."""
     os.replace(source, target)

@@ -32,14 +32,16 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
     outputs.check_apart(folder.path, config.data.images)
     folder.check_config(config)
     pictures = manifest.check(manifest.scan(config.data.images), crop_pixels(config))
-    for entry in pictures.usable:
-        if min(entry.height, entry.width) < MIN_PIXELS:
-            raise PictureError(
-                entry.path,
-                f"{entry.height}x{entry.width} pixels are too few to measure samples against",
-                f"use pictures of {MIN_PIXELS}x{MIN_PIXELS} or more",
-                value=(entry.height, entry.width),
-            )
+    if small := [entry for entry in pictures.usable if min(entry.height, entry.width) < MIN_PIXELS]:
+        found = [f"{entry.path}: {entry.height}x{entry.width} pixels" for entry in small]
+        problem, allowed = "too few to measure samples against", f"use pictures of {MIN_PIXELS}x{MIN_PIXELS} or more"
+        if len(small) == 1:
+            path, _, extent = found[0].rpartition(": ")
+            raise PictureError(path, f"{extent} are {problem}", allowed, value=(small[0].height, small[0].width))
+        details = tuple(f"{line}." for line in found)
+        raise PictureError(
+            "images", f"{len(small)} pictures have pixels {problem}", allowed, settings=("images",), details=details
+        )
     if is_class_conditional(config):
         _check_classes(config, pictures)
     folder.check_manifest(pictures)
