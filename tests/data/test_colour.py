@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tests.data.test_images import encoded
+from tests.data.test_images import encoded, png
 from tf_psgan.data import boxes, colour, images
 
 PATCHES = np.array(
@@ -199,6 +199,11 @@ def test_16_bits_of_linear_light_are_an_error_and_8_bits_are_read():
     linear = icc(SRGB, 1.0, b"GRAY")
     with pytest.raises(ValueError, match="16-bit values of linear light, of which only 8 bits are read"):
         images.decode(encoded(Image.fromarray(ramp), icc_profile=linear))
+    rows = b"\0" + struct.pack(">6H", 300, 0, 65535, 1, 2, 3)
+    chunk = struct.pack(">I", 4) + b"gAMA" + struct.pack(">I", 100000)
+    rgb = png(2, 1, 16, 2, rows)
+    with pytest.raises(ValueError, match="16-bit values of linear light"):
+        images.decode(rgb[:33] + chunk + struct.pack(">I", zlib.crc32(chunk[4:])) + rgb[33:])
     assert images.decode(encoded(Image.fromarray((ramp >> 8).astype(np.uint8)), icc_profile=linear))[0, 1, 0] == 13
 
 

@@ -44,5 +44,5 @@ def bytes_for(image: Image.Image) -> int:
       image: opened and not yet decoded.
     """
     own = 1 if image.mode in ("1", "L", "P") else 2 if image.mode.startswith("I;16") else 4
-    turned = own if image.getexif().get(0x0112, 1) != 1 else 0
+    turned = own if image.format == "TIFF" or "exif" in image.info else 0  # getexif would decode a PNG
     return image.width * image.height * (own + turned + 3 + _OF_DECODER.get(image.format or "", 0))
