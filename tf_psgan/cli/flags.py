@@ -22,7 +22,7 @@ SECTIONS: dict[str, type] = {
     "training": configs.TrainingConfig,
     "rendering": configs.RenderingConfig,
 }
-_PATHS = ("run", "out", "images", "sources", "paint", "like", "vgg", "json", "sheet")
+_PATHS = ("run", "out", "images", "sources", "paint", "like", "vgg", "json", "sheet", "onnxruntime_web")
 """Flags whose values are paths of files and folders."""
 
 _KINDS = {
