@@ -186,8 +186,10 @@ def _server(models: Path, *settings: str) -> Iterator[tuple[str, subprocess.Pope
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     assert process.stderr
     try:
+        found = None
         for line in process.stderr:
-            if found := re.search(r"(127\.0\.0\.1|localhost):(\d+)", line):
+            found = re.search(r"(127\.0\.0\.1|localhost):(\d+)", line) or found
+            if found and "is loaded" in line:
                 break
         else:
             raise RuntimeError("the server has exited")

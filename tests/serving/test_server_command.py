@@ -85,9 +85,9 @@ def test_sigterm_lets_the_running_request_finish_and_exits_with_0(version):
     lines = []
     for line in process.stderr:
         lines.append(line)
-        if "listening on" in line:
+        if "is loaded" in line:
             break
-    port = line.partition("127.0.0.1:")[2].partition(",")[0]
+    port = lines[0].partition("127.0.0.1:")[2].partition(",")[0]
     reader = threading.Thread(target=lambda: lines.extend(process.stderr), daemon=True)
     reader.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}", OPTIONS) as channel:
@@ -100,8 +100,8 @@ def test_sigterm_lets_the_running_request_finish_and_exits_with_0(version):
         assert len(future.result().outputs["image"].tensor_content) == 4096 * 4096 * 3
     assert process.wait(HANG) == 0
     reader.join(HANG)
-    assert len(lines) == 4  # one per event: loaded, listening, stopping, stopped
-    assert "tiny: version 1 is loaded" in lines[0]
+    assert len(lines) == 4  # one per event: listening, loaded, stopping, stopped
+    assert "tiny: version 1 is loaded" in lines[1]
     assert "stopped" in lines[3]
 
 

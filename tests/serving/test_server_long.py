@@ -25,9 +25,11 @@ def server_process(models, *flags):
     """A server started as a command; (process, channel)."""
     command = [sys.executable, "-m", "tf_psgan_serving.server", f"--models={models}", "--port=0", *flags]
     process = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    found = None
     try:
         for line in process.stderr:
-            if found := re.search(r"listening on 127\.0\.0\.1:(\d+)", line):
+            found = re.search(r"listening on 127\.0\.0\.1:(\d+)", line) or found
+            if "is loaded" in line:
                 break
         threading.Thread(target=process.stderr.read, daemon=True).start()
         with grpc.insecure_channel(f"127.0.0.1:{found.group(1)}", OPTIONS) as channel:

@@ -6,16 +6,22 @@ import shutil
 import threading
 import time
 
+import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 
+from tests.support import plain_model
 from tests.support.fake_server import HANG
-from tests.support.small_server import export, predict, publish, request, running
+from tests.support.small_server import OPTIONS, export, predict, publish, request, running, status, until
 from tf_psgan_serving.server import model as model_module
+from tf_psgan_serving.server import repository
+from tf_psgan_serving.server.grpc_server import Server
+from tf_psgan_serving.server.settings import Settings
 from tf_psgan_serving.server.status import StatusError
+from tf_psgan_serving.server.version import Version
 
 
 @pytest.fixture(scope="module")
@@ -124,9 +130,100 @@ def test_removing_the_newest_version_returns_to_the_previous_one(model, tmp_path
     shutil.rmtree(tmp_path / "2")
     model.scan(require_unchanged=False)
     assert model.number == 1
-    shutil.rmtree(tmp_path / "1")  # nothing better: the loaded version stays
+    shutil.rmtree(tmp_path / "1")
+    model.scan()
+    assert model.number == 1  # perhaps it is being moved
+    model.scan()
+    assert model.number == 0
+    assert model.states()[1].state == "END"
+
+
+def test_a_folder_that_cannot_be_read_unloads_nothing(model, tmp_path, monkeypatch):
+    put(tmp_path, 1)
+    model.scan(require_unchanged=False)
+    monkeypatch.setattr(model_module, "version_folders", unreadable)
+    for _ in range(3):
+        with pytest.raises(PermissionError):
+            model.scan()
+    assert model.number == 1
+
+
+def unreadable(*_):
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_version_that_cannot_be_read_is_shown_as_failed_and_the_others_are_loaded(model, tmp_path, monkeypatch):
+    put(tmp_path, 1)
+    put(tmp_path, 2)
+    real = model_module.fingerprint
+    monkeypatch.setattr(model_module, "fingerprint", lambda path: unreadable() if path.name == "2" else real(path))
     model.scan(require_unchanged=False)
     assert model.number == 1
+    assert model.states()[2].reason == "its files cannot be read"
+
+
+def test_a_version_beyond_int64_is_ignored_with_one_log_line(model, tmp_path, log):
+    put(tmp_path, 7)
+    put(tmp_path, 2**63)
+    model.scan(require_unchanged=False)
+    model.scan(require_unchanged=False)
+    assert model.number == 7
+    assert log()[0] == f"m: version {2**63} is ignored; the largest number is {2**63 - 1}"
+    assert len(log()) == 2
+
+
+def test_one_model_that_cannot_be_read_stops_no_other_and_no_watching(tmp_path, monkeypatch, log):
+    for name in ("bad", "good"):
+        (tmp_path / name).mkdir()
+        put(tmp_path / name, 1)
+    (tmp_path / "new\nline").mkdir()
+    real = repository.version_folders
+    monkeypatch.setattr(repository, "version_folders", lambda path: unreadable() if path.name == "bad" else real(path))
+    models = repository.ModelRepository(tmp_path, Fake, 0.01, lambda *_: None)
+    models.start()
+    try:
+        until(lambda: not models.loading)
+        put(tmp_path / "good", 2)
+        until(lambda: models.get("good").number == 2)
+        assert models.models.keys() == {"good"}
+    finally:
+        models.close()
+    assert sum("bad: cannot be scanned: PermissionError" in line for line in log()) == 1
+    assert sum("'new\\nline': cannot be scanned" in line for line in log()) == 1
+
+
+def test_the_server_answers_while_its_models_load(tmp_path, monkeypatch):
+    plain_model.publish(tmp_path / "tiny")
+    go, real = threading.Event(), Version._test
+
+    def held(*arguments):
+        assert go.wait(HANG)
+        real(*arguments)
+
+    monkeypatch.setattr(Version, "_test", held)
+    server = Server(Settings(tmp_path, port=0, poll=0.1))
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{server.port}", OPTIONS) as channel:
+            health = health_pb2_grpc.HealthStub(channel)
+
+            def states():
+                found = health.List(health_pb2.HealthListRequest(), timeout=HANG, wait_for_ready=True).statuses
+                return {
+                    name: health_pb2.HealthCheckResponse.ServingStatus.Name(one.status) for name, one in found.items()
+                }
+
+            assert states() == {"": "NOT_SERVING", "liveness": "SERVING"}
+            assert server.unready.startswith("loading")
+            assert status(channel, request())[0] == "UNAVAILABLE"
+            go.set()
+            until(lambda: states() == {"": "SERVING", "liveness": "SERVING", "tiny": "SERVING"})
+            assert status(channel, request())[0] == "OK"
+            shutil.rmtree(tmp_path / "tiny")
+            until(lambda: status(channel, request())[0] == "NOT_FOUND")
+            until(lambda: server.unready.startswith("no model"))
+    finally:
+        go.set()
+        server.stop(0.0)
 
 
 def test_a_model_without_a_version_is_not_found(model):

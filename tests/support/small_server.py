@@ -39,6 +39,7 @@ def running(models, **settings):
     """A server on a free port; (server, channel)."""
     server = Server(Settings(models, port=0, **({"poll": 0.1} | settings)))
     try:
+        assert server.wait_until_loaded(HANG)
         with grpc.insecure_channel(f"127.0.0.1:{server.port}", OPTIONS) as channel:
             yield server, channel
     finally:

@@ -84,25 +84,3 @@ class _Call:
     def __init__(self, context: Any, weight: float, end: float) -> None:
         self.context, self.weight, self.end = context, weight, end
         self.peer: str = context.peer()
-
-
-class Expiry:
-    """Calls `expire` of several guards from a thread of its own, between `start` and `close`."""
-
-    def __init__(self, guards: list[CallGuard], interval: float = 0.25) -> None:
-        self._guards, self._interval = guards, interval
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="call guard", daemon=True)
-
-    def start(self) -> None:
-        """Starts the thread."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Ends the thread."""
-        self._stopped.set()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._interval):
-            for guard in self._guards:
-                guard.expire()

@@ -21,16 +21,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
       arguments: of the command line; None for those of this process.
 
     Returns:
-      The exit code: 0, or 2 for a mistake of the user.
+      The exit code 2 for a mistake of the user. After serving the process ends with 0.
     """
     parsed = settings.parse(arguments)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    for number in (signal.SIGTERM, signal.SIGINT):  # nothing has begun: the imports need not be completed
+        signal.signal(number, lambda *_: os._exit(0))
     _configure_logging()
     try:
         with _captured_stderr():
             from tf_psgan_serving.server.grpc_server import Server
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
         server = Server(parsed)
     except ModuleNotFoundError as error:
         print(f"error: {error}; the server requires pip install 'tf_psgan[serving]'.", file=sys.stderr)
@@ -43,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     LOG.info("stopping; running requests have %g s", parsed.grace)
     server.stop(parsed.grace)
     LOG.info("stopped")
-    return 0
+    logging.shutdown()
+    os._exit(0)  # a thread may still be loading a version, which TensorFlow does not interrupt
 
 
 def _configure_logging() -> None:
@@ -51,19 +54,32 @@ def _configure_logging() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s"))
     LOG.addHandler(handler)
     LOG.setLevel(logging.INFO)
     LOG.propagate = False
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # each load logs a deprecation of its loader
 
 
+class _OneLine(logging.Formatter):
+    """Escapes what would end a line or change a terminal: names and messages come from others."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+
+
 @contextlib.contextmanager
 def _captured_stderr() -> Iterator[None]:
     """Captures what libraries write to standard error while they are imported; writes it only if the import fails."""
-    sys.stderr.flush()
-    original = os.dup(2)
-    with tempfile.TemporaryFile() as captured:
+    try:
+        sys.stderr.flush()
+        original = os.dup(2)
+        opened = tempfile.TemporaryFile()  # noqa: SIM115
+    except (OSError, AttributeError):  # standard error is closed, or no folder for temporary files can be written
+        yield
+        return
+    with opened as captured:
         os.dup2(captured.fileno(), 2)
         try:
             yield

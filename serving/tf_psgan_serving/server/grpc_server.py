@@ -4,11 +4,12 @@ import concurrent.futures
 import functools
 import logging
 import os
-import time
+import threading
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health as grpc_health
+from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import (
     model_service_pb2,
@@ -17,17 +18,18 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from tf_psgan_serving.server import interceptor, services, tls
+from tf_psgan_serving.server import health, interceptor, services, tls
 from tf_psgan_serving.server.admission import AdmissionQueue, RateLimiter, ShapeLimiter
-from tf_psgan_serving.server.call_guard import CallGuard, Expiry
+from tf_psgan_serving.server.call_guard import CallGuard
 from tf_psgan_serving.server.repository import ModelRepository
 from tf_psgan_serving.server.settings import Settings
+from tf_psgan_serving.server.upkeep import Upkeep
 from tf_psgan_serving.server.version import Version
 
 SERVICES = (
     prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
     model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
-    health.SERVICE_NAME,
+    grpc_health.SERVICE_NAME,
     reflection.SERVICE_NAME,
 )
 LOG = logging.getLogger("tf_psgan_serving")
@@ -65,12 +67,15 @@ class Server:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         running = settings.running or max(1, (settings.threads or cores) // 2)
         waiting = running if settings.waiting < 0 else settings.waiting
-        load = functools.partial(Version, required=settings.signatures, threads=settings.threads or cores)
-        self._health = _Health()
-        self._models = ModelRepository(settings.models, load, settings.poll, self._health.set_model)
+        threads = settings.threads or cores
+        load = functools.partial(Version, required=settings.signatures, threads=threads, trusted=settings.trust_models)
+        self._health = health.HealthServicer()
+        self._models = ModelRepository(settings.models, load, settings.poll, self._health.update)
         self.receiving = CallGuard(settings.receive_seconds, UNFINISHED_MESSAGES)
         self.sending = CallGuard(settings.send_seconds, settings.unread_mb * 2**20)
-        self._expiry = Expiry([self.receiving, self.sending])
+        self._ready = threading.Event()  # the models that were present at the start have been scanned
+        self._upkeep = Upkeep([self.receiving.expire, self.sending.expire, self._update_readiness])
+        self._seconds = settings.seconds
         unread = int(settings.unread_mb * 2**20 / interceptor.LEAST_WEIGHT)
         threads = (
             running + waiting + settings.large + UNFINISHED_MESSAGES + unread + interceptor.MAX_STREAMS + SPARE_THREADS
@@ -95,49 +100,42 @@ class Server:
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(services.ModelService(self._models), self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(SERVICES, self._server)
         self.port = _bind(self._server, settings)
-        self._models.start()
-        self._expiry.start()
+        self._folder = settings.models
         self._server.start()
         LOG.info("listening on %s:%d, %d requests run and %d wait", settings.host, self.port, running, waiting)
         if not settings.ssl_config_file and settings.host not in ("127.0.0.1", "::1", "localhost"):
             LOG.warning("%s: other machines can connect without encryption; use --ssl_config_file", settings.host)
-        if not self._health.loaded:
-            LOG.warning("%s: no version is loaded yet", settings.models)
+        self._models.start()
+        self._upkeep.start()
+
+    def wait_until_loaded(self, seconds: float) -> bool:
+        """Waits until the models that were present at the start are loaded or have failed; whether they are."""
+        return self._ready.wait(seconds)
+
+    @property
+    def unready(self) -> str:
+        """Why requests cannot be answered now; "" if they can."""
+        return health.unready(self._models, self.queue.longest_run, self._seconds)
+
+    def _update_readiness(self) -> None:
+        reason = self.unready
+        self._health.update("", not reason)
+        if not self._models.loading and not self._ready.is_set():
+            if reason:
+                LOG.warning("%s: no version is loaded yet", self._folder)
+            self._ready.set()
 
     def stop(self, grace: float) -> None:
         """Rejects new requests, lets running ones finish within `grace` seconds, and closes the models."""
-        self._health.servicer.enter_graceful_shutdown()
-        deadline = time.monotonic() + grace
+        self._health.enter_graceful_shutdown()
         self.queue.drain(grace)
-        self._server.stop(max(0.0, deadline - time.monotonic())).wait()
-        self._expiry.close()
+        self._server.stop(None).wait()  # what is left is health watches, and peers that ignore that they are to go
+        self._upkeep.close()
         self._models.close()
         self._pool.shutdown(wait=False)
-
-
-class _Health:
-    """gRPC's health service: "" for the whole server, and each model by its name."""
-
-    def __init__(self) -> None:
-        self.servicer = health.HealthServicer()
-        self.loaded: set[str] = set()
-        self._states: dict[str, bool] = {}
-        self._set("", False)
-
-    def set_model(self, name: str, available: bool) -> None:
-        """Records whether a version of a model is loaded."""
-        (self.loaded.add if available else self.loaded.discard)(name)
-        self._set(name, available)
-        self._set("", bool(self.loaded))
-
-    def _set(self, service: str, available: bool) -> None:
-        if self._states.get(service) is not available:  # otherwise every scan would notify the watching clients
-            self._states[service] = available
-            states = health_pb2.HealthCheckResponse
-            self.servicer.set(service, states.SERVING if available else states.NOT_SERVING)
 
 
 def _bind(server: Any, settings: Settings) -> int:

@@ -8,6 +8,7 @@ because it is still being copied, is retried with growing delays.
 import contextlib
 import dataclasses
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,23 +19,34 @@ import grpc
 
 from tf_psgan_serving.server.status import StatusError
 from tf_psgan_serving.server.version import Version, fingerprint
+from tf_psgan_serving.version_files.errors import VersionError
 
 LOG = logging.getLogger("tf_psgan_serving")
+_NUMBER = re.compile(r"[1-9][0-9]{0,99}")  # of ASCII digits; longer ones are slow to convert
+
 LONGEST_DELAY = 60.0
 """Seconds between two attempts to load a version."""
 
 MAX_ENDED_STATES = 20
 """Unloaded versions of a model whose state is remembered."""
 
+MAX_NUMBER = 2**63 - 1
+"""Versions are int64 in TensorFlow Serving's messages."""
+
 LOADING, AVAILABLE, UNLOADING, ENDED = "LOADING", "AVAILABLE", "UNLOADING", "END"
 
 
 @dataclasses.dataclass
 class State:
-    """One of TensorFlow Serving's states of a version, and whether the version failed to load."""
+    """One of TensorFlow Serving's states of a version, and for clients why it failed to load."""
 
     state: str
-    failed: bool = False
+    reason: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the version failed to load."""
+        return bool(self.reason)
 
 
 @dataclasses.dataclass
@@ -71,14 +83,22 @@ class Model:
         self._current: _Loaded | None = None
         self._states: dict[int, State] = {}
         self._attempts: dict[int, _Attempt] = {}
+        self._ignored: set[str] = set()
+        self._gone_scans = 0
+        self.released = False
 
     def scan(self, require_unchanged: bool = True) -> None:
         """Looks for a newer version than the one in service, and swaps it in.
 
+        A version whose folder is missing in two scans is unloaded, because its pictures may not be shown any more.
+
         Args:
           require_unchanged: load a new folder only if its files have not changed since the previous scan.
+
+        Raises:
+          OSError: the model's folder cannot be read; the version in service stays.
         """
-        found = version_folders(self._folder)
+        found = self._folders()
         for gone in self._attempts.keys() - found.keys():
             del self._attempts[gone]
         current = self.number
@@ -87,6 +107,10 @@ class Model:
                 break
             if self._is_due(number, found[number], require_unchanged) and self._load_and_swap(number, found[number]):
                 break
+        self._gone_scans = self._gone_scans + 1 if self.number and self.number not in found else 0
+        if self._gone_scans > 1 or (self._gone_scans and not require_unchanged):
+            LOG.warning("%s: version %d has vanished and is unloaded", self.name, self.number)
+            self.close()
 
     @property
     def number(self) -> int:
@@ -130,11 +154,24 @@ class Model:
             previous, self._current = self._current, None
         self._retire(previous)
 
+    def _folders(self) -> dict[int, Path]:
+        """The versions by number, without those beyond int64, which are named once in the log."""
+        found = version_folders(self._folder)
+        for number in [number for number in found if number > MAX_NUMBER]:
+            name = str(found.pop(number).name)
+            if name not in self._ignored:
+                self._ignored.add(name)
+                LOG.warning("%s: version %s is ignored; the largest number is %d", self.name, name[:40], MAX_NUMBER)
+        return found
+
     def _is_due(self, number: int, folder: Path, require_unchanged: bool) -> bool:
         """Whether to try to load a version now."""
         try:
             files = fingerprint(folder)
-        except OSError:  # the folder is being moved or removed
+        except FileNotFoundError:  # the folder is being moved or removed
+            return False
+        except OSError as error:
+            self._record_failure(number, f"{type(error).__name__}: {error.strerror}", "its files cannot be read")
             return False
         attempt = self._attempts.get(number)
         if attempt is None or attempt.fingerprint != files:
@@ -149,7 +186,9 @@ class Model:
         try:
             version = self._load(folder)
         except Exception as error:  # a damaged folder makes TensorFlow raise many types
-            self._record_failure(number, " ".join(f"{type(error).__name__}: {error}".split())[:500])
+            known = isinstance(error, VersionError | StatusError)
+            public = str(error) if known else "the version cannot be loaded; the server's log has the reason."
+            self._record_failure(number, " ".join(f"{type(error).__name__}: {error}".split())[:500], public)
             return False
         with self._lock:
             previous, self._current = self._current, _Loaded(version)
@@ -160,9 +199,9 @@ class Model:
         self._retire(previous)
         return True
 
-    def _record_failure(self, number: int, reason: str) -> None:
-        self._set_state(number, State(ENDED, failed=True))
-        attempt = self._attempts[number]
+    def _record_failure(self, number: int, reason: str, public: str) -> None:
+        self._set_state(number, State(ENDED, public))
+        attempt = self._attempts.setdefault(number, _Attempt(()))
         if reason != attempt.reason:
             LOG.warning("%s: version %d cannot be loaded: %s", self.name, number, reason)
         attempt.reason = reason
@@ -183,6 +222,7 @@ class Model:
         if unused:
             loaded.version.close()
             self._set_state(loaded.version.number, State(ENDED))
+            self.released = True
 
     def _set_state(self, number: int, state: State) -> None:
         with self._lock:
@@ -194,13 +234,20 @@ class Model:
 
 
 def version_folders(folder: Path) -> dict[int, Path]:
-    """The versions in a model's folder by number. Entries with other names, such as partial copies, are ignored."""
+    """The entries of a model's folder whose names are numbers. Other entries, such as partial copies, are ignored.
+
+    Raises:
+      OSError: the folder cannot be read; a missing one has no versions.
+    """
     try:
         entries = list(folder.iterdir())
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    return {
-        int(path.name): path
-        for path in entries
-        if path.name.isascii() and path.name.isdecimal() and path.name[0] != "0" and path.is_dir()
-    }
+    return {int(path.name): path for path in entries if _NUMBER.fullmatch(path.name) and not _is_file(path)}
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # it may not be looked at; loading it will say why
+        return False

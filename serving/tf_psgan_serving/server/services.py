@@ -108,9 +108,10 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         for key, state in states.items():
             entry = response.model_version_status.add(version=key)
             entry.state = get_model_status_pb2.ModelVersionStatus.State.Value(state.state)
+            entry.status.error_code = error_codes_pb2.OK  # TensorFlow Serving always sets it
             if state.failed:
                 entry.status.error_code = error_codes_pb2.FAILED_PRECONDITION
-                entry.status.error_message = "the version cannot be loaded; the server's log has the reason."
+                entry.status.error_message = state.reason
         return response
 
 

@@ -21,6 +21,7 @@ class Settings:
     port: int = 8500
     ssl_config_file: Path | None = None
     signatures: tuple[str, ...] = ("serving_default", "window", "describe")
+    trust_models: bool = False
     poll: float = 1.0
     running: int = 0
     waiting: int = -1
@@ -64,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     add("port", _integer(0, 65535), "Port; 0 for any free one.")
     add("ssl_config_file", Path, "TLS: the file of TensorFlow Serving's flag, see serving/ssl.config.example.")
     add("signatures", _names, 'Signatures that a version must have to be loaded, as a,b,c; "" for none.')
+    text = "Load graphs with operations on files, network or code outside the graph. A SavedModel is a program."
+    parser.add_argument("--trust_models", action="store_true", help=text)
     add("poll", _number(0.01), "Seconds between two scans for new versions.")
     add("running", _integer(0), "Concurrent requests; 0 for half the number of cores.")
     add("waiting", _integer(-1), "Requests that may wait; further ones are rejected at once. -1 for as many as run.")

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from tf_psgan_serving.server import input_checks
 from tf_psgan_serving.server.status import StatusError, invalid_argument
-from tf_psgan_serving.version_files import checksums
+from tf_psgan_serving.version_files import checksums, operations
+from tf_psgan_serving.version_files.errors import VersionError
 
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 MAX_WARM_UPS = 1000
@@ -32,6 +34,7 @@ class Version:
       folder: of the version; its name is the version's number.
       required: names of signatures that the version must have.
       threads: TensorFlow's threads between operations; each operation gets half as many. 0 leaves both to TensorFlow.
+      trusted: whether the graph may contain operations on files, network and code.
 
     Attributes:
       number: of the version.
@@ -39,15 +42,18 @@ class Version:
       identity: SHA-256 of the content, for clients: the description's, or else that of the files.
 
     Raises:
-      ValueError: a required signature is missing or wrong, or a file differs from its checksum.
+      VersionError: a required signature is missing or wrong, a file differs from its checksum, or the graph contains
+        such operations.
       StatusError: a warm-up request failed.
       Exception: whatever TensorFlow raises for a damaged or incomplete folder.
     """
 
-    def __init__(self, folder: Path, required: Sequence[str], threads: int = 0) -> None:
+    def __init__(self, folder: Path, required: Sequence[str], threads: int = 0, trusted: bool = False) -> None:
         self.number = int(folder.name)
         self.description: Mapping[str, Any] = {}
         self.identity = checksums.check(folder)
+        if not trusted:
+            operations.check(folder)
         graph = tf.Graph()
         # The graph of a chunk has two nearly independent chains of operations. Half of the threads for each is faster
         # than all threads for both, which would synchronise at every operation.
@@ -111,7 +117,7 @@ class Version:
     def _test(self, folder: Path, required: Sequence[str]) -> None:
         """Runs typical requests, so that a broken version is detected and a good one is warm."""
         if missing := [name for name in required if name not in self.signatures]:
-            raise ValueError(f"lacks the signature {', '.join(missing)}")
+            raise VersionError(f"lacks the signature {', '.join(missing)}")
         if "describe" in self.signatures:
             self.description = _parse_description(self.run("describe", {}, ["description"], 60.0)["description"])
             self.identity = _identity(self.description) or self.identity
@@ -122,7 +128,7 @@ class Version:
             }
             image = self.run("window", inputs, ["image"], 600.0)["image"]
             if image.dtype != np.uint8 or image.shape != (TEST_WINDOW["height"], TEST_WINDOW["width"], 3):
-                raise ValueError(f"its window is {image.dtype} {list(image.shape)}, not uint8 [8, 8, 3]")
+                raise VersionError(f"its window is {image.dtype} {list(image.shape)}, not uint8 [8, 8, 3]")
         self._warm_up(folder / WARM_UP)
 
     def _warm_up(self, path: Path) -> None:
@@ -133,7 +139,7 @@ class Version:
             request = log.predict_log.request
             name = request.model_spec.signature_name or "serving_default"
             if log.WhichOneof("log_type") != "predict_log" or name not in self.signatures:
-                raise ValueError(f"{WARM_UP}: a record is not a Predict request for a signature of the model")
+                raise VersionError(f"{WARM_UP}: a record is not a Predict request for a signature of the model")
             input_checks.check_inputs(request.inputs, self.signatures[name], self.description)
             self.run(name, request.inputs, list(self.signatures[name].outputs), 600.0)
 
@@ -153,8 +159,9 @@ def fingerprint(folder: Path) -> tuple[Any, ...]:
     """Names, sizes and modification times of all files, which change while a version is being copied.
 
     Raises:
-      OSError: the folder is removed meanwhile.
+      OSError: the folder may not be read, or is removed meanwhile.
     """
+    os.scandir(folder).close()  # rglob ignores folders that may not be read
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return tuple((str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns)
                  for path, stat in ((path, path.stat()) for path in files))  # fmt: skip
@@ -172,8 +179,8 @@ def _parse_description(text: bytes) -> Mapping[str, Any]:
     limits = parsed.get("limits", {}) if isinstance(parsed, dict) else None
     integers = isinstance(limits, dict) and all(isinstance(value, int) for value in limits.values())
     if not integers or not isinstance(parsed.get("pixels_per_cell", 0), int):
-        raise ValueError("its description has no integers for limits and pixels_per_cell")
+        raise VersionError("its description has no integers for limits and pixels_per_cell")
     cost = parsed.get("cost_per_pixel", 1.0)
     if isinstance(cost, bool) or not isinstance(cost, int | float) or not 1.0 <= cost < math.inf:
-        raise ValueError(f"its description has no number of at least 1 for cost_per_pixel: {cost!r}")
+        raise VersionError(f"its description has no number of at least 1 for cost_per_pixel: {cost!r}")
     return dict(parsed)
