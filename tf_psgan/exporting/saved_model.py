@@ -131,8 +131,12 @@ def write(
 
 
 def _identity(described: Mapping[str, Any], folded: FoldedGenerator, exemplar: bytes) -> str:
-    """SHA-256 of everything that a version is made from: the description, the weights, the detail stage's pictures."""
-    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    """SHA-256 of everything that a version is made from: the description, the weights, the detail stage's pictures.
+
+    Without `cost_per_pixel`, which is measured anew by each export and changes no picture.
+    """
+    values = {name: value for name, value in described.items() if name != "cost_per_pixel"}
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
     for array in (*(part for block in folded.blocks for part in block), *folded.waves):
         digest.update(f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
     digest.update(exemplar)
