@@ -5,6 +5,7 @@ import functools
 import logging
 import os
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -18,7 +19,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from tf_psgan_serving.server import health, interceptor, services, tls
+from tf_psgan_serving.server import health, interceptor, monitoring, services, tls
 from tf_psgan_serving.server.admission import AdmissionQueue, RateLimiter, ShapeLimiter
 from tf_psgan_serving.server.call_guard import CallGuard
 from tf_psgan_serving.server.repository import ModelRepository
@@ -57,6 +58,8 @@ class Server:
 
     Attributes:
       port: the port that it listens on.
+      monitor: the HTTP server of metrics; None without.
+      queue, receiving, sending: the limits on requests and on calls that wait for their peer.
 
     Raises:
       ValueError: a setting is wrong, or the address is in use.
@@ -80,6 +83,7 @@ class Server:
         threads = (
             running + waiting + settings.large + UNFINISHED_MESSAGES + unread + interceptor.MAX_STREAMS + SPARE_THREADS
         )
+        self._metrics = monitoring.Metrics(self._gauges)
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, "grpc")
         options = [
             ("grpc.max_receive_message_length", int(settings.request_mb * 2**20)),
@@ -90,19 +94,29 @@ class Server:
         ]
         self._server = grpc.server(
             self._pool,
-            interceptors=[interceptor.StatusInterceptor(self.receiving, self.sending)],
+            interceptors=[interceptor.StatusInterceptor(self.receiving, self.sending, self._metrics.ended)],
             options=options,
             maximum_concurrent_rpcs=MAX_CALLS,
         )
         self.queue = AdmissionQueue(running, waiting, settings.large)
         prediction = services.PredictionService(
-            self._models, self.queue, RateLimiter(settings.rate), ShapeLimiter(settings.sizes), settings.seconds
+            self._models,
+            self.queue,
+            RateLimiter(settings.rate),
+            ShapeLimiter(settings.sizes),
+            settings.seconds,
+            self._metrics.made,
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(services.ModelService(self._models), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(SERVICES, self._server)
         self.port = _bind(self._server, settings)
+        self.monitor = None
+        if settings.metrics_port >= 0:
+            self.monitor = monitoring.Monitor(settings.host, settings.metrics_port, self._metrics, lambda: self.unready)
+            self.monitor.start()
+            LOG.info("metrics on %s:%d", settings.host, self.monitor.port)
         self._folder = settings.models
         self._server.start()
         LOG.info("listening on %s:%d, %d requests run and %d wait", settings.host, self.port, running, waiting)
@@ -120,6 +134,19 @@ class Server:
         """Why requests cannot be answered now; "" if they can."""
         return health.unready(self._models, self.queue.longest_run, self._seconds)
 
+    def _gauges(self) -> Iterator[tuple[str, str, dict[str, float]]]:
+        running, waiting = self.queue.counts()
+        yield "psgan_ready", "1 if requests can be answered.", {"": float(not self.unready)}
+        yield "psgan_running", "Requests that run.", {"": running}
+        yield "psgan_waiting", "Requests that wait.", {"": waiting}
+        yield "psgan_unfinished_messages", "Calls whose message has not arrived.", {"": self.receiving.weight}
+        yield "psgan_unread_bytes", "Responses that are not read, at least 4 MB each.", {"": self.sending.weight}
+        ended = self.receiving.ended + self.sending.ended
+        yield "psgan_stalled_calls", "Calls ended because their peer did not go on.", {"": ended}
+        yield "psgan_watch_age_seconds", "Seconds since the models' folder was looked at.", {"": self._models.watch_age}
+        versions = {name: float(model.number) for name, model in self._models.models.items()}
+        yield "psgan_version", "The version in service; 0 for none.", versions
+
     def _update_readiness(self) -> None:
         reason = self.unready
         self._health.update("", not reason)
@@ -134,6 +161,8 @@ class Server:
         self.queue.drain(grace)
         self._server.stop(None).wait()  # what is left is health watches, and peers that ignore that they are to go
         self._upkeep.close()
+        if self.monitor:
+            self.monitor.close()
         self._models.close()
         self._pool.shutdown(wait=False)
 

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import secrets
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -37,10 +38,13 @@ class StatusInterceptor(grpc.ServerInterceptor):
     Args:
       receiving: guards calls whose message has not arrived; each weighs 1.
       sending: guards calls whose response is unread; each weighs its bytes, at least `LEAST_WEIGHT`.
+      ended: called with the method, the status code's name and the seconds of each call of one request and response.
     """
 
-    def __init__(self, receiving: CallGuard, sending: CallGuard) -> None:
-        self._receiving, self._sending = receiving, sending
+    def __init__(
+        self, receiving: CallGuard, sending: CallGuard, ended: Callable[[str, str, float], None] = lambda *_: None
+    ) -> None:
+        self._receiving, self._sending, self._ended = receiving, sending, ended
         self._streams = threading.BoundedSemaphore(MAX_STREAMS)
 
     def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
@@ -58,7 +62,8 @@ class StatusInterceptor(grpc.ServerInterceptor):
         def handle(messages: Iterator[bytes], context: Any) -> Iterator[bytes]:
             with _exceptions_as_status(context, method):
                 request = self._receive(messages, handler.request_deserializer, context)
-                response = handler.response_serializer(handler.unary_unary(request, context))
+                with self._counted(method):
+                    response = handler.response_serializer(handler.unary_unary(request, context))
                 del request
                 with self._sending.track(context, max(LEAST_WEIGHT, len(response))):
                     yield response
@@ -83,6 +88,17 @@ class StatusInterceptor(grpc.ServerInterceptor):
                     self._streams.release()
 
         return handle
+
+    @contextlib.contextmanager
+    def _counted(self, method: str) -> Iterator[None]:
+        start, code = time.monotonic(), "OK"
+        try:
+            yield
+        except Exception as error:
+            code = error.code.name if isinstance(error, StatusError) else "INTERNAL"
+            raise
+        finally:
+            self._ended(method, code, time.monotonic() - start)
 
     def _receive(self, messages: Iterator[bytes], parse: Callable[[bytes], Any], context: Any) -> Any:
         """The request of a call that has one."""

@@ -4,7 +4,7 @@ Status codes are TensorFlow Serving's: NOT_FOUND for a model or version that is 
 signature that the model lacks, INVALID_ARGUMENT for wrong inputs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -36,6 +36,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     Args:
       seconds: longest time of a request, whatever its own deadline.
+      made: called with the pixels of each response.
     """
 
     def __init__(
@@ -45,8 +46,9 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         rate_limiter: RateLimiter,
         shape_limiter: ShapeLimiter,
         seconds: float,
+        made: Callable[[float], None] = lambda _: None,
     ) -> None:
-        self._models, self._queue, self._seconds = models, queue, seconds
+        self._models, self._queue, self._seconds, self._made = models, queue, seconds, made
         self._rate_limiter, self._shape_limiter = rate_limiter, shape_limiter
 
     def Predict(self, request: Any, context: Any) -> Any:
@@ -55,7 +57,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         with self._models.get(_model_name(request)).use(_version_number(request.model_spec)) as version:
             signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
             outputs = _check_request(request, signature, version)
-            with self._queue.admit(context, cost.pixels(request.inputs, version.description)):
+            pixels = cost.pixels(request.inputs, version.description)
+            with self._queue.admit(context, pixels):
                 shapes = _variable_shapes(version, signature, request.inputs)
                 shape = (request.model_spec.name, signature, *shapes) if shapes else None
                 if shape:
@@ -70,6 +73,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 context.set_trailing_metadata(((wire.IDENTITY, version.identity),))
                 for name in list(values):  # in the queue's place: a large response is several copies in memory
                     _fill_tensor(response.outputs[name], values.pop(name))
+                self._made(pixels)
                 return response
 
     def GetModelMetadata(self, request: Any, context: Any) -> Any:

@@ -19,6 +19,7 @@ class Settings:
     models: Path
     host: str = "127.0.0.1"
     port: int = 8500
+    metrics_port: int = -1
     ssl_config_file: Path | None = None
     signatures: tuple[str, ...] = ("serving_default", "window", "describe")
     trust_models: bool = False
@@ -63,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--models", type=Path, required=True, help="A folder of models, or one model's folder.")
     add("host", str, "Address to listen on; the default accepts connections from this machine only.")
     add("port", _integer(0, 65535), "Port; 0 for any free one.")
+    text = "HTTP port for /metrics (Prometheus), /livez and /readyz; 0 for any free one, -1 for none."
+    add("metrics_port", _integer(-1, 65535), text)
     add("ssl_config_file", Path, "TLS: the file of TensorFlow Serving's flag, see serving/ssl.config.example.")
     add("signatures", _names, 'Signatures that a version must have to be loaded, as a,b,c; "" for none.')
     text = "Load graphs with operations on files, network or code outside the graph. A SavedModel is a program."
