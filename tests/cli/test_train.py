@@ -55,3 +55,12 @@ def test_training_uses_what_was_chosen_and_the_same_command_continues(call, pict
     assert code == 0 and "chosen" not in err
     code, _, err = call(*command, "--waves=2")
     assert code == 2 and "waves: 2 here, 0 there" in err
+
+
+def test_a_gpu_that_is_wanted_and_missing_is_one_line_and_nothing_is_written(call, picture, tmp_path, monkeypatch):
+    monkeypatch.setattr("tensorflow.config.get_visible_devices", lambda kind: [])
+    monkeypatch.setattr("tf_psgan.runtime.accelerator.has_driver", lambda: False)
+    code, _, err = call(picture, "--device=gpu", f"--run={tmp_path / 'run'}")
+    assert code == 2 and len(err.splitlines()) == 1
+    assert err.startswith("error: device: 'gpu', but this machine has no NVIDIA driver")
+    assert not (tmp_path / "run").exists()

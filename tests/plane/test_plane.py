@@ -54,6 +54,19 @@ def test_a_large_window_holds_small_ones_bit_for_bit_with_tiles_of_the_usual_siz
         np.testing.assert_array_equal(part, whole[down : down + height, right : right + width])
 
 
+def test_chunks_that_are_computed_together_as_on_a_gpu_show_the_same_plane(plane):
+    together = TexturePlane(plane.folded, chunk_cells=CHUNK)
+    together.batch = 3
+    whole = together.window(100, 70, top=-7, left=3, seed=SEED, texture=1)  # 4 x 3 chunks
+    alone = plane.window(100, 70, top=-7, left=3, seed=SEED, texture=1)
+    assert np.abs(whole.astype(int) - alone).max() <= 1
+    fresh = TexturePlane(plane.folded, chunk_cells=CHUNK)
+    fresh.batch = 3
+    np.testing.assert_array_equal(fresh.window(9, 9, top=33, left=40, seed=SEED, texture=1), whole[40:49, 37:46])
+    across = fresh.window(64, 30, top=0, left=40, seed=SEED, texture=1)  # one of its chunks is known
+    np.testing.assert_array_equal(across, whole[7:71, 37:67])
+
+
 def test_windows_reach_across_the_origin(plane):
     whole = plane.window(80, 80, top=-40, left=-40, seed=SEED)
     quarters = [[plane.window(40, 40, top=top, left=left, seed=SEED) for left in (-40, 0)] for top in (-40, 0)]

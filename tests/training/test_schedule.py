@@ -32,3 +32,5 @@ def test_speed_leaves_out_the_step_that_traces_the_graph():
     for _ in range(4):
         speed.add(0.5)
     assert speed.steps_per_second == 2.0
+    speed.add(2.0, steps=20)
+    assert speed.steps_per_second == 6.0

@@ -32,7 +32,7 @@ class Counted(Term):
         self.network, self.value, self.updates = network, tf.Variable(1.0), tf.Variable(0.0)
 
     def __call__(self, batch: Batch) -> tf.Tensor:
-        batch.after_update(lambda: self.updates.assign_add(1.0))
+        batch.after_update(self.updates, self.updates + 1.0)
         return tf.identity(self.value)
 
     def state(self) -> dict[str, tf.Variable]:

@@ -63,6 +63,19 @@ def at_step(monkeypatch):
     return happenings
 
 
+class InOneCall:
+    """Stands in for `CompiledSteps`: counts the steps of each call and makes them in the plain form."""
+
+    most, calls = 25, []
+
+    def __init__(self, step):
+        self.step = step
+
+    def __call__(self, packed, count):
+        self.calls.append(int(count))
+        return [self.step(packed) for _ in range(int(count))][-1]
+
+
 def last_notes(folder):
     reader = checkpoint.tf.train.load_checkpoint(str(max(folder.checkpoints.glob("step-*")) / checkpoint.BUNDLE))
     return json.loads(reader.get_tensor(checkpoint.NOTES))["notes"]
@@ -387,3 +400,29 @@ def test_a_dry_run_raises_where_a_resume_would(finished, image, tmp_path):
         dry_run(dataclasses.replace(config, model=dataclasses.replace(config.model, waves=1)), finished.path)
     with pytest.raises(ValueError, match="no longer among the pictures"):
         dry_run(changed(images=(picture(tmp_path / "other.png", period=9),)), finished.path)
+
+
+def test_compiled_steps_are_one_call_up_to_the_next_step_after_which_something_is_due(monkeypatch, tmp_path, image):
+    monkeypatch.setattr(training_loop, "CompiledSteps", InOneCall)
+    monkeypatch.setattr(InOneCall, "calls", [])
+    folders = []
+    for compiled in (True, False):
+        config = changed(images=(image,), steps=57, checkpoint_steps=20)
+        folders.append(RunFolder(train(config, tmp_path / str(compiled), compiled=compiled)))
+    assert InOneCall.calls == [20, 5, 15, 10, 7]  # checkpoints at 20 and 40, logs at 25 and 50
+    assert tensors(folders[0]) == tensors(folders[1])
+    assert [folder.read_conditions()["compiled"] for folder in folders] == [True, False]
+    (row,) = folders[0].read_metrics()
+    assert row["step"] == 57 and row["steps_per_second"] > 0
+
+
+def test_a_run_goes_on_without_compilation_where_that_fails(monkeypatch, tmp_path, image, finished, logged):
+    class Failing(InOneCall):
+        def __call__(self, packed, count):
+            raise training_loop.tf.errors.InternalError(None, None, "no libdevice.\nmore")
+
+    monkeypatch.setattr(training_loop, "CompiledSteps", Failing)
+    folder = RunFolder(train(changed(images=(image,), checkpoint_steps=3), tmp_path / "run", compiled=True))
+    assert tensors(folder) == tensors(finished)
+    assert "the compiled training step failed (no libdevice.)" in logged()
+    assert folder.read_conditions()["compiled"] is False

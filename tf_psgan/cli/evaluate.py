@@ -62,7 +62,9 @@ def run(values: flags.FlagValues) -> str:
     textures = texts.textures(values.texture or [], "texture")
     with filtered_stderr():
         from tf_psgan import assessment
+        from tf_psgan.runtime import device
 
+    device.choose(values.flag_values_dict()["device"])
     return assessment.evaluate(
         values.run or None,
         images=values.images or (),

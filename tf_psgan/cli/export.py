@@ -48,7 +48,9 @@ def run(values: flags.FlagValues) -> str:
         return _run_web(values, folder, out)
     with filtered_stderr():
         from tf_psgan.exporting import export as exporter
+        from tf_psgan.runtime import device
 
+    device.choose(values.flag_values_dict()["device"])
     limits = exporter.Limits(given["most_side"], given["most_pixels"])
     names = ("dtype", "version", "source_licence", "onnx", "detail")
     return str(exporter.export(folder, out, limits=limits, **{name: given[name] for name in names}))

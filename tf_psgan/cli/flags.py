@@ -79,6 +79,12 @@ def given(values: flags.FlagValues, kind: type) -> set[str]:
     return {field.name for field in dataclasses.fields(typing.cast(Any, kind)) if values[field.name].present}
 
 
+def define_device(values: flags.FlagValues) -> None:
+    """The flag that chooses between GPU and processor."""
+    text = "Where to compute: gpu, cpu, or auto for a GPU where TensorFlow finds one."
+    flags.DEFINE_enum("device", "auto", ["auto", "cpu", "gpu"], text, flag_values=values)
+
+
 def define_run(values: flags.FlagValues) -> None:
     """The flags of a program that reads a trained run."""
     kinds = ["auto", "float32", "mixed_bfloat16"]
@@ -87,6 +93,7 @@ def define_run(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("dtype", "auto", kinds, text, flag_values=values)
     text = "Detail stage: patches, none, or auto for the run's own setting."
     flags.DEFINE_enum("detail", "auto", ["auto", "patches", "none"], text, flag_values=values)
+    define_device(values)
 
 
 def path(values: flags.FlagValues, name: str) -> Path:

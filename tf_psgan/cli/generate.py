@@ -33,7 +33,9 @@ def run(values: flags.FlagValues) -> str:
         request.check_without_file(flagged)
     with filtered_stderr():
         from tf_psgan.rendering import render
+        from tf_psgan.runtime import device
 
+    device.choose(values.flag_values_dict()["device"])
     given = values.flag_values_dict()
     return str(render.render(folder, out, spec, dtype=given["dtype"], detail=given["detail"], progress=True))
 

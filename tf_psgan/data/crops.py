@@ -30,26 +30,30 @@ def crops(packed: PackedImages, key: tf.Tensor, count: int, side: int) -> tf.Ten
 
     Args:
       packed: every picture at least `side` pixels high and wide.
-      key: int64 scalar, from `noise.fold`; the same key cuts the same crops.
+      key: int64 [...], from `noise.fold`; the same key cuts the same crops.
       count: number of crops.
       side: height and width of a crop in pixels.
 
     Returns:
-      uint8 [count, side, side, 3].
+      uint8 [..., count, side, side, 3].
     """
     with tf.device("CPU:0"):  # where the buffer is: a GPU would receive all of it at every step
-        keys = noise.fold(key, tf.range(count, dtype=tf.int64))
+        keys = _keys(key, count)
         picture = drawn(packed, key, count)
         widths = tf.gather(packed.widths, picture)
         top = noise.below(noise.fold(keys, 1), tf.gather(packed.heights, picture) - side + 1)
         left = noise.below(noise.fold(keys, 2), widths - side + 1)
-        first = tf.gather(packed.starts, picture) + top * widths + left  # [count]
+        first = tf.gather(packed.starts, picture) + top * widths + left  # [..., count]
         steps = tf.range(side, dtype=tf.int64)
-        rows = first[:, tf.newaxis] + steps * widths[:, tf.newaxis]  # [count, side]
-        return tf.gather(packed.pixels, rows[..., tf.newaxis] + steps)  # [count, side, side, 3]
+        rows = first[..., tf.newaxis] + steps * widths[..., tf.newaxis]  # [..., count, side]
+        return tf.gather(packed.pixels, rows[..., tf.newaxis] + steps)  # [..., count, side, side, 3]
 
 
 def drawn(packed: PackedImages, key: tf.Tensor, count: int) -> tf.Tensor:
-    """The pictures that `crops` cuts from with this key: indices into the buffer, int64 [count]."""
-    keys = noise.fold(key, tf.range(count, dtype=tf.int64))
-    return noise.below(noise.fold(keys, 0), tf.size(packed.starts, tf.int64))
+    """The pictures that `crops` cuts from with this key: indices into the buffer, int64 [..., count]."""
+    return noise.below(noise.fold(_keys(key, count), 0), tf.size(packed.starts, tf.int64))
+
+
+def _keys(key: tf.Tensor, count: int) -> tf.Tensor:
+    """The key of each crop, int64 [..., count]."""
+    return noise.fold(key[..., tf.newaxis], tf.range(count, dtype=tf.int64))

@@ -15,6 +15,10 @@ from tf_psgan.latents import noise, waves
 from tf_psgan.networks import inference
 from tf_psgan.networks.generator import latent_field
 
+GPU_BATCH = 8
+"""Chunks computed together on a GPU, which one chunk does not occupy. Always so many, because the last bits of a pixel
+depend on the extent of the batch."""
+
 CHUNK_PIXELS = 512
 """Approximate side of a chunk in pixels; chosen by measurement, see docs/training.md."""
 
@@ -114,3 +118,9 @@ def pixels(blocks: list[tuple[Any, Any]], field: Any, dtype: str) -> tf.Tensor:
         blocks, field, dtype, lambda strip: tf.cast(tf.round((strip + 1.0) * 127.5), tf.uint8)
     )
     return picture[0, geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO]
+
+
+def batch_pixels(blocks: list[tuple[Any, Any]], fields: Any, dtype: str) -> tf.Tensor:
+    """`pixels` of several chunks at once: [batch, extent, extent, channels] -> uint8 [batch, side, side, 3]."""
+    pictures = tf.cast(tf.round((inference.generate(blocks, fields, dtype) + 1.0) * 127.5), tf.uint8)
+    return pictures[:, geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO]

@@ -10,10 +10,11 @@ chunks. Seamless tiles, blends of textures and animated noise are other scenes o
 import collections
 import dataclasses
 import functools
+import itertools
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, SupportsIndex
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 import tensorflow as tf
@@ -30,6 +31,7 @@ from tf_psgan.latents.scene import CORNER, Scene
 from tf_psgan.plane import chunks
 from tf_psgan.plane.finished_pixels import FinishedPixels
 from tf_psgan.plane.folded_generator import FoldedGenerator
+from tf_psgan.runtime import device
 
 RECENT_CHUNKS = 64
 """Chunks kept in memory, 50 MB: successive windows mostly overlap."""
@@ -45,6 +47,15 @@ RECENT_PIECES = 16384
 """Pieces kept in memory, 50 MB."""
 
 _AXES = ("x", "y", "xy")
+
+
+class _Group(NamedTuple):
+    """Chunks that are computed together."""
+
+    places: Sequence[tuple[int, int]]
+    known: dict[tuple[int, int], np.ndarray]  # by place
+    missing: list[tuple[int, int]]
+    painted: tf.Tensor | None  # uint8 [missing, side, side, 3]
 
 
 class TexturePlane:
@@ -91,6 +102,8 @@ class TexturePlane:
         self._recent: collections.OrderedDict[tuple[Scene, int, int], np.ndarray] = collections.OrderedDict()
         self._lock = threading.Lock()
         self._process = os.getpid()
+        self.batch = chunks.GPU_BATCH if device.gpus() else 1
+        """Chunks that are computed together."""
 
     def shift_colours(self, shift: np.ndarray) -> None:
         """Adds 8-bit values to all pixels that the detail stage copies from now on.
@@ -246,28 +259,58 @@ class TexturePlane:
         where its pixels are not used.
         """
         self._check_context()
-        key = (scene, row, col)
+        return next(self._chunks(scene, [(row, col)]))
+
+    def _chunks(self, scene: Scene, places: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
+        """Chunks in order, `batch` at a time; on a GPU the next ones are under way while these are copied and used."""
+        under_way: collections.deque[_Group] = collections.deque()
+        for first in range(0, len(places), self.batch):
+            under_way.append(self._begin(scene, places[first : first + self.batch]))
+            if len(under_way) > 1 or self.batch == 1:
+                yield from self._end(scene, under_way.popleft())
+        while under_way:
+            yield from self._end(scene, under_way.popleft())
+
+    def _begin(self, scene: Scene, places: Sequence[tuple[int, int]]) -> "_Group":
+        known, missing = {}, []
         with self._lock:
-            if key in self._recent:
-                self._recent.move_to_end(key)
-                return self._recent[key]
-        pixels = self._paint(self._latents(scene, row, col)).numpy()
-        pixels.setflags(write=False)
-        with self._lock:
-            self._recent[key] = pixels
-            while len(self._recent) > RECENT_CHUNKS:
-                self._recent.popitem(last=False)
-        return pixels
+            for place in places:
+                if (key := (scene, *place)) in self._recent:
+                    self._recent.move_to_end(key)
+                    known[place] = self._recent[key]
+                else:
+                    missing.append(place)
+        if not missing:
+            return _Group(places, known, missing, None)
+        fields = [self._latents(scene, *place) for place in missing]
+        if self.batch == 1:
+            return _Group(places, known, missing, self._paint(fields[0])[tf.newaxis])
+        fields += fields[-1:] * (self.batch - len(fields))
+        return _Group(places, known, missing, self._paint_batch(tf.concat(fields, axis=0))[: len(missing)])
+
+    def _end(self, scene: Scene, group: "_Group") -> Iterator[np.ndarray]:
+        if group.painted is not None:
+            for place, pixels in zip(group.missing, group.painted.numpy(), strict=True):
+                pixels.setflags(write=False)
+                group.known[place] = pixels
+            with self._lock:
+                for place in group.missing:
+                    self._recent[(scene, *place)] = group.known[place]
+                while len(self._recent) > RECENT_CHUNKS:
+                    self._recent.popitem(last=False)
+        yield from (group.known[place] for place in group.places)
 
     def _generated(self, scene: Scene, height: int, width: int, top: int, left: int) -> np.ndarray:
         """A window of the generator's picture, assembled from chunks."""
         side = self.chunk_cells * self.pixels_per_cell
         picture = np.empty((height, width, 3), np.uint8)
+        down = list(_runs(top, height, side, scene.rows * self.pixels_per_cell))
         across = list(_runs(left, width, side, scene.cols * self.pixels_per_cell))
-        for down, row, from_row, rows in _runs(top, height, side, scene.rows * self.pixels_per_cell):
-            for right, col, from_col, cols in across:
-                part = self.chunk(scene, row, col)[from_row : from_row + rows, from_col : from_col + cols]
-                picture[down : down + rows, right : right + cols] = part
+        parts = list(itertools.product(down, across))
+        found = self._chunks(scene, [(row, col) for (_, row, _, _), (_, col, _, _) in parts])
+        for ((at_row, _, from_row, rows), (at_col, _, from_col, cols)), chunk in zip(parts, found, strict=True):
+            part = chunk[from_row : from_row + rows, from_col : from_col + cols]
+            picture[at_row : at_row + rows, at_col : at_col + cols] = part
         return picture
 
     def _block(self, detail: DetailStage, scene: Scene, top: int, left: int, height: int, width: int) -> np.ndarray:
@@ -453,6 +496,10 @@ class TexturePlane:
     def _paint(self, latents: Any) -> tf.Tensor:
         # NumPy arrays become constants of the graph, 6 % faster than captured tensors.
         return chunks.pixels(chunks.cast(self.folded.blocks, self.folded.dtype), latents, self.folded.dtype)
+
+    @tf.function
+    def _paint_batch(self, latents: Any) -> tf.Tensor:
+        return chunks.batch_pixels(chunks.cast(self.folded.blocks, self.folded.dtype), latents, self.folded.dtype)
 
 
 def _runs(first: int, length: int, side: int, period: int) -> Iterator[tuple[int, int, int, int]]:

@@ -186,7 +186,7 @@ class RunFolder:
         found = [
             f"step {step}: {name} was {before.get(name)} and is {value}"
             for name, value in conditions.items()
-            if before.get(name) != value
+            if before.get(name, value) != value  # earlier versions recorded fewer
         ]
         if found:
             self.write_conditions(conditions | {"changes": before.get("changes", []) + found})

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -25,7 +25,13 @@ from tf_psgan.networks.generator import SpatialGenerator, latent_field
 from tf_psgan.training import losses, wave_initialisation
 from tf_psgan.training.optimizer import Adam
 from tf_psgan.training.spectral.spectral_loss import SpectralLoss
-from tf_psgan.training.terms import Batch, Term
+from tf_psgan.training.terms import Batch, Network, Term
+
+Networks = tuple[Network, ...]
+GENERATOR: Networks = ("generator",)
+DISCRIMINATOR: Networks = ("discriminator",)
+BOTH: Networks = GENERATOR + DISCRIMINATOR
+"""Networks that one step updates."""
 
 RECALIBRATION_BATCH = 64
 """Windows, at least, over which `GanStep.recalibrate` estimates batch statistics."""
@@ -48,6 +54,32 @@ def default_terms(config: Config, classes: int = 0) -> list[Term]:
 def crop_pixels(config: Config) -> int:
     """Side of a training crop in pixels."""
     return config.data.crop_cells * geometry.pixels_per_cell(len(config.model.filters) + 1)
+
+
+class Gradients(NamedTuple):
+    """What the forward and the backward pass of a step result in.
+
+    Args:
+      generator, discriminator: gradients in the order of the network's trainable variables; empty for no update.
+      losses: the logged terms by name.
+      logits: float32 [batch, rows, cols, 1], by the names of their means in a report.
+      assignments: new values of the terms' variables.
+    """
+
+    generator: list[tf.Tensor]
+    discriminator: list[tf.Tensor]
+    losses: dict[str, tf.Tensor]
+    logits: dict[str, tf.Tensor]
+    assignments: list[tuple[tf.Variable, tf.Tensor]]
+
+    def are_finite(self) -> tf.Tensor:
+        """Whether all losses and gradients are."""
+        everything = [*self.losses.values(), *self.generator, *self.discriminator]
+        return tf.math.is_finite(tf.linalg.global_norm(everything))
+
+    def report(self) -> dict[str, tf.Tensor]:
+        """What `GanStep` returns."""
+        return self.losses | {name: tf.reduce_mean(tf.sigmoid(logits)) for name, logits in self.logits.items()}
 
 
 class GanStep(tf.Module):
@@ -120,22 +152,89 @@ class GanStep(tf.Module):
           Scalars by name: the value of each logged term (by default `generator_loss` and `discriminator_loss`), and
           `real_score` and `fake_score`, the means of D over the patches, in [0, 1].
         """
-        key, batch_size = noise.fold(self.config.training.seed, self.step, self.rollbacks), self.config.data.batch_size
-        crop_key = noise.fold(key, 0)
-        real = images.to_unit(crops.crops(packed, crop_key, batch_size, self.side))
-        class_ids = crops.drawn(packed, crop_key, batch_size) if self.classes else None
+        real, class_ids = self.draw(packed, self.step)
         if self.config.training.updates == "simultaneous":
-            report, finite = self._train(real, class_ids, key, generator=True, discriminator=True)
+            report, finite = self._train(real, class_ids, BOTH)
         else:
             report, finite = tf.cond(
                 self.step % 2 == 0,
-                lambda: self._train(real, class_ids, key, generator=False, discriminator=True),
-                lambda: self._train(real, class_ids, key, generator=True, discriminator=False),
+                lambda: self._train(real, class_ids, DISCRIMINATOR),
+                lambda: self._train(real, class_ids, GENERATOR),
             )
+        self.count(finite)
+        return report
+
+    def draw(self, packed: crops.PackedImages, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """The random crops of a step, uint8 [batch, side, side, 3], and their classes, int64 [batch], or None.
+
+        `step` may have dimensions of its own, [...]; the results have them in front.
+        """
+        key, batch_size = noise.fold(self._key(step), 0), self.config.data.batch_size
+        real = crops.crops(packed, key, batch_size, self.side)
+        return real, crops.drawn(packed, key, batch_size) if self.classes else None
+
+    def backward(
+        self, real: tf.Tensor, class_ids: tf.Tensor | None, updates: Networks, terms: Sequence[Term] | None = None
+    ) -> "Gradients":
+        """Generates, scores, and computes the losses and their gradients for the networks to be updated.
+
+        Args:
+          real: uint8 [batch, side, side, 3], with their classes, from `draw`.
+          updates: the networks to be updated.
+          terms: those to compute, in the form for XLA. None for all of them; then terms with an interval are 0 in steps
+            in which they are not due.
+        """
+        key, real = self._key(self.step), images.to_unit(real)
+        with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
+            with tf.name_scope("generate"):  # name scopes show in a profile
+                fake = self.generate(noise.fold(key, 1), self.config.data.crop_cells, class_ids)
+            with tf.name_scope("score_real"):
+                real_logits = self.discriminator(real, class_ids)
+            with tf.name_scope("score_fake"):
+                fake_logits = self.discriminator(fake, class_ids)
+            batch = Batch(
+                real=real,
+                fake=fake,
+                real_logits=real_logits,
+                fake_logits=fake_logits,
+                class_ids=class_ids,
+                score=lambda pixels: self.discriminator(pixels, class_ids, fused=False),
+                step=self.step,
+                key=key,
+                compiled=terms is not None,
+            )
+            values = self._terms_of(batch, updates, terms)
+            g_loss, d_loss = (self._sum(values, network) for network in BOTH)
+        unused = tf.UnconnectedGradients.ZERO if batch.compiled else tf.UnconnectedGradients.NONE
+        g_variables, d_variables = self.generator.trainable_variables, self.discriminator.trainable_variables
+        report = {term.name: values[term.name] for term in self.terms if term.is_logged and term.name in values}
+        return Gradients(
+            g_tape.gradient(g_loss, g_variables, unconnected_gradients=unused) if "generator" in updates else [],
+            d_tape.gradient(d_loss, d_variables, unconnected_gradients=unused) if "discriminator" in updates else [],
+            report,
+            {"real_score": real_logits, "fake_score": fake_logits},
+            batch.assignments,
+        )
+
+    def update(self, gradients: "Gradients") -> None:
+        """Updates the networks that have gradients, and the states of their terms."""
+        if gradients.generator:
+            self._update_generator(gradients.generator)
+        if gradients.discriminator:
+            self.optimisers["discriminator_adam"].update(gradients.discriminator)
+        for variable, value in gradients.assignments:
+            variable.assign(value)
+
+    def count(self, finite: tf.Tensor) -> None:
+        """Counts a step, and whether it was skipped."""
         self.skipped.assign_add(tf.cast(~finite, tf.int64))
         self.skipped_in_a_row.assign(tf.where(finite, tf.zeros((), tf.int64), self.skipped_in_a_row + 1))
         self.step.assign_add(1)
-        return report
+
+    def is_due(self, term: Term, step: tf.Tensor) -> tf.Tensor:
+        """Whether a term with an interval counts in a step in which its network is updated."""
+        updates = step // 2 if self.config.training.updates == "alternating" else step
+        return updates % term.interval == 0
 
     def generate(self, key: Any, cells: int, class_ids: tf.Tensor | None = None) -> tf.Tensor:
         """A batch of fakes [batch, cells * side, cells * side, 3] in training mode, without the spare edge pixels.
@@ -154,57 +253,33 @@ class GanStep(tf.Module):
         self.averaged.recalibrate(self._latents(self.averaged, key, batch, cells, class_ids))
 
     def _train(
-        self, real: tf.Tensor, class_ids: tf.Tensor | None, key: tf.Tensor, generator: bool, discriminator: bool
+        self, real: tf.Tensor, class_ids: tf.Tensor | None, updates: Networks
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """Draws, generates, scores, computes the losses, and updates the chosen networks if everything is finite."""
-        updates = {"generator": generator, "discriminator": discriminator}
-        with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
-            with tf.name_scope("generate"):  # name scopes show in a profile
-                fake = self.generate(noise.fold(key, 1), self.config.data.crop_cells, class_ids)
-            with tf.name_scope("score_real"):
-                real_logits = self.discriminator(real, class_ids)
-            with tf.name_scope("score_fake"):
-                fake_logits = self.discriminator(fake, class_ids)
-            batch = Batch(
-                real=real,
-                fake=fake,
-                real_logits=real_logits,
-                fake_logits=fake_logits,
-                class_ids=class_ids,
-                score=lambda pixels: self.discriminator(pixels, class_ids, fused=False),
-                step=self.step,
-                discriminator_updates=self.step // 2 if self.config.training.updates == "alternating" else self.step,
-                key=key,
-            )
-            values = self._terms_of(batch, updates)
-            g_loss, d_loss = (self._sum(values, network) for network in ("generator", "discriminator"))
-        g_gradients = g_tape.gradient(g_loss, self.generator.trainable_variables) if generator else []
-        d_gradients = d_tape.gradient(d_loss, self.discriminator.trainable_variables) if discriminator else []
-        report = {term.name: values[term.name] for term in self.terms if term.logged and term.name in values}
-        finite = tf.math.is_finite(tf.linalg.global_norm([*report.values(), *g_gradients, *d_gradients]))
+        """Computes the gradients, and updates the networks if everything is finite."""
+        found = self.backward(real, class_ids, updates)
+        finite = found.are_finite()
+        tf.cond(finite, lambda: self.update(found), lambda: None)
+        return found.report(), finite
 
-        def update() -> None:
-            if generator:
-                self._update_generator(g_gradients)
-            if discriminator:
-                self.optimisers["discriminator_adam"].update(d_gradients)
-            for action in batch.actions:
-                action()
-
-        tf.cond(finite, update, lambda: None)
-        report["real_score"] = tf.reduce_mean(tf.sigmoid(real_logits))
-        report["fake_score"] = tf.reduce_mean(tf.sigmoid(fake_logits))
-        return report, finite
-
-    def _terms_of(self, batch: Batch, updates: dict[str, bool]) -> dict[str, tf.Tensor]:
+    def _terms_of(self, batch: Batch, updates: Networks, terms: Sequence[Term] | None) -> dict[str, tf.Tensor]:
         """The terms that this step needs, by name: those of the updated networks, and the logged ones."""
         found = {}
-        for term in self.terms:
-            if term.weight and updates[term.network]:
+        for term in self.terms if terms is None else terms:
+            if not term.weight:
+                continue
+            if term.network not in updates:
+                if term.is_logged:
+                    found[term.name] = term(dataclasses.replace(batch, assignments=[]))
+            elif term.interval > 1 and terms is None:
+                value = functools.partial(term, batch)
+                found[term.name] = tf.cond(self.is_due(term, batch.step), value, lambda: tf.zeros(()))
+            else:
                 found[term.name] = term(batch)
-            elif term.weight and term.logged:
-                found[term.name] = term(dataclasses.replace(batch, actions=[]))
         return found
+
+    def _key(self, step: Any) -> tf.Tensor:
+        """The random key of a step: crops, noise and loss terms fold counters into it."""
+        return noise.fold(self.config.training.seed, step, self.rollbacks)
 
     def _sum(self, values: dict[str, tf.Tensor], network: str) -> tf.Tensor:
         own = [values[term.name] for term in self.terms if term.network == network and term.name in values]

@@ -51,15 +51,11 @@ class R1Penalty(Term):
         self.interval = interval
 
     def __call__(self, batch: Batch) -> tf.Tensor:
-        """The weighted penalty, or 0 in a step that has none."""
-
-        def penalty() -> tf.Tensor:
-            with tf.GradientTape() as tape:
-                tape.watch(batch.real)
-                scores = tf.reduce_sum(tf.reduce_mean(batch.score(batch.real), axis=(1, 2, 3)))
-            return self.weight * self.interval * gradient_penalty(tape.gradient(scores, batch.real))
-
-        return tf.cond(batch.discriminator_updates % self.interval == 0, penalty, lambda: tf.zeros(()))
+        """The weighted penalty."""
+        with tf.GradientTape() as tape:
+            tape.watch(batch.real)
+            scores = tf.reduce_sum(tf.reduce_mean(batch.score(batch.real), axis=(1, 2, 3)))
+        return self.weight * self.interval * gradient_penalty(tape.gradient(scores, batch.real))
 
 
 def discriminator(real_logits: Any, fake_logits: Any) -> Any:

@@ -28,7 +28,7 @@ class Adam(keras.optimizers.Adam):
         self.build(variables)
         self._l2_factors = [2.0 * l2 * variable.path.endswith("kernel") for variable in variables]
         # On a CPU XLA fuses the update into one loop; a GPU does not need it.
-        jit = not tf.config.list_physical_devices("GPU")
+        jit = not tf.config.get_visible_devices("GPU")
         self._compiled = tf.function(self._update, autograph=False, jit_compile=jit)
 
     def update(self, gradients: Sequence[tf.Tensor]) -> None:

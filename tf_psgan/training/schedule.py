@@ -25,17 +25,20 @@ class Schedule:
 
 
 class Speed:
-    """Steps per second of training alone: without previews, checkpoints and a process's first step, which traces."""
+    """Steps per second of training alone: without previews, checkpoints and a process's first call, which traces."""
 
     def __init__(self) -> None:
-        self.steps, self.seconds = -1, 0.0
+        self.steps, self.seconds = 0, 0.0
+        self._has_traced = False
 
-    def add(self, seconds: float) -> None:
-        """Counts a step that took so long."""
-        self.steps += 1
-        self.seconds += seconds if self.steps else 0.0
+    def add(self, seconds: float, steps: int = 1) -> None:
+        """Counts the steps of one call that took so long."""
+        if self._has_traced:
+            self.steps += steps
+            self.seconds += seconds
+        self._has_traced = True
 
     @property
     def steps_per_second(self) -> float | None:
-        """None before the second step."""
+        """None before the second call."""
         return self.steps / self.seconds if self.steps > 0 and self.seconds > 0 else None

@@ -32,9 +32,10 @@ class Batch:
       class_ids: int64 [batch], the class of each real crop; None for a model that is not class-conditional.
       score: images -> logits, as `real_logits` but in a form that has second derivatives.
       step: int64, steps done before this one.
-      discriminator_updates: int64, updates of the discriminator before this step.
       key: int64, the random key of this step. Counters 0 to 2 are in use; fold others into it for other random numbers.
-      actions: see `after_update`.
+      compiled: whether XLA compiles the step. Then no slice may begin at a place that follows from `step` or `key`: XLA
+        would compile the step again for each of its values.
+      assignments: see `after_update`.
     """
 
     real: tf.Tensor
@@ -44,13 +45,13 @@ class Batch:
     class_ids: tf.Tensor | None
     score: Callable[[tf.Tensor], tf.Tensor]
     step: tf.Tensor
-    discriminator_updates: tf.Tensor
     key: tf.Tensor
-    actions: list[Callable[[], None]] = dataclasses.field(default_factory=list)
+    compiled: bool = False
+    assignments: list[tuple[tf.Variable, tf.Tensor]] = dataclasses.field(default_factory=list)
 
-    def after_update(self, action: Callable[[], None]) -> None:
-        """Runs an action with the update of the term's network; a step that is not finite runs none."""
-        self.actions.append(action)
+    def after_update(self, variable: tf.Variable, value: tf.Tensor) -> None:
+        """Assigns with the update of the term's network; a step that is not finite assigns nothing."""
+        self.assignments.append((variable, value))
 
 
 class Term(tf.Module, abc.ABC):
@@ -65,10 +66,17 @@ class Term(tf.Module, abc.ABC):
     """The network whose loss this is a term of."""
     logged: ClassVar[bool] = True
     """Whether every step computes and returns it, even a step that updates the other network only."""
+    interval: int = 1
+    """Updates of the network from one with this term to the next. One of more than 1 is not logged and has no state."""
 
     def __init__(self, weight: float = 1.0, name: str | None = None) -> None:
         super().__init__(name)
         self.weight = weight
+
+    @property
+    def is_logged(self) -> bool:
+        """`logged`, except for a term that is not in every update."""
+        return self.logged and self.interval == 1
 
     @abc.abstractmethod
     def __call__(self, batch: Batch) -> tf.Tensor:

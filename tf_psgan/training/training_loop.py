@@ -28,6 +28,7 @@ from tf_psgan.runtime.progress import Progress
 from tf_psgan.runtime.signals import StopSignals
 from tf_psgan.signal_processing import central_crop
 from tf_psgan.training import preflight, preview, report, until, wave_initialisation
+from tf_psgan.training.compiled_steps import CompiledSteps
 from tf_psgan.training.gan_step import GanStep, crop_pixels
 from tf_psgan.training.schedule import Schedule, Speed
 
@@ -81,15 +82,17 @@ def dry_run(config: Config, run_folder: Path) -> str:
     return f"{run_folder}: ready to train on {preflight.describe(config, pictures)}. Nothing was trained or written."
 
 
-def train(config: Config, run_folder: Path, *, progress: bool = False) -> Path:
+def train(config: Config, run_folder: Path, *, progress: bool = False, compiled: bool | None = None) -> Path:
     """Trains in a run folder, or resumes the run that is there.
 
-    SIGINT and SIGTERM end the training after the current step, with a checkpoint and a report.
+    SIGINT and SIGTERM end the training after the current step, or the current 25 of them where they are compiled, with
+    a checkpoint and a report.
 
     Args:
       config: all settings. A resumed run accepts other settings only where they do not change its result.
       run_folder: created where it is missing.
       progress: draws a progress bar if standard error is a terminal; otherwise progress is logged.
+      compiled: trains in the form of `compiled_steps`; None: on a GPU only, since it is slower on processors.
 
     Returns:
       The run folder.
@@ -109,7 +112,8 @@ def train(config: Config, run_folder: Path, *, progress: bool = False) -> Path:
         logger.info("%s: %s, threads %d.", run_folder, preflight.describe(config, pictures), threads)
         if config.rendering.detail != "none":
             read_exemplar(folder)
-        _Run(config, folder, pictures, threads, progress).train()
+        compiled = bool(device.gpus()) if compiled is None else compiled
+        _Run(config, folder, pictures, threads, progress, compiled).train()
     return run_folder
 
 
@@ -117,11 +121,18 @@ class _Run:
     """One process's part of a run."""
 
     def __init__(
-        self, config: Config, folder: RunFolder, pictures: manifest.Manifest, threads: int, display: bool
+        self,
+        config: Config,
+        folder: RunFolder,
+        pictures: manifest.Manifest,
+        threads: int,
+        display: bool,
+        compiled: bool,
     ) -> None:
         self.config, self.folder = config, folder
         dtype = device.compute_type(config.training.dtype)
         self.step = _gan_step(config, pictures)
+        self.compiled = CompiledSteps(self.step) if compiled else None
         self.state = self.step.state()
         self.pictures, self.sources = pictures, Sources.read(pictures)
         self.preview = preview.Preview(self.sources, config.training, folder)
@@ -137,7 +148,8 @@ class _Run:
         self.saved_step = -1  # of this process's newest checkpoint
         self.has_settled = False  # as of the newest evaluation
         self.began = time.monotonic()
-        self.began -= self._restore(device.conditions(threads, dtype))
+        self.conditions = device.conditions(threads, dtype, compiled)
+        self.began -= self._restore(self.conditions)
         self.progress = Progress(config.training.steps or None, "steps", display=display, initial=self.steps_done)
 
     @property
@@ -194,9 +206,9 @@ class _Run:
         checkpoints = Schedule(training.checkpoint_minutes, training.checkpoint_steps, now)
         while not self.is_finished and not stopping.requested:
             began = time.monotonic()
-            self.losses = self.step(self.cache.at(self.steps_done))
-            skipped_in_a_row = int(self.step.skipped_in_a_row)  # waits until the step is done
-            self.speed.add(time.monotonic() - began)
+            steps = self._advance()
+            skipped_in_a_row = int(self.step.skipped_in_a_row)  # waits until the steps are done
+            self.speed.add(time.monotonic() - began, steps)
             self._show_progress()
             if self.steps_done % LOG_STEPS == 0:
                 self.preview.log(self.steps_done, self.losses)
@@ -209,6 +221,33 @@ class _Run:
             if previews.is_due(self.seconds, self.steps_done):
                 self._evaluate()
                 previews.done(self.seconds)
+
+    def _advance(self) -> int:
+        """Trains one step, or all compiled steps up to the next one after which something is due; how many."""
+        done = self.steps_done
+        packed = self.cache.at(done)
+        if self.compiled is None:
+            self.losses = self.step(packed)
+            return 1
+        # At the same steps after an interruption, so that a roll-back would come at the same step, too.
+        refresh = 0 if self.cache.fits else self.config.data.cache_refresh_steps
+        every = (LOG_STEPS, self.compiled.most, self.config.training.checkpoint_steps, refresh)
+        limit = [self.config.training.steps - done] if self.config.training.steps else []
+        count = min([*(interval - done % interval for interval in every if interval), *limit])
+        try:
+            self.losses = self.compiled(packed, tf.constant(count))
+        except tf.errors.OpError as error:
+            has_worked = self.speed.steps_per_second is not None
+            if has_worked or isinstance(error, tf.errors.ResourceExhaustedError):
+                raise
+            reason = error.message.partition("\n")[0][:200]
+            logger.warning(
+                "the compiled training step failed (%s): training without compilation, which a GPU does slowly.", reason
+            )
+            self.compiled = None
+            self.folder.note_conditions(self.conditions | {"compiled": False}, done)
+            return self._advance()
+        return count
 
     def _show_progress(self) -> None:
         self.progress.total = self._expected_steps()

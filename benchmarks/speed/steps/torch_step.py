@@ -15,7 +15,8 @@ from torch.nn import functional
 from tf_psgan.config import Config
 
 # Triton compiles kernels for GPUs only; importing it in a process with TensorFlow causes a segmentation fault.
-sys.modules["triton"] = None  # type: ignore[assignment]
+if not torch.cuda.is_available():
+    sys.modules["triton"] = None  # type: ignore[assignment]
 
 HALO = 2
 """Spare latent cells on each side, as in `tf_psgan.geometry`."""
@@ -54,10 +55,12 @@ def set_threads(threads: int) -> None:
 class TorchStep:
     """Networks, optimisers and moving average; a call performs one step and returns the generator's loss."""
 
-    def __init__(self, config: Config, picture: Any, form: Form) -> None:
-        """`picture` is the source of the crops, uint8 [height, width, 3]."""
-        self.config, self.form, self.picture = config, form, torch.from_numpy(picture)
+    def __init__(self, config: Config, picture: Any, form: Form, device: str = "cpu") -> None:
+        """`picture` is the source of the crops, uint8 [height, width, 3]; `device` is "cpu" or "cuda"."""
+        self.config, self.form, self.device = config, form, device
+        self.picture = torch.from_numpy(picture).to(device)
         torch.manual_seed(1)
+        torch.set_default_device(device)
         model = config.model
         self.g, channels = {}, model.local_channels + (2 if model.quadrature else 1) * model.waves
         for i, filters in enumerate((*model.filters, 3)):
@@ -76,26 +79,44 @@ class TorchStep:
         self.average = [value.detach().clone() for value in (*self.g.values(), *self.waves.values())]
         self.adam = self._adam()
         self.steps = 0
-        self.gradients: Callable[..., Any] = torch.compile(self._functional) if form.compiled else self._taped
+        self.gradients: Callable[..., Any] = self._taped
+        if form.compiled:  # on a GPU by CUDA graphs, without which each kernel is launched by the host
+            self.gradients = torch.compile(self._functional, mode="reduce-overhead" if device == "cuda" else None)
 
-    def __call__(self) -> float:
-        """One step: crops, noise, both losses and gradients, the test of the gradients, both updates, the average."""
+    def __call__(self) -> Any:
+        """One step: crops, noise, both losses and gradients, the test of the gradients, both updates, the average.
+
+        On a GPU it returns before the step is done, see `wait`.
+        """
         real, z = self._crops(), self._latents()
         g_loss, gradients = self.gradients(self.g, self.waves, self.d, real, z)
         variables = [*self.g.values(), *self.waves.values(), *self.d.values()]
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-        if bool(torch.isfinite(norm)):
-            for variable, gradient in zip(variables, gradients, strict=True):
-                variable.grad = gradient
-            self.adam.step()
-            weight = 1.0 - min(self.config.training.ema_decay, (1.0 + self.steps) / (10.0 + self.steps))
-            torch._foreach_lerp_(self.average, [v.detach() for v in variables[: len(self.average)]], weight)
+        weight = 1.0 - min(self.config.training.ema_decay, (1.0 + self.steps) / (10.0 + self.steps))
         self.steps += 1
+        if self.device == "cuda":  # the host must not wait for the test: Adam itself skips the update
+            self.adam.found_inf = (~torch.isfinite(norm)).float()
+            self.adam.grad_scale = None
+            self._update(variables, gradients, weight)
+            return g_loss.detach()
+        if bool(torch.isfinite(norm)):
+            self._update(variables, gradients, weight)
         return float(g_loss.detach())
+
+    def wait(self) -> None:
+        """Returns when all steps are done."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+    def _update(self, variables: list[Any], gradients: Any, weight: float) -> None:
+        for variable, gradient in zip(variables, gradients, strict=True):
+            variable.grad = gradient
+        self.adam.step()
+        torch._foreach_lerp_(self.average, [v.detach() for v in variables[: len(self.average)]], weight)
 
     def _taped(self, g: Any, waves: Any, d: Any, real: Any, z: Any) -> tuple[Any, list[Any]]:
         """The gradients from two backward passes that share one forward pass."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.form.precision == "autocast"):
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.form.precision == "autocast"):
             fake = self._generator(g, waves, *z)
             real_logits, fake_logits = self._discriminator(d, real), self._discriminator(d, fake)
         d_loss = functional.softplus(-real_logits.float()).mean() + functional.softplus(fake_logits.float()).mean()
@@ -151,7 +172,8 @@ class TorchStep:
     def _crops(self) -> Any:
         side = self.config.data.crop_cells * 2 ** (len(self.config.model.filters) + 1)
         height, width, _ = self.picture.shape
-        tops, lefts = (torch.randint(0, n - side + 1, (self.config.data.batch_size,)).tolist() for n in (height, width))
+        batch = (self.config.data.batch_size,)
+        tops, lefts = (torch.randint(0, n - side + 1, batch, device="cpu").tolist() for n in (height, width))
         cut = [self.picture[top : top + side, left : left + side] for top, left in zip(tops, lefts, strict=True)]
         return torch.stack(cut).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 

@@ -60,7 +60,7 @@ def patches(x: tf.Tensor, side: int, stride: int, padding: str) -> tf.Tensor:
 
 
 def _is_faster(x: tf.Tensor, side: int, stride: int, padding: str) -> bool:
-    if x.dtype != tf.bfloat16 or None in x.shape[1:] or tf.config.list_physical_devices("GPU"):
+    if x.dtype != tf.bfloat16 or None in x.shape[1:] or tf.config.get_visible_devices("GPU"):
         return False
     cols = -(-x.shape[2] // stride) if padding == "SAME" else (x.shape[2] - side) // stride + 1
     return cols <= NARROW

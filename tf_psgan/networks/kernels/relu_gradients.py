@@ -7,7 +7,7 @@ import tensorflow as tf
 
 def rectify(x: tf.Tensor, negative_slope: float = 0.0) -> tf.Tensor:
     """x where x is positive, negative_slope * x elsewhere; any shape and floating type."""
-    if x.dtype != tf.bfloat16 or tf.config.list_physical_devices("GPU"):
+    if x.dtype != tf.bfloat16 or tf.config.get_visible_devices("GPU"):
         return _plain(x, negative_slope)
 
     @tf.custom_gradient

@@ -25,7 +25,11 @@ _SMALL_VARIANCE = 1e-3  # added to variances: features that hardly vary hardly c
 
 
 def measure(
-    planes: list[tf.Tensor], shift: tf.Tensor, per_image: bool = False, block_sizes: Sequence[int] = BLOCKS
+    planes: list[tf.Tensor],
+    shift: tf.Tensor,
+    per_image: bool = False,
+    block_sizes: Sequence[int] = BLOCKS,
+    compiled: bool = False,
 ) -> tf.Tensor:
     """The statistics of a batch: float32 [1, statistics], or [batch, statistics] image by image.
 
@@ -36,6 +40,7 @@ def measure(
         position, no block would ever contain what lies across a border of blocks.
       per_image: measure each image alone.
       block_sizes: sides of the blocks.
+      compiled: cuts the blocks in the form for XLA, see `terms.Batch`; the result is the same.
 
     Returns:
       For each block size: means, standard deviations, and the correlation of each pair of a block's features. The
@@ -43,7 +48,8 @@ def measure(
       the mean of each plane, and the logarithm of the variance of each colour difference.
     """
     side = planes[0].shape[1]
-    return tf.concat([_of_size(block, planes, shift, per_image) for block in _fitting(side, block_sizes)], axis=1)
+    sizes = _fitting(side, block_sizes)
+    return tf.concat([_of_size(block, planes, shift, per_image, compiled) for block in sizes], axis=1)
 
 
 @functools.lru_cache
@@ -65,12 +71,12 @@ def _fitting(side: int, block_sizes: Sequence[int]) -> list[int]:
     return [block for block in block_sizes if block <= side]
 
 
-def _of_size(block: int, planes: list[tf.Tensor], shift: tf.Tensor, per_image: bool) -> tf.Tensor:
+def _of_size(block: int, planes: list[tf.Tensor], shift: tf.Tensor, per_image: bool, compiled: bool) -> tf.Tensor:
     """The statistics of one block size, [groups, statistics]."""
     side = planes[0].shape[1]
     extent = max(1, (side - 1) // block) * block
-    row, col = tf.unstack(tf.cast(shift, tf.int32) % (side - extent + 1))
-    planes = [power_spectra.blocks(tf.slice(plane, [0, row, col], [-1, extent, extent]), block) for plane in planes]
+    first = tf.cast(shift, tf.int32) % (side - extent + 1)
+    planes = [power_spectra.blocks(_window(plane, first, extent, compiled), block) for plane in planes]
     sectors = tf.matmul(tf.reshape(power_spectra.spectra(planes[0]), [-1, block * (block // 2 + 1)]), _sectors(block))
     features = [tf.math.log(sectors + power_spectra.ROUNDING)]
     for i, plane in enumerate(planes):
@@ -80,6 +86,13 @@ def _of_size(block: int, planes: list[tf.Tensor], shift: tf.Tensor, per_image: b
             variance = tf.nn.relu(tf.reduce_mean(tf.square(plane), axis=(1, 2)) - tf.square(mean))
             features.append(tf.math.log(variance + power_spectra.ROUNDING)[:, tf.newaxis])
     return _joint(tf.concat(features, axis=1), (extent // block) ** 2, per_image)
+
+
+def _window(plane: tf.Tensor, first: tf.Tensor, extent: int, compiled: bool) -> tf.Tensor:
+    """The pixels from row and column `first`, [batch, side, side] -> [batch, extent, extent]."""
+    if compiled:
+        return tf.roll(plane, -first, axis=[1, 2])[:, :extent, :extent]
+    return tf.slice(plane, tf.concat([[0], first], 0), [-1, extent, extent])
 
 
 def _joint(features: tf.Tensor, blocks: int, per_image: bool) -> tf.Tensor:

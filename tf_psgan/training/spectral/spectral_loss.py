@@ -64,20 +64,20 @@ class SpectralLoss(Term):
         """The weighted distance; updates the running mean after a successful step."""
         per_image = batch.class_ids is not None
         shift = noise.below(noise.fold(batch.key, _SHIFT_COUNTER, [0, 1]), max(self.block_sizes, default=1))
-        updated = self.real.with_batch(self._measure(batch.real, shift, per_image), batch.class_ids)
-        batch.after_update(lambda: self.real.assign(updated))
-        mean = updated[1]
+        batches, mean = self.real.with_batch(self._measure(batch, batch.real, shift), batch.class_ids)
+        batch.after_update(self.real.batches, batches)
+        batch.after_update(self.real.mean, mean)
         target = tf.gather(mean, batch.class_ids) if per_image else mean
         weight = self.weight * tf.minimum(1.0, tf.cast(batch.step + 1, tf.float32) / RAMP_STEPS)
-        fake = self._measure(batch.fake, shift, per_image)
+        fake = self._measure(batch, batch.fake, shift)
         return weight * distance(target, fake, self.crop_pixels, self.block_sizes)
 
     def state(self) -> dict[str, tf.Variable]:
         """The running mean, under the names that checkpoints have for it."""
         return {"power_record/seen": self.real.batches, "power_record/figures": self.real.mean}
 
-    def _measure(self, images: tf.Tensor, shift: tf.Tensor, per_image: bool) -> tf.Tensor:
-        return measure(images, shift, per_image, self.block_sizes)
+    def _measure(self, batch: Batch, images: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+        return measure(images, shift, batch.class_ids is not None, self.block_sizes, batch.compiled)
 
 
 class RunningMean(tf.Module):
@@ -111,18 +111,13 @@ class RunningMean(tf.Module):
         share = tf.where(present > 0, tf.maximum(1.0 - EMA_DECAY, 1.0 / tf.maximum(batches, 1.0)), 0.0)
         return batches, self.mean + share[:, tf.newaxis] * (batch - self.mean)
 
-    def assign(self, updated: tuple[tf.Tensor, tf.Tensor]) -> None:
-        """Stores the result of `with_batch`."""
-        batches, mean = updated
-        self.batches.assign(batches)
-        self.mean.assign(mean)
-
 
 def measure(
     images: tf.Tensor,
     shift: tf.Tensor,
     per_image: bool = False,
     block_sizes: Sequence[int] = block_statistics.BLOCKS,
+    compiled: bool = False,
 ) -> tf.Tensor:
     """The statistics of a batch: float32 [1, statistics], or [batch, statistics] image by image.
 
@@ -131,6 +126,7 @@ def measure(
       shift: int [2], 0 .. 31, position of the small blocks; see `block_statistics.measure`.
       per_image: measure each image alone, for batches whose images are of several classes.
       block_sizes: sides of the small blocks.
+      compiled: computes in the form for XLA, see `terms.Batch`.
 
     Returns:
       Natural logarithms of luminance power, in half octaves and directions of 30 degrees of the whole image, and at
@@ -154,7 +150,7 @@ def measure(
     powers = tf.concat([sectors, _block_power(luminance, block, per_image), *colours], axis=1)
     found = [tf.math.log(powers + power_spectra.ROUNDING), _moments(planes, per_image)]
     if block_sizes:
-        found.append(block_statistics.measure(planes, shift, per_image, block_sizes))
+        found.append(block_statistics.measure(planes, shift, per_image, block_sizes, compiled))
     return tf.concat(found, axis=1)
 
 
