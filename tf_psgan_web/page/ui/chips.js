@@ -28,13 +28,24 @@ export function chips(items, label, onChoose) {
     chip.dataset.key = item.key;
     chip.append(canvas, element("span", {}, item.label));
     node.append(chip);
-    item.draw().then(
-      (found) => show(canvas.getContext("2d"), found),
-      () => {}, // the chip stays empty; the map shows the error
-    );
+    canvas.draw = () =>
+      item.draw().then(
+        (found) => show(canvas.getContext("2d"), found),
+        () => {}, // the chip stays empty; the map shows the error
+      );
+    seen.observe(canvas);
   }
   return { node, choose };
 }
+
+/** Draws pictures when they come into view: a closed panel costs nothing. */
+const seen = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) continue;
+    seen.unobserve(target);
+    target.draw();
+  }
+});
 
 /** The picture of a chip: a window at the origin of a texture's plane. */
 export async function thumbnail(pool, model, texture) {
