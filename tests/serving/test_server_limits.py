@@ -5,12 +5,14 @@ import threading
 import time
 
 import grpc
+import numpy as np
 import pytest
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from tests.support.fake_server import HANG
 from tests.support.small_server import WINDOW, export, predict, request, running, status, until
 from tf_psgan_serving import wire
+from tf_psgan_serving.server import cost
 from tf_psgan_serving.server.admission import (
     LINGER,
     MAX_ADDRESSES,
@@ -180,6 +182,12 @@ def test_a_small_request_runs_beside_a_large_one_and_beyond_those_that_wait():
     for one in sorted(large, key=lambda one: not one.started.is_set()):
         assert runs(one)
         one.finish()
+
+
+def test_sides_given_as_one_element_cost_their_pixels():
+    sides = {"height": np.array([4096], np.int32), "width": np.array([4096], np.int32)}
+    assert cost.pixels(request(**sides).inputs, {}) == 2**24
+    assert cost.pixels(request(height=4096, width=4096).inputs, {"cost_per_pixel": 2.0}) == 2**25
 
 
 def test_the_client_that_had_least_is_next():
@@ -355,8 +363,6 @@ def test_a_running_request_stops_between_chunks_when_its_deadline_passes(models,
 
 
 def test_shapes_and_rates_are_limited_over_the_wire(models):
-    import numpy as np
-
     def latents(rows):
         return request("serving_default", latents=np.zeros((1, rows, 7, 10), np.float32))
 
