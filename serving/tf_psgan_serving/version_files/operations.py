@@ -30,10 +30,26 @@ StridedSlice StringJoin Sub Sum Tanh TensorListFromTensor TensorListGetItem Tens
 TensorListStack TensorScatterUpdate Tile TopKV2 Transpose Unpack VarHandleOp Where While
 """
 _RELATED = """
-AddN Any ArgMax BatchMatMulV2 Bitcast BitwiseOr BroadcastArgs Case Ceil ClipByValue Conv2DBackpropInput DepthToSpace
-DivNoNan Einsum EmptyTensorList EnsureShape Exp IdentityN If Invert LeakyRelu LinSpace Log LogicalNot Mean Min
-MirrorPad OneHot OnesLike PadV2 Rank Reciprocal ReverseV2 Rint Rsqrt Sigmoid Size Slice SpaceToDepth Split SplitV
-Square StatelessCase StopGradient TensorListLength TensorListPushBack TensorListResize TensorScatterAdd ZerosLike
+AccumulateNV2 Acos Acosh AddN AdjustContrastv2 Angle Any ApproximateEqual ArgMax Asin Asinh Atan Atan2 Atanh AvgPool
+BatchMatMul BatchMatMulV2 BatchMatMulV3 BatchToSpaceND Betainc BiasAddV1 Bincount Bitcast BitwiseOr BroadcastArgs
+BroadcastGradientArgs Bucketize Case Ceil ClipByValue Complex ComplexAbs ConcatOffset Conj Conv2DBackpropInput Cosh
+CropAndResize Cross Cumprod DecodeRaw DenseBincount DepthToSpace DepthwiseConv2dNative Digamma Div DivNoNan
+DynamicPartition DynamicStitch Einsum Elu EmptyTensorList EnsureShape Erf Erfc EuclideanNorm Exp Expm1
+ExtractImagePatches FFT FFT2D FusedBatchNormV3 Gather HSVToRGB HistogramFixedWidth IFFT IFFT2D IRFFT IRFFT2D
+IdentityN If Imag Inv Invert InvertPermutation IsInf IsNan L2Loss LeakyRelu Lgamma LinSpace ListDiff Log Log1p
+LogSoftmax LogicalNot LowerBound MatrixBandPart MatrixDiagPartV3 MatrixDiagV3 MaxPool Mean Min MirrorPad Mod
+NextAfter OneHot OnesLike PadV2 ParallelDynamicStitch PlaceholderWithDefault PopulationCount RFFT RFFT2D RGBToHSV
+Rank Real Reciprocal ReduceJoin Relu6 ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor Reverse
+ReverseSequence ReverseV2 Rint Roll Rsqrt ScaleAndTranslate ScatterNd SegmentMax SegmentMaxV2 SegmentMean SegmentMin
+SegmentMinV2 SegmentProd SegmentSum SegmentSumV2 Selu ShapeN Sigmoid Sinh Size Slice Snapshot Softmax Softplus
+SpaceToBatchND SpaceToDepth SparseToDense Split SplitV Square StatelessCase StatelessMultinomial
+StatelessRandomGetKeyCounter StatelessRandomGetKeyCounterAlg StatelessRandomNormal StatelessRandomNormalV2
+StatelessRandomUniform StatelessRandomUniformFullIntV2 StatelessRandomUniformIntV2 StatelessRandomUniformV2
+StopGradient StringFormat StringLength Tan TensorListConcatV2 TensorListElementShape TensorListGather
+TensorListLength TensorListPopBack TensorListPushBack TensorListResize TensorListScatterV2 TensorListSplit
+TensorScatterAdd TensorScatterMax TensorScatterMin TensorScatterSub TopK TruncateDiv TruncateMod Unique UniqueV2
+UniqueWithCounts UniqueWithCountsV2 UnravelIndex UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd
+UnsortedSegmentSum UpperBound Xdivy Xlogy ZerosLike
 """
 _RESTORED = "AssignVariableOp Const Identity NoOp RestoreV2"
 _SAVED = """
