@@ -19,6 +19,7 @@ import zarr
 from PIL import Image
 
 from tests.support.small_raster import IDENTITY, NAMES, SIDE, Watched, left_behind, levels, view, write
+from tf_psgan.data.colour import srgb_profile
 from tf_psgan.rendering.raster import formats, pyramid
 from tf_psgan.rendering.raster import writer as raster_writer
 from tf_psgan.rendering.raster.journal import Partial
@@ -83,7 +84,7 @@ def test_every_file_of_deep_zoom_is_the_jpeg_of_its_block_of_the_view(tmp_path, 
     for level, pixels in enumerate(expected):
         for row, col in np.ndindex(pyramid.grid(pixels.shape[:2], SIDE)):
             part = pixels[row * SIDE : (row + 1) * SIDE, col * SIDE : (col + 1) * SIDE]
-            Image.fromarray(part).save(tmp_path / "part.jpg", **formats.JPEG)
+            Image.fromarray(part).save(tmp_path / "part.jpg", **formats.JPEG, icc_profile=srgb_profile())
             tile = tmp_path / "a_files" / str(level) / f"{col}_{row}.jpg"
             assert tile.read_bytes() == (tmp_path / "part.jpg").read_bytes()
             names.add(tile)
