@@ -6,6 +6,7 @@ import pytest
 from tests.support import tiny, tiny_export
 from tests.support.small_run import CONFIG, changed, picture, save_generator
 from tf_psgan.data import manifest
+from tf_psgan.detail import exemplar
 from tf_psgan.errors import ExportError, PictureError, RunError, SettingError
 from tf_psgan.loading import Plane, load_generator, load_plane, read_exemplar, restore_generator
 from tf_psgan.plane.folded_generator import fold
@@ -92,6 +93,19 @@ def test_the_stored_photographs_serve_when_the_pictures_are_gone(photographed, t
     photographed.exemplar.unlink()
     with pytest.raises(PictureError, match=r"a\.png"):
         Plane.from_run(photographed.path, "float32")
+
+
+def test_photographs_measured_by_another_version_are_measured_again(photographed, monkeypatch, tmp_path):
+    monkeypatch.setattr(exemplar, "FORMAT", exemplar.FORMAT - 1)
+    read_exemplar(photographed)
+    older = photographed.exemplar.read_bytes()
+    monkeypatch.undo()
+    read_exemplar(photographed)
+    assert photographed.exemplar.read_bytes() != older
+    photographed.exemplar.write_bytes(older)
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(PictureError, match=r"a\.png: gone since the scan .*; "):
+        read_exemplar(photographed)
 
 
 def test_damaged_photographs_are_named_with_the_remedy(photographed):

@@ -126,7 +126,7 @@ def build_exemplar(photographs: manifest.Manifest, model: ModelConfig) -> Exempl
     side = int(EXEMPLAR_PIXELS / len(photographs.usable) ** 0.5)
     pictures = [central_crop(manifest.read(entry), side) for entry in photographs.usable]
     # The coarsest pixel divides a cell, so that it divides the period of a seamless tile.
-    return Exemplar.build(pictures, min(exemplars.most_levels(pictures), len(model.filters) + 2))
+    return Exemplar.build(pictures, min(exemplars.most_resolutions(pictures), len(model.filters) + 2))
 
 
 def restore_generator(path: str | Path, dtype: str = "auto") -> tuple[SpatialGenerator, checkpoint.Restored]:

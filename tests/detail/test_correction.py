@@ -5,26 +5,24 @@ import pytest
 import tensorflow as tf
 
 from tests.support import synthetic_textures
-from tf_psgan.detail import synthesis
-from tf_psgan.detail.correction import PHASE_WEIGHT, LevelTables, correct
+from tf_psgan.detail.correction import LevelTables, correct
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.detail.features import TAPS
 from tf_psgan.detail.phases import PEAK
 
-WAVES = np.array([[1 / 16, 0.0], [0.0, 1 / 20]])
 ORDER = [(0, 0), (0, -1), (0, 1), (-1, 0), (-1, -1), (-1, 1), (1, 0), (1, -1), (1, 1)]
 
 
 @pytest.fixture(scope="module")
 def exemplar():
     pictures = [synthetic_textures.blobs(3, 96), synthetic_textures.blobs(4, 80)]
-    return Exemplar.build(pictures, 3).with_waves(WAVES, np.zeros(2, np.int64))
+    return Exemplar.build(pictures, 4)
 
 
-def by_definition(level, index, phases):
+def by_definition(level, index):
     """Each pixel's first nearest candidate, one pixel after the other."""
     found = np.empty((index.shape[0] - 4, index.shape[1] - 4), np.int32)
-    features, turns = level.features.astype(np.int64), level.phases.astype(np.int64)
+    features = level.features.astype(np.int64)
     for row, col in np.ndindex(found.shape):
         colours = level.colours[index[row : row + TAPS, col : col + TAPS]].reshape(-1).astype(np.int64)
         made = np.clip((colours @ level.filters.astype(np.int64) - level.centre) // level.scale, -PEAK, PEAK)
@@ -34,8 +32,6 @@ def by_definition(level, index, phases):
             offset = (down * level.width + right) * level.stride
             copies += [beside - offset, *(level.similar[beside] - offset)]
         distances = ((features[copies] - made) ** 2).sum(axis=1)
-        if phases is not None:
-            distances += PHASE_WEIGHT * ((turns[copies] - phases[row, col].astype(np.int64)) ** 2).sum(axis=1)
         found[row, col] = copies[distances.argmin()]
     return found
 
@@ -55,9 +51,8 @@ def pieces(level, random, rows, cols, side):
 def test_a_correction_is_k_coherent_search(exemplar, number, side):
     level, random = exemplar.levels[number], np.random.default_rng(number)
     index = pieces(level, random, 18 // side, 15 // side, side)
-    phases = random.integers(-PEAK, PEAK + 1, (14, 11, 4)).astype(np.float32) if number == 2 else None
-    found = correct(LevelTables(level, number == 2), tf.constant(index), phases)
-    expected = by_definition(level, index, phases)
+    found = correct(LevelTables(level), tf.constant(index))
+    expected = by_definition(level, index)
     np.testing.assert_array_equal(found, expected)
     assert (expected != index[2:-2, 2:-2]).any()
 
@@ -66,24 +61,5 @@ def test_a_map_without_seams_is_kept(exemplar):
     level = exemplar.levels[0]
     inside = np.arange(4, 24)
     index = inside[:, np.newaxis] * level.width + inside
-    found = correct(LevelTables(level, False), tf.constant(index.astype(np.int32)))
+    found = correct(LevelTables(level), tf.constant(index.astype(np.int32)))
     np.testing.assert_array_equal(found, index[2:-2, 2:-2])
-
-
-def test_corrections_get_the_phases_of_their_own_pixels(exemplar, monkeypatch):
-    calls = []
-
-    def watched(tables, index, phases):
-        calls.append((index, phases))
-        return index[2:-2, 2:-2]
-
-    monkeypatch.setattr(synthesis, "correct", watched)
-    stage = synthesis.DetailStage(exemplar)
-    side = 2 * stage.margin + 8
-    turns = np.zeros((side, 2), np.int64)
-    turns[:, 0] = np.arange(side) << 54  # one step of a phase feature per row of pixels
-    stage(np.zeros((side, side, 3), np.uint8), turns, np.zeros((side, 2), np.int64))
-    coarse = [(index, phases) for index, phases in calls if phases is not None]
-    assert [(len(phases) + 4, phases.shape[1] + 4) for _, phases in coarse] == [index.shape for index, _ in coarse]
-    # Two pixels of 4 for the neighbourhoods of the start and two for those of the correction; the middle is at row 1.
-    assert int(coarse[0][1][0, 0, 1]) == PEAK - abs(4 * 4 + 1 - 512)

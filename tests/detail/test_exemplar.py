@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.support import synthetic_textures
-from tf_psgan.detail import exemplar, synthesis
-from tf_psgan.detail.exemplar import OUTSIDE, Exemplar
+from tf_psgan.detail import correction, exemplar
+from tf_psgan.detail.exemplar import OUTSIDE, Exemplar, FormatError
 from tf_psgan.detail.features import COMPONENTS, box_means
 from tf_psgan.detail.phases import PEAK
 from tf_psgan.errors import PictureError
@@ -63,7 +63,8 @@ def test_positions_that_continue_a_copy_stay_inside_the_table(built):
 
 
 def test_a_finer_map_starts_inside(built):
-    for coarse, fine in zip(built.levels[1:], built.levels[:-1], strict=True):
+    synthesised = built.levels[:-1]
+    for coarse, fine in zip(synthesised[1:], synthesised[:-1], strict=True):
         inside = np.flatnonzero(coarse.features[:, 0] != OUTSIDE)
         ratio = coarse.grid // fine.grid
         first = inside // coarse.width * ratio * fine.width + inside % coarse.width * ratio
@@ -86,10 +87,10 @@ def test_the_guides_table_gives_it_the_photographs_histograms(built, pictures):
 
 
 def test_similar_positions_are_apart_and_nearer_than_most():
-    level = Exemplar.build([synthetic_textures.blobs(3)], 4).levels[3]
+    level = Exemplar.build([synthetic_textures.blobs(3)], 4).levels[2]
     inside = np.flatnonzero(level.features[:, 0] != OUTSIDE)
     similar = level.similar[inside]
-    assert similar.shape[1] == exemplar.SIMILAR[3]
+    assert similar.shape[1] == exemplar.SIMILAR[2]
     apart = np.maximum(
         np.abs(similar // level.width - inside[:, np.newaxis] // level.width),
         np.abs(similar % level.width - inside[:, np.newaxis] % level.width),
@@ -102,9 +103,17 @@ def test_similar_positions_are_apart_and_nearer_than_most():
 
 
 def test_weighted_distances_are_exact_in_float32():
-    largest = COMPONENTS + 4 * synthesis.PHASE_WEIGHT
+    largest = COMPONENTS + 4 * correction.PHASE_WEIGHT
     assert largest * (2 * PEAK) ** 2 < 2**24
     assert 25 * 3 * 255 * 127 < 2**24  # a filter's response
+
+
+def test_the_guide_chooses_at_a_resolution_of_its_own(pictures):
+    for resolutions, pixels in ((2, [1, 2]), (3, [1, 2, 4])):
+        built = Exemplar.build(pictures, resolutions)
+        assert [level.pixels for level in built.levels] == pixels and built.resolutions == resolutions
+    large = Exemplar.build([synthetic_textures.blobs(3, 128)], 5)
+    assert [level.pixels for level in large.levels] == [1, 2, 4, 16] and large.resolutions == 5
 
 
 def test_an_exemplar_survives_its_bytes(built):
@@ -119,7 +128,15 @@ def test_an_exemplar_survives_its_bytes(built):
             np.testing.assert_array_equal(value, expected)
 
 
+def test_the_exemplar_of_another_version_is_told_from_damage(built, monkeypatch):
+    monkeypatch.setattr(exemplar, "FORMAT", exemplar.FORMAT - 1)
+    older = built.to_bytes()
+    monkeypatch.undo()
+    with pytest.raises(FormatError, match="another version"):
+        Exemplar.from_bytes(older)
+
+
 def test_a_photograph_without_room_for_the_coarsest_level_is_refused(pictures):
-    assert exemplar.most_levels(pictures) == 3  # 33 pixels: eight of 4, and not of 8
+    assert exemplar.most_resolutions(pictures) == 3  # 33 pixels: eight of 4, and not of 8
     with pytest.raises(PictureError, match=r"40x70 pixels are too few for the detail stage; use pictures of 64x64"):
         Exemplar.build(pictures, 4)

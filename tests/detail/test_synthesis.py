@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -6,9 +8,9 @@ from tests.support import synthetic_textures
 from tf_psgan.detail import synthesis
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.detail.synthesis import DetailStage
+from tf_psgan.latents import noise
 
 LEVELS = 3
-NONE = np.zeros((0, 0), np.int64)
 
 
 @pytest.fixture(scope="module")
@@ -24,26 +26,43 @@ def stage(source):
 @pytest.fixture(scope="module")
 def arrange(stage):
     function = tf.function(stage, input_signature=stage.input_signature)
-    return lambda guide: function(guide, np.zeros((len(guide), 0), np.int64), np.zeros((guide.shape[1], 0), np.int64))
+    return lambda guide, **at: function(*inputs(guide, **at))
 
 
-def noise(source, rows, cols, seed=0):
+def inputs(guide, top=0, left=0, period=None):
+    """The inputs of a stage without waves; `top` and `left` of the guide in pixels, its keys' period in blocks."""
+    rows, cols = (at // 4 + np.arange(side // 4) for at, side in zip((top, left), guide.shape, strict=False))
+    if period:
+        rows, cols = rows % period[0], cols % period[1]
+    keys = noise.patch_keys(5, rows[:, np.newaxis], cols).numpy()
+    return guide, keys, *(np.zeros((side, 0), np.int64) for side in guide.shape[:2])
+
+
+def blocks_of(source, rows, cols, seed=0):
     """Blocks of 4 x 4 pixels in random colours of the source."""
     random = np.random.default_rng(seed)
     blocks = source[random.integers(0, len(source), (rows, cols)), random.integers(0, source.shape[1], (rows, cols))]
     return np.repeat(np.repeat(blocks, 4, axis=0), 4, axis=1)
 
 
+def _colours_at(level, picture):
+    """The colours of a level whose photograph is replaced by another of the same extent."""
+    table = np.zeros((len(level.colours) // level.width, level.width, 3), np.uint8)
+    table[: picture.shape[0], : picture.shape[1]] = picture
+    return table.reshape(-1, 3)
+
+
 def test_the_margin_is_what_the_corrections_of_all_levels_reach():
-    # Level 0 needs 2 * 2 pixels more; level 1 half of that, and 2 * 2; and so on; the guide's neighbourhoods 2.
-    assert synthesis.margin(1) == 2 * 2 + 2
-    assert synthesis.margin(2) == 2 * (2 + 2 * 2 + 2)
-    assert synthesis.margin(3) == 4 * (3 + 4 * 2 + 2)
+    # Level 0 needs 2 * 2 pixels more; level 1 half of that, and 2 * 2; and so on. In blocks of the guide; then patches
+    # reach 4 blocks, the guide's neighbourhoods 2.
+    assert synthesis.margin(2) == 2 * (2 + 4 + 2)
+    assert synthesis.margin(3) == 4 * (3 + 4 + 2)  # 6 pixels of 2 are 3 blocks of 4
+    assert synthesis.margin(5) == 16 * (2 + 4 + 2)  # 7 pixels of 4 are in 2 blocks of 16
 
 
 def test_every_pixel_is_a_pixel_of_the_photograph(arrange, stage, source):
     margin = stage.margin // 4
-    found = arrange(noise(source, 10 + 2 * margin, 15 + 2 * margin)).numpy()
+    found = arrange(blocks_of(source, 10 + 2 * margin, 15 + 2 * margin)).numpy()
     assert found.shape == (40, 60, 3)
     colours = {tuple(colour) for colour in source.reshape(-1, 3)}
     assert {tuple(colour) for colour in found.reshape(-1, 3)} <= colours
@@ -51,31 +70,49 @@ def test_every_pixel_is_a_pixel_of_the_photograph(arrange, stage, source):
 
 def test_windows_of_one_guide_agree_bit_for_bit(arrange, stage, source):
     margin = stage.margin
-    guide = noise(source, 40 + margin // 2, 44 + margin // 2)
+    guide = blocks_of(source, 40 + margin // 2, 44 + margin // 2)
     whole = arrange(guide).numpy()
     for top, left, height, width in ((0, 0, 4, 4), (8, 12, 64, 100), (156, 172, 4, 4), (80, 0, 24, 176)):
-        part = arrange(guide[top : top + height + 2 * margin, left : left + width + 2 * margin]).numpy()
+        cut = guide[top : top + height + 2 * margin, left : left + width + 2 * margin]
+        part = arrange(cut, top=top, left=left).numpy()
         np.testing.assert_array_equal(part, whole[top : top + height, left : left + width])
 
 
-def test_the_picture_repeats_exactly_where_the_guide_does(arrange, stage, source):
-    guide = np.tile(noise(source, 12, 20), (6, 4, 1))
-    found = arrange(guide).numpy()
+def test_the_picture_repeats_exactly_where_the_guide_and_the_keys_do(arrange, stage, source):
+    guide = np.tile(blocks_of(source, 12, 20), (6, 4, 1))
+    found = arrange(guide, period=(12, 20)).numpy()
     np.testing.assert_array_equal(found[48:96], found[:48])
     np.testing.assert_array_equal(found[:, 80:160], found[:, :80])
 
 
 def test_a_guide_from_the_photograph_is_copied_as_it_is(stage, source):
     guide = source[8 : 8 + 2 * stage.margin + 32, 12 : 12 + 2 * stage.margin + 48]
-    found = stage(guide, *(np.zeros((side, 0), np.int64) for side in guide.shape[:2])).numpy()
+    found = stage(*inputs(guide)).numpy()
     expected = guide[stage.margin : -stage.margin, stage.margin : -stage.margin]
     assert (found == expected).all(axis=-1).mean() > 0.5
 
 
+def test_blocks_copy_a_piece_of_the_photograph_together(source, monkeypatch):
+    """Without patches single blocks are copied; with them the nearest blocks mostly continue each other."""
+    ramp = np.indices((128, 160)).transpose(1, 2, 0)  # each pixel's place, as its colour
+    places = np.concatenate([ramp, np.zeros_like(ramp[..., :1])], axis=-1).astype(np.uint8)
+    measured = Exemplar.build([source[:, :160]], LEVELS)
+    finest = dataclasses.replace(measured.levels[0], colours=_colours_at(measured.levels[0], places))
+    named = dataclasses.replace(measured, levels=(finest, *measured.levels[1:]))
+    monkeypatch.setattr(synthesis, "PASSES", (0, 0, 0))
+    shares = []
+    for reach in (0, 3):
+        monkeypatch.setattr(synthesis, "REACH_BLOCKS", reach)
+        stage = DetailStage(named)
+        guide = blocks_of(source, 16 + stage.margin // 2, 16 + stage.margin // 2)
+        found = stage(*inputs(guide)).numpy().astype(int)
+        shares.append((found[4::4, ::4] - found[:-4:4, ::4] == (4, 0, 0)).all(axis=-1).mean())
+    assert shares[0] < 0.2 and shares[1] > 0.5
+
+
 def test_the_graph_and_eager_tensors_give_the_same_bits(arrange, stage, source):
-    guide = noise(source, 8 + stage.margin // 2, 8 + stage.margin // 2, seed=3)
-    turns = np.zeros((len(guide), 0), np.int64)
-    np.testing.assert_array_equal(arrange(guide), stage(guide, turns, turns))
+    guide = blocks_of(source, 8 + stage.margin // 2, 8 + stage.margin // 2, seed=3)
+    np.testing.assert_array_equal(arrange(guide), stage(*inputs(guide)))
 
 
 def test_waves_give_the_copies_their_position_in_the_lattice():
@@ -89,7 +126,7 @@ def test_waves_give_the_copies_their_position_in_the_lattice():
     guide = np.full((side, side, 3), 128, np.uint8)
     steps = np.arange(-stage.margin + 5, side - stage.margin + 5)[:, np.newaxis]  # crests at -5, 11, 27 ...
     turns = steps * np.array([[1 << 60, 0]])
-    found = stage(guide, turns, turns[:, ::-1]).numpy().mean(axis=-1)
+    found = stage(guide, inputs(guide)[1], turns, turns[:, ::-1]).numpy().mean(axis=-1)
     at = np.arange(64) + 5
     expected = np.cos(2 * np.pi * at / 16)[:, np.newaxis] + np.cos(2 * np.pi * at / 16)
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.9

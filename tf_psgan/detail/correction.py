@@ -18,7 +18,7 @@ from tf_psgan.detail.features import TAPS
 from tf_psgan.detail.phases import PEAK
 
 PHASE_WEIGHT = 4
-"""Weight of the distance between the phases of the waves at the coarsest level; that between features has weight 1."""
+"""Weight of the distance between the phases of the waves where patches start; that between features has weight 1."""
 
 REACH = TAPS // 2
 """Pixels around a pixel that its correction depends on."""
@@ -38,23 +38,22 @@ class LevelTables(tf.Module):
 
     Args:
       level: of the exemplar.
-      coarsest: whether it is the coarsest one, of which distances include those between the phases of the waves.
+      guides: whether it is the guide's, of which distances include those between the phases of the waves.
     """
 
-    def __init__(self, level: Level, coarsest: bool) -> None:
+    def __init__(self, level: Level, guides: bool = False) -> None:
         super().__init__()
         self.level = level
         self.colours = tf.Variable(level.colours, trainable=False)
         self.has_similar = level.similar.shape[1] > 0
-        self.compares_all = self.has_similar or coarsest
-        if self.compares_all:
-            self.keys = tf.Variable(_keys(level, coarsest), trainable=False)
+        if self.has_similar or guides:
+            self.keys = tf.Variable(_keys(level, guides), trainable=False)
         else:
             self.features = tf.Variable(level.features, trainable=False)
         if self.has_similar:
             self.similar = tf.Variable(level.similar, trainable=False)
 
-    def query(self, features: tf.Tensor, phases: tf.Tensor | None) -> tf.Tensor:
+    def query(self, features: tf.Tensor, phases: tf.Tensor | None = None) -> tf.Tensor:
         """The vectors whose products with `keys` are distances: from features [..., n] and phases [..., 2 waves]."""
         parts = [-2.0 * features] if phases is None else [-2.0 * features, -2.0 * PHASE_WEIGHT * phases]
         rest = self.keys.shape[1] - sum(part.shape[-1] for part in parts)
@@ -82,37 +81,29 @@ def crop(field: tf.Tensor, pixels: int) -> tf.Tensor:
     return field[pixels:-pixels, pixels:-pixels] if pixels else field
 
 
-def correct(tables: LevelTables, index: tf.Tensor, phases: tf.Tensor | None = None) -> tf.Tensor:
+def correct(tables: LevelTables, index: tf.Tensor) -> tf.Tensor:
     """One correction of a map.
 
     Args:
       tables: of the map's level.
       index: int32 [h, w], positions in the level's table.
-      phases: float32 [h - 4, w - 4, 2 waves], the phases that the copies should have; None where they do not matter.
 
     Returns:
       int32 [h - 4, w - 4].
     """
-    form = _correct_all if tables.compares_all else _correct_seams
+    form = _correct_all if tables.has_similar else _correct_seams
     middle = tf.shape(index)[0] // 2
-    strips = []
-    for part in (slice(0, middle + REACH), slice(middle - REACH, None)):
-        wanted = None
-        if phases is not None:
-            wanted = phases[: middle - REACH] if part.start == 0 else phases[middle - REACH :]
-        strips.append(form(tables, index[part], wanted))
+    strips = [form(tables, part) for part in (index[: middle + REACH], index[middle - REACH :])]
     return tf.concat(strips, axis=0)
 
 
-def _correct_all(tables: LevelTables, index: tf.Tensor, phases: tf.Tensor | None) -> tf.Tensor:
+def _correct_all(tables: LevelTables, index: tf.Tensor) -> tf.Tensor:
     """A strip, all pixels of which are compared with all their candidates."""
     level = tables.level
     (rows, cols), grid = tf.unstack(tf.shape(index)), _grid(level, index)
-    wanted = tables.query(responses(level, tf.cast(tf.gather(tables.colours, index), tf.float32)), phases)
+    wanted = tables.query(responses(level, tf.cast(tf.gather(tables.colours, index), tf.float32)))
     # Relative to the pixel's own place in the table: what continues a copy has the same value.
-    options = [index - grid]
-    if tables.has_similar:
-        options += tf.unstack(tf.gather(tables.similar, index) - grid[..., tf.newaxis], axis=-1)
+    options = [index - grid, *tf.unstack(tf.gather(tables.similar, index) - grid[..., tf.newaxis], axis=-1)]
     candidates = tf.stack([_beside(option, *step, rows, cols) for step in _NEIGHBOURS for option in options], axis=-1)
     candidates += crop(grid, REACH)[..., tf.newaxis]
     found = tf.cast(tf.gather(tables.keys, candidates), tf.float32)  # [h - 4, w - 4, candidates, columns]
@@ -120,7 +111,7 @@ def _correct_all(tables: LevelTables, index: tf.Tensor, phases: tf.Tensor | None
     return tf.gather(candidates, best, batch_dims=2)
 
 
-def _correct_seams(tables: LevelTables, index: tf.Tensor, _: None) -> tf.Tensor:
+def _correct_seams(tables: LevelTables, index: tf.Tensor) -> tf.Tensor:
     """A strip, of which only pixels at a seam are compared, and with different positions only."""
     level, cols = tables.level, tf.shape(index)[1]
     own, width = crop(index, REACH), cols - 2 * REACH

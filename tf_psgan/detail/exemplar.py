@@ -27,14 +27,14 @@ from tf_psgan.errors import PictureError
 OUTSIDE = 8191
 """Component of a pixel whose neighbourhood leaves its photograph: farther from every feature than any other."""
 
-LEVELS = 5
-"""Most levels: the coarsest has pixels of 16 x 16, neighbourhoods of 80 x 80."""
+RESOLUTIONS = 5
+"""Most resolutions: the guide's has pixels of 16 x 16, neighbourhoods of 80 x 80."""
 
-SIMILAR = (0, 0, 1, 2, 2)
-"""Similar positions stored per pixel, finest level first."""
+SIMILAR = (0, 0, 1)
+"""Similar positions stored per pixel of the levels that are synthesised, finest first."""
 
 _CANDIDATES = 12000
-"""Positions among which similar ones are searched, and with which the coarsest level starts."""
+"""Positions among which similar ones are searched, and with which patches start."""
 
 _APART = 0.05
 """Least distance of a similar position, as a share of the photograph's side: nearer ones add no choice."""
@@ -42,10 +42,17 @@ _APART = 0.05
 _LEAST_SIDE = 8
 """Least side of a photograph, in pixels of the coarsest level."""
 
+FORMAT = 2
+"""Counts up when exemplars get other contents; photographs are measured again where a file has another number."""
+
 _OWN = ("places", "guide_table", "colour_shift", "wave_offsets")
 """Fields of an exemplar besides its levels."""
 
-_ALIGNMENT = 2 ** (LEVELS - 1)
+_ALIGNMENT = 2 ** (RESOLUTIONS - 1)
+
+
+class FormatError(ValueError):
+    """An exemplar that another version of this package wrote."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,9 +68,10 @@ class Level:
       filters: int16 [TAPS * TAPS * 3, COMPONENTS], from colours (rows, columns, channels) to components.
       centre: int32 [COMPONENTS], subtracted from the filters' response.
       scale: divides the centred response; a power of two, so that the division is exact.
-      phases: int16 [positions, 2 waves]: the local phase of each wave, as `phases.phase_features`.
+      phases: int16 [positions, 2 waves]: the local phase of each wave, as `phases.phase_features`; of the finest and
+        the coarsest level only, where there are waves.
       similar: int32 [positions, n]: other positions with a similar feature.
-      starts: int32 [m]: positions that a map of this level may start with.
+      starts: int32 [m]: positions that a patch may start with.
     """
 
     pixels: int
@@ -89,7 +97,8 @@ class Exemplar:
     """Photographs at several resolutions.
 
     Args:
-      levels: the finest first; each halves the resolution.
+      levels: the finest first. Those that are synthesised, each of half the resolution of the one before, and the
+        resolution at which the guide chooses.
       places: int32 [photographs, 3]: first row in the finest table, height and width.
       guide_table: uint8 [3, 256]: the 8-bit value to use for each 8-bit value of a guide's means of blocks of the
         coarsest level, by channel.
@@ -105,12 +114,12 @@ class Exemplar:
     wave_offsets: np.ndarray
 
     @classmethod
-    def build(cls, pictures: Sequence[np.ndarray], levels: int = LEVELS) -> "Exemplar":
+    def build(cls, pictures: Sequence[np.ndarray], resolutions: int = RESOLUTIONS) -> "Exemplar":
         """Measures photographs; a second or two per 100,000 pixels.
 
         Args:
           pictures: uint8 [h, w, 3] each.
-          levels: number of resolutions, 1 to LEVELS.
+          resolutions: 2 to RESOLUTIONS; the guide's has pixels of 2**(resolutions - 1).
 
         Returns:
           An exemplar without waves.
@@ -118,7 +127,7 @@ class Exemplar:
         Raises:
           PictureError: a photograph is too small for the coarsest level.
         """
-        least = _LEAST_SIDE * 2 ** (levels - 1)
+        least = _LEAST_SIDE * 2 ** (resolutions - 1)
         for i, picture in enumerate(pictures):
             height, width = picture.shape[:2]
             if min(height, width) < least:
@@ -131,9 +140,16 @@ class Exemplar:
                 )
         tops = np.cumsum([0, *(_aligned(picture.shape[0]) for picture in pictures)])
         places = tuple((int(top), *picture.shape[:2]) for top, picture in zip(tops, pictures, strict=False))
-        measured = (_level(pictures, 2**level, SIMILAR[level]) for level in range(levels))
+        synthesised = range(synthesis_levels(resolutions))
+        measured = [_level(pictures, 2**level, SIMILAR[level]) for level in synthesised]
+        measured.append(_level(pictures, 2 ** (resolutions - 1), 0))
         same = np.repeat(np.arange(256, dtype=np.uint8)[np.newaxis], 3, axis=0)
         return cls(tuple(measured), np.array(places, np.int32), same, np.zeros(3, np.int32), np.zeros(0, np.int64))
+
+    @property
+    def resolutions(self) -> int:
+        """The number that `build` was given."""
+        return self.levels[-1].pixels.bit_length()
 
     @property
     def pictures(self) -> list[np.ndarray]:
@@ -165,8 +181,12 @@ class Exemplar:
           offsets: int64 [waves], for `wave_offsets`.
         """
         turns = [local_phases(picture, waves) for picture in self.pictures]
-        levels = tuple(dataclasses.replace(level, phases=self._phases(level, turns)) for level in self.levels)
-        return dataclasses.replace(self, levels=levels, wave_offsets=offsets)
+        ends = (
+            dataclasses.replace(level, phases=self._phases(level, turns))
+            for level in self.levels[:: len(self.levels) - 1]
+        )
+        finest, guide = ends
+        return dataclasses.replace(self, levels=(finest, *self.levels[1:-1], guide), wave_offsets=offsets)
 
     def _phases(self, level: Level, turns: Sequence[np.ndarray]) -> np.ndarray:
         """The phase features at the positions of a level; 0 where there is no photograph."""
@@ -184,7 +204,7 @@ class Exemplar:
             for i, level in enumerate(self.levels)
             for field in dataclasses.fields(level)
         }
-        arrays |= {name: getattr(self, name) for name in _OWN}
+        arrays |= {name: getattr(self, name) for name in _OWN} | {"format": np.asarray(FORMAT)}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
         return buffer.getvalue()
@@ -194,18 +214,26 @@ class Exemplar:
         """Reads what `to_bytes` wrote.
 
         Raises:
+          FormatError: data of another version of this package.
           ValueError, KeyError, OSError: damaged data.
         """
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            if "format" not in arrays or int(arrays["format"]) != FORMAT:
+                raise FormatError("made by another version of this package")
             count = sum(name.endswith("/pixels") for name in arrays)
             levels = tuple(_read_level(arrays, i) for i in range(count))
             return cls(levels, *(arrays[name] for name in _OWN))
 
 
-def most_levels(pictures: Sequence[np.ndarray]) -> int:
-    """The most levels that the smallest photograph has room for, 1 to LEVELS."""
+def most_resolutions(pictures: Sequence[np.ndarray]) -> int:
+    """The most resolutions that the smallest photograph has room for, 2 to RESOLUTIONS."""
     side = min(min(picture.shape[:2]) for picture in pictures)
-    return min(LEVELS, max(1, int(np.log2(max(1, side / _LEAST_SIDE))) + 1))
+    return min(RESOLUTIONS, max(2, int(np.log2(max(1, side / _LEAST_SIDE))) + 1))
+
+
+def synthesis_levels(resolutions: int) -> int:
+    """How many of the finest resolutions are synthesised; the guide's is none of them."""
+    return min(len(SIMILAR), resolutions - 1)
 
 
 def _histogram_table(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -1,13 +1,14 @@
 """Parallel texture synthesis guided by a picture (Lefebvre and Hoppe 2005, "Parallel controllable texture synthesis").
 
-The result at each level of resolution is a map of positions: which pixel of the photographs each pixel copies. The
-coarsest map takes the positions whose neighbourhoods look most like the guide's, and whose place in the lattice is
-right (`phases`). Each finer map starts from the
-coarser one's copies and is corrected: a pixel may copy what continues the copy of one of its nine neighbours, or a
-position similar to that, whichever has the neighbourhood most like the one made so far (k-coherent search, Tong et al.
-2002, "Synthesis of bidirectional texture functions on arbitrary surfaces"). All pixels of a map change at once, so a
-pixel depends on the guide within `margin` pixels and on nothing else: the picture has the same pixels in every window,
-and repeats exactly where the guide does.
+The result is a map of positions: which pixel of the photographs each pixel copies. It starts with patches. Each block
+of the guide's resolution finds the position whose neighbourhood looks most like the guide's, and whose place in the
+lattice is right (`phases`); then it continues the copy of the block with the highest key nearby, so that blocks copy a
+whole piece of a photograph together. At three resolutions, the coarsest first, the seams are corrected: a pixel may
+copy what continues the copy of one of its nine neighbours, or a position similar to that, whichever has the
+neighbourhood most like the one made so far (k-coherent search, Tong et al. 2002, "Synthesis of bidirectional texture
+functions on arbitrary surfaces"). All pixels of a map change at once, so a pixel depends on the guide and the keys
+within `margin` pixels and on nothing else: the picture has the same pixels in every window, and repeats exactly where
+the guide and the keys do.
 """
 
 from typing import Any
@@ -16,26 +17,35 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan.detail.correction import REACH, LevelTables, correct, crop, responses
-from tf_psgan.detail.exemplar import Exemplar, Level
+from tf_psgan.detail.exemplar import Exemplar, Level, synthesis_levels
 from tf_psgan.detail.phases import PEAK, STEPS
 
-PASSES = (2, 2, 4, 4, 4)
+PASSES = (2, 2, 2)
 """Corrections of a map, finest level first."""
 
+REACH_BLOCKS = 4
+"""Farthest block whose copy a block continues, in blocks of the guide's resolution: patches of about nine blocks."""
+
 _BLOCK = 128
-"""Positions of the coarsest level whose least distance is searched at a time."""
+"""Positions of the guide's level whose least distance is searched at a time."""
 
 
 def margin(levels: int) -> int:
-    """Pixels of the guide that a picture needs beyond each edge, a multiple of the coarsest level's pixel."""
-    edge = _edges(levels)[-1] + PASSES[levels - 1] * REACH + REACH
-    return edge * 2 ** (levels - 1)
+    """Pixels of the guide that a picture needs beyond each edge, a multiple of the guide's resolution."""
+    return (_blocks(levels) + REACH_BLOCKS + REACH) * 2 ** (levels - 1)
 
 
-def _edges(levels: int) -> list[int]:
+def _blocks(levels: int) -> int:
+    """Blocks of the guide's resolution that the first map needs beyond each edge of the picture."""
+    count = synthesis_levels(levels)
+    pixels = (_edges(count)[-1] + PASSES[count - 1] * REACH) * 2 ** (count - 1)
+    return -(-pixels // 2 ** (levels - 1))
+
+
+def _edges(count: int) -> list[int]:
     """Pixels of the finished map of each level beyond the picture's edge, finest level first."""
     edges = [0]
-    for level in range(levels - 1):
+    for level in range(count - 1):
         edges.append(-(-(edges[-1] + PASSES[level] * REACH) // 2))
     return edges
 
@@ -49,57 +59,72 @@ class DetailStage(tf.Module):
 
     def __init__(self, exemplar: Exemplar) -> None:
         super().__init__()
-        self.levels = exemplar.levels
-        self.margin = margin(len(self.levels))
-        self.alignment = self.levels[-1].pixels
+        self.levels, self.guide_level = exemplar.levels[:-1], exemplar.levels[-1]
+        self.margin = margin(exemplar.resolutions)
+        self.alignment = self.guide_level.pixels
         self.wave_offsets = exemplar.wave_offsets
+        self._places = exemplar.places
         waves = len(exemplar.wave_offsets)
         self.input_signature = [
             tf.TensorSpec((None, None, 3), tf.uint8, "guide"),
+            tf.TensorSpec((None, None), tf.int64, "keys"),
             tf.TensorSpec((None, waves), tf.int64, "row_turns"),
             tf.TensorSpec((None, waves), tf.int64, "col_turns"),
         ]
         self.colour_shift = tf.Variable(exemplar.colour_shift, trainable=False)
         self._guide_table = tf.Variable(exemplar.guide_table, trainable=False)
-        last = len(self.levels) - 1
-        self._tables = [LevelTables(level, i == last) for i, level in enumerate(self.levels)]
-        self._starts = tf.Variable(_whole_blocks(self.levels[-1].starts), trainable=False)
+        self._tables = [LevelTables(level) for level in self.levels]
+        self._guide_tables = LevelTables(self.guide_level, guides=True)
+        self._starts = tf.Variable(_whole_blocks(self.guide_level.starts), trainable=False)
+        self._phases = tf.Variable(self.levels[0].phases, trainable=False)
 
-    def __call__(self, guide: Any, row_turns: Any, col_turns: Any) -> tf.Tensor:
+    def __call__(self, guide: Any, keys: Any, row_turns: Any, col_turns: Any) -> tf.Tensor:
         """The picture of a guide.
 
         Args:
           guide: uint8 [height + 2 margin, width + 2 margin, 3]; its extent, and its first row and column on the plane,
             are multiples of `alignment`.
+          keys: int64, one for each block of `alignment` x `alignment` pixels of the guide; random, they decide where
+            patches lie.
           row_turns, col_turns: int64 [rows of the guide, waves] and [columns, waves]: their sum is the phase of the
             exemplar's waves at a pixel, turns in units of 2**-64, modulo a turn.
 
         Returns:
           uint8 [height, width, 3].
         """
-        edges, last = _edges(len(self.levels)), len(self.levels) - 1
+        last = len(self.levels) - 1
+        edges = _edges(len(self.levels))
         phases = _phases((row_turns, col_turns), self.alignment) if len(self.wave_offsets) else None
-        phases = None if phases is None else crop(phases, REACH)  # of the map's pixels
-        index = self._start(guide, phases)
+        index = self._start(guide, keys, phases)
+        known = (self.margin // self.alignment - REACH_BLOCKS - REACH) * self.alignment // self.levels[-1].pixels
         for number in range(last, -1, -1):
-            edge = edges[number] + PASSES[number] * REACH
+            level, edge = self.levels[number], edges[number] + PASSES[number] * REACH
             if number < last:
-                refined = _refine(index, self.levels[number + 1], self.levels[number])
-                index = crop(refined, 2 * edges[number + 1] - edge)
-                phases = None
+                index, known = _refine(index, self.levels[number + 1], level), 2 * edges[number + 1]
+            index = crop(index, known - edge)
             for _ in range(PASSES[number]):
-                phases = None if phases is None else crop(phases, REACH)
-                index = correct(self._tables[number], index, phases)
+                index = correct(self._tables[number], index)
         copied = tf.cast(tf.gather(self._tables[0].colours, index), tf.int32)
         return tf.cast(tf.clip_by_value(copied + self.colour_shift, 0, 255), tf.uint8)
 
-    def _start(self, guide: Any, phases: tf.Tensor | None) -> tf.Tensor:
-        """The map of the coarsest level: positions with the features and phases nearest to the guide's."""
-        tables = self._tables[-1]
-        means = tf.cast(_means(guide, tables.level.pixels), tf.int32)
+    def _start(self, guide: Any, keys: Any, phases: tf.Tensor | None) -> tf.Tensor:
+        """The first map of the coarsest synthesised level, in patches: int32."""
+        level, first = self.guide_level, self.levels[-1]
+        means = tf.cast(_means(guide, level.pixels), tf.int32)
         channels = [tf.gather(table, means[..., i]) for i, table in enumerate(tf.unstack(self._guide_table))]
-        features = responses(tables.level, tf.cast(tf.stack(channels, axis=-1), tf.float32))
-        keys = tf.cast(tf.gather(tables.keys, self._starts), tf.float32)
+        features = responses(level, tf.cast(tf.stack(channels, axis=-1), tf.float32))
+        phases = None if phases is None else crop(phases, REACH)
+        position = self._nearest(self._guide_tables.query(features, phases))
+        rows, cols = position // level.width * level.grid, position % level.width * level.grid
+        if phases is not None:
+            rows, cols = self._in_phase(rows, cols, phases)
+        rows, cols = self._patches(rows, cols, crop(keys, REACH))
+        index = rows // first.grid * first.width + cols // first.grid
+        return _subdivided(index, level.pixels // first.pixels, first)
+
+    def _nearest(self, query: tf.Tensor) -> tf.Tensor:
+        """The positions [rows, cols] of the guide's level with the least distances to queries [rows, cols, columns]."""
+        keys = tf.cast(tf.gather(self._guide_tables.keys, self._starts), tf.float32)
 
         def row(wanted: Any) -> Any:
             # The first of the least distances, in two steps: minima are computed faster than their places.
@@ -109,12 +134,45 @@ class DetailStage(tf.Module):
             nearest = tf.argmin(tf.gather(blocks, block, batch_dims=1), axis=1, output_type=tf.int32)
             return tf.gather(self._starts, block * _BLOCK + nearest)
 
-        return tf.map_fn(
-            row,
-            tables.query(features, phases),
-            parallel_iterations=2,
-            fn_output_signature=tf.TensorSpec((None,), tf.int32),
+        return tf.map_fn(row, query, parallel_iterations=2, fn_output_signature=tf.TensorSpec((None,), tf.int32))
+
+    def _in_phase(self, rows: tf.Tensor, cols: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Moves positions by less than a step of the guide's level to where the phases are nearest to the wanted."""
+        grid, middle = self.guide_level.grid, (self.guide_level.pixels - 1) // 2
+        steps = range(-(grid // 2), grid - grid // 2)
+        moves = tf.constant(
+            sorted(((i, j) for i in steps for j in steps), key=lambda move: move[0] ** 2 + move[1] ** 2)
         )
+        moved = [
+            part[..., tf.newaxis] + move for part, move in zip((rows, cols), tf.unstack(moves, axis=1), strict=True)
+        ]
+        places = (moved[0] + middle) * self.levels[0].width + moved[1] + middle
+        found = tf.cast(tf.gather(self._phases, places), tf.float32)  # [rows, cols, moves, 2 waves]
+        distance = tf.reduce_sum(tf.math.squared_difference(found, wanted[..., tf.newaxis, :]), axis=-1)
+        best = tf.gather(moves, tf.argmin(distance, axis=-1))
+        return rows + best[..., 0], cols + best[..., 1]
+
+    def _patches(self, rows: tf.Tensor, cols: tf.Tensor, keys: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """Each block's copy continues that of the block with the highest key nearby that it can be continued from."""
+        side, reach, beyond = self.alignment, REACH_BLOCKS, REACH * self.levels[-1].pixels
+        tops, heights, widths = (tf.constant(part) for part in self._places.T)
+        photograph = tf.reshape(tf.searchsorted(tops, tf.reshape(rows, (-1,)), side="right") - 1, tf.shape(rows))
+        # The first and the last row and column where a block's copy, and what its pixels compare, lies inside.
+        limits = tf.stack((tops + beyond, tops + heights - side - beyond, widths - side - beyond), axis=-1)
+        inside = tf.gather(limits, photograph)
+        tall, wide = (extent - 2 * reach for extent in tf.unstack(tf.shape(rows)))
+        best = [crop(part, reach) for part in (rows, cols, keys)]
+        for down in range(-reach, reach + 1):
+            for right in range(-reach, reach + 1):
+                if not 0 < down**2 + right**2 <= reach**2 + 1:
+                    continue
+                there = np.s_[reach + down : reach + down + tall, reach + right : reach + right + wide]
+                copy = rows[there] - down * side, cols[there] - right * side
+                low, high, far = tf.unstack(inside[there], axis=-1)
+                allowed = (copy[0] >= low) & (copy[0] <= high) & (copy[1] >= beyond) & (copy[1] <= far)
+                better = allowed & (keys[there] > best[2])
+                best = [tf.where(better, new, old) for new, old in zip((*copy, keys[there]), best, strict=True)]
+        return best[0], best[1]
 
 
 def _whole_blocks(starts: np.ndarray) -> np.ndarray:
@@ -142,7 +200,17 @@ def _refine(index: tf.Tensor, coarse: Level, fine: Level) -> tf.Tensor:
     """The map of the next finer level that copies the same pixels: [h, w] -> [2 h, 2 w]."""
     ratio = coarse.grid // fine.grid
     first = index // coarse.width * (ratio * fine.width) + index % coarse.width * ratio
-    children = [first + fine.stride * (row * fine.width + col) for row in range(2) for col in range(2)]
+    return _subdivided(first, 2, fine)
+
+
+def _subdivided(index: tf.Tensor, parts: int, level: Level) -> tf.Tensor:
+    """Divides each pixel of a map, which names its first pixel's copy: [h, w] -> [parts h, parts w] of the level."""
+    steps = [_offset(level, row, col) for row in range(parts) for col in range(parts)]
     rows, cols = tf.unstack(tf.shape(index))
-    blocks = tf.reshape(tf.stack(children, axis=-1), (rows, cols, 2, 2))
-    return tf.reshape(tf.transpose(blocks, (0, 2, 1, 3)), (2 * rows, 2 * cols))
+    blocks = tf.reshape(index[..., tf.newaxis] + tf.constant(steps), (rows, cols, parts, parts))
+    return tf.reshape(tf.transpose(blocks, (0, 2, 1, 3)), (parts * rows, parts * cols))
+
+
+def _offset(level: Level, row: int, col: int) -> int:
+    """Positions of the table from a pixel's copy to that of a pixel beside it, where it continues."""
+    return (row * level.width + col) * level.stride

@@ -112,12 +112,14 @@ class GraphPlane:
         turns = torus.turns(self.wave_steps(vectors), *(period or (0, 0)))[0, :waves]
         phases = noise.phases(seed, self._config.waves)[:waves] + detail.wave_offsets
         row_turns, col_turns = chunks.pixel_turns(turns, phases, rows, cols, self._cell, period or (0, 0))
+        keys = chunks.patch_keys(seed, rows, cols, step, self._cell, period or (0, 0))
         tall, wide = (long + 2 * detail.margin for long in side)
 
         def block(index: Any) -> Any:
             down, right = index // number[1] * side[0], index % number[1] * side[1]
             return self._arrange(
                 guide[down : down + tall, right : right + wide],
+                keys[down // step : (down + tall) // step, right // step : (right + wide) // step],
                 row_turns[down : down + tall],
                 col_turns[right : right + wide],
             )

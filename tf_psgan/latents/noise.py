@@ -17,7 +17,7 @@ from tf_psgan.config import ModelConfig
 from tf_psgan.latents import waves
 
 _GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15, the odd number nearest 2**64 / golden ratio
-_GLOBAL, _PHASE, _LOCAL, _EDGE, _CHANGE = 1, 2, 3, 4, 5  # one stream for each kind of value
+_GLOBAL, _PHASE, _LOCAL, _EDGE, _CHANGE, _PATCH = 1, 2, 3, 4, 5, 6  # one stream for each kind of value
 _MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
 _MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
 
@@ -95,6 +95,11 @@ def global_vector(texture: Any, channels: int) -> tf.Tensor:
 def phases(seed: Any, waves: int) -> tf.Tensor:
     """The phase of each wave at cell (0, 0): int64 [..., waves], in units of 2**-64 turns."""
     return _channels(fold(seed, _PHASE), waves)
+
+
+def patch_keys(seed: Any, row: Any, col: Any) -> tf.Tensor:
+    """The key of blocks of the detail stage, int64, of coordinates of any shapes that broadcast."""
+    return fold(seed, _PATCH, row, col)
 
 
 def sample(key: Any, model: ModelConfig, batch: int, rows: Any, cols: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

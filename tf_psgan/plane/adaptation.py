@@ -16,6 +16,10 @@ _WAVES = 2
 """Waves that determine the position in a lattice; further ones have phases of their own."""
 
 _WINDOW = 512
+"""Side of the windows that are measured, in pixels."""
+
+_CORNERS = tuple((row << 14, col << 14) for row in range(2) for col in range(2))
+"""First row and column of the windows on which colours are balanced: far apart, as structures may be large."""
 
 
 def adapted(exemplar: Exemplar, plane: TexturePlane, has_lattice: bool) -> Exemplar:
@@ -52,12 +56,12 @@ def adapted(exemplar: Exemplar, plane: TexturePlane, has_lattice: bool) -> Exemp
 
 
 def balance_colours(plane: TexturePlane) -> None:
-    """Gives the pictures of a plane with a detail stage the photographs' mean colour, measured on one window.
+    """Gives the pictures of a plane with a detail stage the photographs' mean colour, measured on four windows.
 
     Where the light changes over a photograph, the copies favour a part of it.
     """
     if plane.exemplar is None:
         return
     plane.shift_colours(np.zeros(3, np.int32))
-    drawn = plane.window(_WINDOW, _WINDOW).mean(axis=(0, 1))
-    plane.shift_colours(np.round(plane.exemplar.mean_colour() - drawn).astype(np.int32))
+    drawn = [plane.window(_WINDOW, _WINDOW, top=top, left=left).mean(axis=(0, 1)) for top, left in _CORNERS]
+    plane.shift_colours(np.round(plane.exemplar.mean_colour() - np.mean(drawn, axis=0)).astype(np.int32))

@@ -99,6 +99,27 @@ def pixel_turns(
     return parts[0] + tf.cast(phases, tf.int64), parts[1]
 
 
+def patch_keys(seed: Any, rows: Any, cols: Any, side: int, pixels_per_cell: int, torus: tuple[Any, Any]) -> tf.Tensor:
+    """The keys of the detail stage's blocks (`noise.patch_keys`).
+
+    Args:
+      seed: of the plane, int64 scalar.
+      rows, cols: int64 [height] and [width], consecutive pixels of the plane from a block's first one.
+      side: of a block in pixels, a divisor of `pixels_per_cell`.
+      pixels_per_cell: a power of two.
+      torus: rows and columns of the torus in cells; 0 along an endless axis.
+
+    Returns:
+      int64 [height / side, width / side].
+    """
+    blocks = []
+    for pixels, closed in zip((rows, cols), torus, strict=True):
+        block = tf.cast(pixels, tf.int64)[::side] // side
+        period = tf.cast(closed, tf.int64) * (pixels_per_cell // side)
+        blocks.append(tf.where(period > 0, block % tf.maximum(period, 1), block))
+    return noise.patch_keys(seed, blocks[0][:, tf.newaxis], blocks[1])
+
+
 def cast(blocks: Iterable[Sequence[Any]], dtype: str) -> list[tuple[Any, Any]]:
     """Kernels and biases in the type in which convolutions are computed."""
     return [(tf.cast(kernel, dtype), tf.cast(bias, dtype)) for kernel, bias in blocks]

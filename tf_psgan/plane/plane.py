@@ -318,9 +318,11 @@ class TexturePlane:
         margin = detail.margin
         top, left, height, width = top - margin, left - margin, height + 2 * margin, width + 2 * margin
         guide = self._generated(scene, height, width, top, left)
-        offsets = detail.wave_offsets
-        rows, cols = self.pixel_turns(scene, top + np.arange(height), left + np.arange(width), len(offsets))
-        return self._arrange(guide, rows + offsets, cols).numpy()
+        rows, cols = top + np.arange(height), left + np.arange(width)
+        torus_cells = (scene.rows, scene.cols)
+        keys = chunks.patch_keys(scene.seed, rows, cols, detail.alignment, self.pixels_per_cell, torus_cells)
+        row_turns, col_turns = self.pixel_turns(scene, rows, cols, len(detail.wave_offsets))
+        return self._arrange(guide, keys, row_turns + detail.wave_offsets, col_turns).numpy()
 
     def latents(self, scene: Scene, row: int, col: int) -> np.ndarray:
         """The network's input for chunk (row, col) of a scene's grid, with a halo of two cells on each side.

@@ -22,7 +22,7 @@ from typing import Any
 
 from tf_psgan import config as configs
 from tf_psgan.data import manifest
-from tf_psgan.detail.exemplar import Exemplar
+from tf_psgan.detail.exemplar import Exemplar, FormatError
 from tf_psgan.errors import RunError
 from tf_psgan.latents import texture_names
 from tf_psgan.runs import checkpoint, metric_rows
@@ -267,7 +267,7 @@ class RunFolder:
         return self.path / "exemplar.npz"
 
     def read_exemplar(self) -> Exemplar | None:
-        """The exemplar; None where none was written.
+        """The exemplar; None where none was written, or where another version of this package wrote it.
 
         Raises:
           RunError: the file is damaged.
@@ -277,6 +277,8 @@ class RunFolder:
         remedy = "delete it, and it is measured again"
         try:
             return Exemplar.from_bytes(self.exemplar.read_bytes())
+        except FormatError:
+            return None
         except OSError as error:
             raise _error(self.exemplar, f"cannot be read ({error.strerror})", remedy) from None
         except (ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
