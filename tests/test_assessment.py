@@ -173,12 +173,11 @@ def test_pictures_that_cannot_be_evaluated_are_errors_of_the_argument_that_named
     small = picture(tmp_path / "small.png", pixels=63)
     fails(r"sources: .*small\.png: 63x63 pixels are too few", "sources", images=[source], sources=[small])
     both = [small, picture(tmp_path / "b.png", 20)]
-    fails(
-        r"images: none of 2 pictures can be used:\n  .*small\.png: 63x63 .*\n  .*b\.png: 20x20 ",
-        "images",
-        images=both,
-        sources=[source],
-    )
+    with pytest.raises(InputError, match="images: none of 2 pictures can be used:") as error:
+        evaluate(images=both, sources=[source])
+    assert [line.partition(": ")[0].strip() for line in str(error.value).splitlines()[1:]] == [
+        str(file) for file in both
+    ]
     (tmp_path / "empty").mkdir()
     fails("images: no pictures found", "images", images=[str(tmp_path / "empty")], sources=[source])
     (tmp_path / "f.json").mkdir()
