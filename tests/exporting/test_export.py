@@ -26,7 +26,7 @@ def test_an_exported_version_has_exactly_the_documented_files():
     _, path = exported()
     names = {entry.name for entry in (path / "assets.extra").iterdir()}
     warm_up = "tf_serving_warmup_requests"
-    assert names == {"MODEL_CARD.md", "samples.jpg", "description.json", "model.onnx", warm_up}
+    assert names == {"MODEL_CARD.md", "samples.jpg", "description.json", "model.onnx", "SHA256SUMS", warm_up}
     assert [entry.name for entry in path.parent.iterdir()] == ["1"]
 
 
