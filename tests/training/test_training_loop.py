@@ -301,14 +301,16 @@ def test_changed_conditions_are_logged_and_reported(run, finished, tmp_path, log
 def test_skipped_pictures_are_logged_with_their_reasons_and_the_cache_is_closed(tmp_path, logged, monkeypatch):
     closed = []
     monkeypatch.setattr(ImageCache, "close", lambda self: closed.append(True))
+    folder = tmp_path / "pictures"
+    folder.mkdir()
     for i in range(10):
-        picture(tmp_path / f"{i}.png", pixels=64 + i)
-    (tmp_path / "bad.png").write_bytes(b"no picture")
-    train(changed(images=(str(tmp_path),), steps=1), tmp_path / "run")
+        picture(folder / f"{i}.png", pixels=64 + i)
+    (folder / "bad.png").write_bytes(b"no picture")
+    train(changed(images=(str(folder),), steps=1), tmp_path / "run")
     said = logged()
-    assert said.count(f"skipped: {tmp_path / 'bad.png'}: ") == 1 and closed == [True]
+    assert said.count(f"skipped: {folder / 'bad.png'}: ") == 1 and closed == [True]
     assert "10 pictures, crops of 32x32 pixels, 2 per step, float32, threads 1." in said
-    assert f"  - skipped: {tmp_path / 'bad.png'}: " in (tmp_path / "run" / "report.md").read_text()
+    assert f"  - skipped: {folder / 'bad.png'}: " in (tmp_path / "run" / "report.md").read_text()
 
 
 def test_a_dry_run_describes_the_run_and_writes_nothing(tmp_path, image):
