@@ -60,9 +60,14 @@ def test_a_signal_ends_the_work_and_leaves_no_hidden_file(tmp_path, capsys, name
             signal.raise_signal(getattr(signal, name))
         return "done"
 
-    before = signal.getsignal(getattr(signal, name))
-    assert program.run(["p"], "", lambda _: None, main) == code
-    assert list(tmp_path.iterdir()) == [] and signal.getsignal(getattr(signal, name)) == before
+    # A process started in the background ignores some signals, and so would this one.
+    usual = signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL
+    before = signal.signal(getattr(signal, name), usual)
+    try:
+        assert program.run(["p"], "", lambda _: None, main) == code
+        assert list(tmp_path.iterdir()) == [] and signal.getsignal(getattr(signal, name)) == usual
+    finally:
+        signal.signal(getattr(signal, name), before)
     assert capsys.readouterr().err.startswith("error: stopped by")
 
 

@@ -3,7 +3,7 @@
 The pictures lie end to end in one packed buffer in the host's memory.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -54,6 +54,7 @@ def drawn(packed: PackedImages, key: tf.Tensor, count: int) -> tf.Tensor:
     return noise.below(noise.fold(_keys(key, count), 0), tf.size(packed.starts, tf.int64))
 
 
-def _keys(key: tf.Tensor, count: int) -> tf.Tensor:
+def _keys(key: Any, count: int) -> tf.Tensor:
     """The key of each crop, int64 [..., count]."""
+    key = tf.convert_to_tensor(key, tf.int64)
     return noise.fold(key[..., tf.newaxis], tf.range(count, dtype=tf.int64))
