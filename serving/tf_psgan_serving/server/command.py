@@ -1,17 +1,32 @@
 """The command `psgan-server`: starts the server and stops it on SIGTERM or Ctrl-C."""
 
 import contextlib
+import faulthandler
 import logging
 import os
 import signal
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Iterator, Sequence
+from types import FrameType
 
 from tf_psgan_serving.server import settings
 
 LOG = logging.getLogger("tf_psgan_serving")
+STOP_SECONDS = 30.0  # after the grace; a stop that takes longer has hung, and says where
+
+
+class _Stop:
+    """Handler of signals that request the end.
+
+    It sets an attribute: a `threading.Event` would lock up when the signal arrives while its waiter holds its lock.
+    """
+
+    requested = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,9 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _captured_stderr():
             from tf_psgan_serving.server.grpc_server import Server
-        stop = threading.Event()
+        stop = _Stop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+            signal.signal(number, stop)
         server = Server(parsed)
     except ModuleNotFoundError as error:
         print(f"error: {error}; the server requires pip install 'tf_psgan[serving]'.", file=sys.stderr)
@@ -40,8 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    while not stop.wait(0.2):  # short waits: a signal that another thread receives does not interrupt a long one
-        pass
+    while not stop.requested:
+        time.sleep(0.2)  # short: a signal that another thread receives does not interrupt it
+    with contextlib.suppress(OSError, RuntimeError, ValueError):  # standard error is closed
+        faulthandler.dump_traceback_later(parsed.grace + STOP_SECONDS, exit=True)
     LOG.info("stopping; running requests have %g s", parsed.grace)
     server.stop(parsed.grace)
     LOG.info("stopped")
