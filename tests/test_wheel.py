@@ -52,9 +52,9 @@ def test_the_wheel_has_the_packages_the_web_page_the_presets_and_one_picture(whe
     assert {name for name in names if ".dist-info/" not in name} == expected
 
 
-def test_the_wheel_has_three_commands(wheel):
+def test_the_wheel_has_these_commands(wheel):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["scripts"].keys() == {"psgan", "psgan-client", "psgan-server"}
+    assert project["scripts"].keys() == {"psgan", "psgan-client", "psgan-server", "psgan-viewer"}
     for name, target in project["scripts"].items():
         assert f"{name} = {target}" in wheel[1].decode()
 

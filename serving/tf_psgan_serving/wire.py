@@ -20,6 +20,9 @@ from PIL import Image
 from tf_psgan_serving.errors import ServingError
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
+HEALTH_LIST = "/grpc.health.v1.Health/List"
+"""Lists the states of a server's services; those of the embedded server are its models. TensorFlow Serving lacks it."""
+
 RETRY_AFTER = "grpc-retry-pushback-ms"
 """Trailing metadata of an error status: milliseconds after which the client may retry. Defined by gRPC."""
 
@@ -53,6 +56,9 @@ _MESSAGES: dict[str, list[tuple[str, int, str, bool]]] = {
     "Pair": [("key", 1, "string", False), ("value", 2, "TensorProto", False)],
     "PredictRequest": [("model_spec", 1, "ModelSpec", False), ("inputs", 2, "Pair", True)],
     "PredictResponse": [("outputs", 1, "Pair", True), ("model_spec", 2, "ModelSpec", False)],
+    "HealthCheckResponse": [("status", 1, "int32", False)],
+    "Service": [("key", 1, "string", False), ("value", 2, "HealthCheckResponse", False)],
+    "HealthListResponse": [("statuses", 1, "Service", True)],
 }
 _ENDS = {"png": b"IEND\xaeB`\x82", "jpeg": b"\xff\xd9"}
 _DTYPE_NUMBERS = {np.dtype(np.int32): INT32, np.dtype(np.int64): INT64}
@@ -94,6 +100,19 @@ def parse_response(data: bytes) -> Any:
         return message_class("PredictResponse").FromString(data)
     except message.DecodeError:
         raise wrong_response(f"{len(data)} bytes are not a PredictResponse") from None
+
+
+def services(data: bytes) -> dict[str, bool]:
+    """Whether each service is healthy, by name, in a serialized HealthListResponse.
+
+    Raises:
+      ServingError: WRONG_RESPONSE, the bytes are not a HealthListResponse.
+    """
+    try:
+        response = message_class("HealthListResponse").FromString(data)
+    except message.DecodeError:
+        raise wrong_response(f"{len(data)} bytes are not a HealthListResponse") from None
+    return {pair.key: pair.value.status == 1 for pair in response.statuses}  # 1 is SERVING
 
 
 def image(response: Any, height: int, width: int) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from google.protobuf.descriptor import FieldDescriptor
+from grpc_health.v1 import health_pb2
 from tensorflow_serving.apis import model_pb2, predict_pb2
 
 from tests.support.fake_server import response
@@ -21,6 +22,9 @@ OFFICIAL = {
     "Pair": predict_pb2.PredictRequest.DESCRIPTOR.fields_by_name["inputs"].message_type,
     "PredictRequest": predict_pb2.PredictRequest.DESCRIPTOR,
     "PredictResponse": predict_pb2.PredictResponse.DESCRIPTOR,
+    "HealthCheckResponse": health_pb2.HealthCheckResponse.DESCRIPTOR,
+    "Service": health_pb2.HealthListResponse.DESCRIPTOR.fields_by_name["statuses"].message_type,
+    "HealthListResponse": health_pb2.HealthListResponse.DESCRIPTOR,
 }
 PICTURE = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3) * 2
 CONTENT = {"tensor_content": PICTURE.tobytes()}

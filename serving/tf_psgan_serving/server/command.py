@@ -11,9 +11,10 @@ import time
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
+from tf_psgan_serving import command_line
+from tf_psgan_serving.command_line import LOG
 from tf_psgan_serving.server import settings
 
-LOG = logging.getLogger("tf_psgan_serving")
 STOP_SECONDS = 30.0  # after the grace; a stop that takes longer has hung, and says where
 
 
@@ -41,9 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = settings.parse(arguments)
     for number in (signal.SIGTERM, signal.SIGINT):  # nothing has begun: the imports need not be completed
         signal.signal(number, lambda *_: os._exit(0))
-    _configure_logging()
+    command_line.configure_logging()
     try:
-        with _captured_stderr():
+        with captured_stderr():
             from tf_psgan_serving.server.grpc_server import Server
         stop = _Stop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -66,28 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os._exit(0)  # a thread may still be loading a version, which TensorFlow does not interrupt
 
 
-def _configure_logging() -> None:
-    """Logs this package's events and the libraries' errors to standard error, one line each."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    handler = logging.StreamHandler()
-    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s"))
-    LOG.addHandler(handler)
-    LOG.setLevel(logging.INFO)
-    LOG.propagate = False
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # each load logs a deprecation of its loader
-
-
-class _OneLine(logging.Formatter):
-    """Escapes what would end a line or change a terminal: names and messages come from others."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
-
-
 @contextlib.contextmanager
-def _captured_stderr() -> Iterator[None]:
+def captured_stderr() -> Iterator[None]:
     """Captures what libraries write to standard error while they are imported; writes it only if the import fails."""
     try:
         sys.stderr.flush()

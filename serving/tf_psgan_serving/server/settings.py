@@ -2,10 +2,11 @@
 
 import argparse
 import dataclasses
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
+
+from tf_psgan_serving.command_line import Parser, integer, names, number
 
 USAGE = """A small server with TensorFlow Serving's gRPC API over folders of SavedModels, in one Python process.
 
@@ -53,7 +54,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
 
 def _parser() -> argparse.ArgumentParser:
     defaults = Settings(Path())
-    parser = _Parser("psgan-server", description=USAGE, allow_abbrev=False,
+    parser = Parser("psgan-server", description=USAGE, allow_abbrev=False,
                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
 
     def add(name: str, kind: Any, text: str) -> None:
@@ -63,56 +64,28 @@ def _parser() -> argparse.ArgumentParser:
 
     parser.add_argument("--models", type=Path, required=True, help="A folder of models, or one model's folder.")
     add("host", str, "Address to listen on; the default accepts connections from this machine only.")
-    add("port", _integer(0, 65535), "Port; 0 for any free one.")
+    add("port", integer(0, 65535), "Port; 0 for any free one.")
     text = "HTTP port for /metrics (Prometheus), /livez and /readyz; 0 for any free one, -1 for none."
-    add("metrics_port", _integer(-1, 65535), text)
+    add("metrics_port", integer(-1, 65535), text)
     add("ssl_config_file", Path, "TLS: the file of TensorFlow Serving's flag, see serving/ssl.config.example.")
-    add("signatures", _names, 'Signatures that a version must have to be loaded, as a,b,c; "" for none.')
+    add("signatures", names, 'Signatures that a version must have to be loaded, as a,b,c; "" for none.')
     text = "Load graphs with operations on files, network or code outside the graph. A SavedModel is a program."
     parser.add_argument("--trust_models", action="store_true", help=text)
-    add("poll", _number(0.01), "Seconds between two scans for new versions.")
-    add("running", _integer(0), "Concurrent requests; 0 for half the number of cores.")
-    add("waiting", _integer(-1), "Requests that may wait; further ones are rejected at once. -1 for as many as run.")
-    add("large", _integer(1), "Requests beyond a million pixels that may run or wait; one of them runs at a time.")
-    add("rate", _number(0.0), "Requests per second from one address; 0 for no limit.")
-    add("sizes", _integer(0), "Distinct shapes of inputs with a variable shape, such as latents; 0 for no limit.")
-    add("request_mb", _number(0.01), "Largest request in MB.")
+    add("poll", number(0.01), "Seconds between two scans for new versions.")
+    add("running", integer(0), "Concurrent requests; 0 for half the number of cores.")
+    add("waiting", integer(-1), "Requests that may wait; further ones are rejected at once. -1 for as many as run.")
+    add("large", integer(1), "Requests beyond a million pixels that may run or wait; one of them runs at a time.")
+    add("rate", number(0.0), "Requests per second from one address; 0 for no limit.")
+    add("sizes", integer(0), "Distinct shapes of inputs with a variable shape, such as latents; 0 for no limit.")
+    add("request_mb", number(0.01), "Largest request in MB.")
     add(
         "unread_mb",
-        _number(1.0),
+        number(1.0),
         "Responses in MB that clients have not read; beyond, the oldest of the client with the most is ended.",
     )
-    add("seconds", _number(0.01), "Longest time of a request, whatever its own deadline.")
-    add("receive_seconds", _number(0.01), "Longest time in which a request's message must arrive.")
-    add("send_seconds", _number(0.01), "Longest time in which a client must read a response.")
-    add("grace", _number(0.0), "Seconds that running requests have to finish after SIGTERM or Ctrl-C.")
-    add("threads", _integer(0), "TensorFlow's threads; 0 for one per core.")
+    add("seconds", number(0.01), "Longest time of a request, whatever its own deadline.")
+    add("receive_seconds", number(0.01), "Longest time in which a request's message must arrive.")
+    add("send_seconds", number(0.01), "Longest time in which a client must read a response.")
+    add("grace", number(0.0), "Seconds that running requests have to finish after SIGTERM or Ctrl-C.")
+    add("threads", integer(0), "TensorFlow's threads; 0 for one per core.")
     return parser
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        print(f"error: {message}; --help lists all flags.", file=sys.stderr)
-        sys.exit(2)
-
-
-def _integer(low: int, high: int = 2**31) -> Callable[[str], Any]:
-    return lambda text: _value(int, text, low, high)
-
-
-def _number(low: float) -> Callable[[str], Any]:
-    return lambda text: _value(float, text, low, 1e9)
-
-
-def _value(kind: Callable[[str], Any], text: str, low: float, high: float) -> Any:
-    try:
-        value = kind(text)
-    except ValueError:
-        value = None
-    if value is None or not low <= value <= high:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number within {low:g} .. {high:g}")
-    return value
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for name in text.split(",") if name)

@@ -1,0 +1,202 @@
+"""The models of the server: their names, versions and descriptions, and requests for their pictures."""
+
+import collections
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import grpc
+import numpy as np
+
+from tf_psgan_serving import wire
+from tf_psgan_serving.client.async_client import AsyncClient
+from tf_psgan_serving.client.channels import OPTIONS, Tls
+from tf_psgan_serving.client.views import Limits, View
+from tf_psgan_serving.errors import ServingError
+
+KEPT_SECONDS = 5.0
+"""Age at which a description or the list of models is requested again."""
+
+MOST_VERSIONS = 256
+"""Descriptions that are kept."""
+
+NOT_MODELS = ("", "liveness")
+"""Services of the embedded server that are not models."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Version:
+    """A version of a model.
+
+    Attributes:
+      model: its name.
+      number: of the version.
+      identity: of its content; "" for an export without one.
+      limits: of one request.
+      cell: side of a cell in pixels.
+      several: whether there is a texture for each integer, rather than one.
+      detail: "patches" with a detail stage, otherwise "none".
+      licence: of the training pictures; "" if it is not stated.
+    """
+
+    model: str
+    number: int
+    identity: str
+    limits: Limits
+    cell: int
+    several: bool
+    detail: str
+    licence: str
+
+    @classmethod
+    def from_description(cls, model: str, number: int, description: Mapping[str, Any]) -> "Version":
+        """Reads what `describe` returns.
+
+        Raises:
+          ServingError: WRONG_RESPONSE, something is missing.
+        """
+        limits = Limits.from_description(description)
+        cell, settings = description.get("pixels_per_cell"), description.get("model", {})
+        if not isinstance(cell, int) or cell < 1 or not isinstance(settings, dict):
+            raise wire.wrong_response("description: no usable pixels_per_cell and model")
+        return cls(
+            model=model,
+            number=number,
+            identity=str(description.get("identity", ""))[:64],
+            limits=limits,
+            cell=cell,
+            several=bool(settings.get("global_channels")),
+            detail=str(description.get("detail", "none"))[:20],
+            licence=str(description.get("source_licence", ""))[:200],
+        )
+
+
+class _ModelClient(AsyncClient):
+    """A client whose every request may name a version."""
+
+    async def described(self, number: int) -> Version:
+        """The version with this number; 0 for the newest."""
+        request = wire.predict_request(self.model, number, "describe", {})
+        response = self.response(await self._call(request, self.attempts()))
+        return Version.from_description(self.model, response.model_spec.version.value, wire.description(response))
+
+    async def pixels(self, view: View, number: int) -> np.ndarray:
+        """The pixels of a view, uint8 [height, width, 3]."""
+        response = self.response(await self._call(self.request(view, version=number), self.attempts()))
+        found = response.model_spec.version.value
+        if found != number:
+            raise wire.wrong_response(f"version {found} of the model, not {number}")
+        return wire.image(response, view.height, view.width)
+
+
+class Models:
+    """All models of one server. Belongs to the event loop of its first request.
+
+    Args:
+      target: its gRPC address; no request changes it.
+      names: of the models; empty to ask the server's health service, as of the embedded server.
+      tls: None for an unencrypted connection.
+      deadline: seconds for one request with its retries.
+      clock: seconds.
+
+    Raises:
+      ValueError: the address or a TLS file is unusable.
+      OSError: a TLS file cannot be read.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        names: tuple[str, ...] = (),
+        *,
+        tls: Tls | None = None,
+        deadline: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.target, self._named, self._tls, self._deadline, self._clock = target, names, tls, deadline, clock
+        self._clients: dict[str, _ModelClient] = {}
+        self._listed: tuple[float, tuple[str, ...]] = (-1e9, ())
+        self._versions: collections.OrderedDict[tuple[str, int], tuple[float, Version]] = collections.OrderedDict()
+        self._channel: grpc.aio.Channel | None = None
+        self._client("")  # checks the settings
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        for client in self._clients.values():
+            await client.close()
+        if self._channel:
+            await self._channel.close()
+
+    async def names(self) -> tuple[str, ...]:
+        """The names of the models, sorted.
+
+        Raises:
+          ServingError: the server cannot be reached, or UNIMPLEMENTED, it does not list its models.
+        """
+        if self._named:
+            return self._named
+        since, names = self._listed
+        if self._clock() - since > KEPT_SECONDS or not names:
+            self._listed = (self._clock(), await self._list())
+        return self._listed[1]
+
+    async def newest(self, name: str) -> Version:
+        """The newest version of a model whose name is known.
+
+        Raises:
+          ServingError: as the clients' methods.
+        """
+        return await self._described(name, 0)
+
+    async def version(self, name: str, number: int) -> Version:
+        """A version of a model whose name is known.
+
+        Raises:
+          ServingError: as the clients' methods; NOT_FOUND, there is no such version.
+        """
+        return await self._described(name, number)
+
+    async def pixels(self, version: Version, view: View) -> np.ndarray:
+        """The pixels of a view, uint8 [height, width, 3]. Waits while the server is full.
+
+        Raises:
+          ServingError: as the clients' methods.
+        """
+        while True:
+            try:
+                return await self._client(version.model).pixels(view, version.number)
+            except ServingError as error:
+                if error.code != "RESOURCE_EXHAUSTED":  # whoever asked ends the wait
+                    raise
+
+    async def _described(self, name: str, number: int) -> Version:
+        since, version = self._versions.get((name, number), (-1e9, None))
+        if version is None or self._clock() - since > KEPT_SECONDS:
+            version = await self._client(name).described(number)
+            for key in {(name, number), (name, version.number)}:
+                self._versions[key] = (self._clock(), version)
+            while len(self._versions) > MOST_VERSIONS:
+                self._versions.popitem(last=False)
+        return version
+
+    def _client(self, name: str) -> _ModelClient:
+        if name not in self._clients:
+            settings: dict[str, Any] = {"tls": self._tls, "timeout": self._deadline, "deadline": self._deadline}
+            self._clients[name] = _ModelClient(self.target, name, **settings)
+        return self._clients[name]
+
+    async def _list(self) -> tuple[str, ...]:
+        if self._channel is None:
+            credentials = self._tls.credentials() if self._tls else None
+            self._channel = (
+                grpc.aio.secure_channel(self.target, credentials, OPTIONS)
+                if credentials
+                else grpc.aio.insecure_channel(self.target, OPTIONS)
+            )
+        try:
+            data = await self._channel.unary_unary(wire.HEALTH_LIST)(b"", timeout=min(5.0, self._deadline))
+        except grpc.RpcError as failure:
+            code: Any = failure.code()
+            raise ServingError(code.name, f"{self.target}: {code.name}: the models cannot be listed.") from None
+        return tuple(sorted(name for name in wire.services(data) if name not in NOT_MODELS))
