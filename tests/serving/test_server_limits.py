@@ -13,13 +13,8 @@ from tests.support.fake_server import HANG
 from tests.support.small_server import WINDOW, export, predict, request, running, status, until
 from tf_psgan_serving import wire
 from tf_psgan_serving.server import cost
-from tf_psgan_serving.server.admission import (
-    LINGER,
-    MAX_ADDRESSES,
-    AdmissionQueue,
-    RateLimiter,
-    ShapeLimiter,
-)
+from tf_psgan_serving.server.admission import LINGER, AdmissionQueue
+from tf_psgan_serving.server.limiters import MAX_ADDRESSES, RateLimiter, ShapeLimiter
 from tf_psgan_serving.server.status import StatusError
 from tf_psgan_serving.server.version import Version
 

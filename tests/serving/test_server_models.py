@@ -194,13 +194,13 @@ def test_one_model_that_cannot_be_read_stops_no_other_and_no_watching(tmp_path, 
 
 def test_the_server_answers_while_its_models_load(tmp_path, monkeypatch):
     plain_model.publish(tmp_path / "tiny")
-    go, real = threading.Event(), Version._test
+    go, real = threading.Event(), Version.set_description
 
     def held(*arguments):
         assert go.wait(HANG)
         real(*arguments)
 
-    monkeypatch.setattr(Version, "_test", held)
+    monkeypatch.setattr(Version, "set_description", held)
     server = Server(Settings(tmp_path, port=0, poll=0.1))
     try:
         with grpc.insecure_channel(f"127.0.0.1:{server.port}", OPTIONS) as channel:

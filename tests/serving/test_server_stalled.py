@@ -11,6 +11,7 @@ from tests.support.fake_server import HANG
 from tests.support.raw_http2 import RawClient
 from tests.support.small_server import WINDOW, predict, request, running, until
 from tf_psgan_serving.server.call_guard import CallGuard
+from tf_psgan_serving.server.grpc_server import UNFINISHED_MESSAGES
 
 LARGE = request(**WINDOW | {"height": 512, "width": 512}).SerializeToString()
 
@@ -66,6 +67,17 @@ def test_clients_that_vanish_in_the_middle_of_a_message_leave_nothing(server):
         stream = raw.call(LARGE)
         assert raw.ended([stream])[stream]["grpc-status"] == "0"
     until(lambda: not started.receiving.weight)  # the server sees that the connections are closed
+
+
+def test_at_most_32_messages_are_unfinished_and_the_server_keeps_no_memory_for_more(server):
+    started, channel = server
+    ended = started.receiving.ended
+    with RawClient(started.port) as raw:
+        for _ in range(40):
+            raw.call(b"x" * 1000, declared=2**20)
+        until(lambda: started.receiving.ended == ended + 40 - UNFINISHED_MESSAGES)
+        assert started.receiving.weight == UNFINISHED_MESSAGES
+        predict(channel, request())
 
 
 def test_unread_responses_hold_no_place_in_the_queue(server):

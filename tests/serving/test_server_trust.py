@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from tf_psgan_serving.server.version import Version
+from tf_psgan_serving.server import trial
 from tf_psgan_serving.version_files.errors import VersionError
 
 
@@ -18,7 +18,7 @@ def test_writing_a_file_is_refused_and_happens_only_if_the_models_are_trusted(tm
     module.describe = tf.function(write, input_signature=[])
     tf.saved_model.save(module, str(tmp_path / "1"), signatures={"describe": module.describe})
     with pytest.raises(VersionError, match="WriteFile"):
-        Version(tmp_path / "1", ["describe"])
+        trial.load(tmp_path / "1", ["describe"])
     assert not target.exists()
-    Version(tmp_path / "1", ["describe"], trusted=True).close()
+    trial.load(tmp_path / "1", ["describe"], trusted=True).close()
     assert target.exists()

@@ -6,7 +6,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from tests.support.small_server import export, publish, request
 from tf_psgan_serving.server.status import StatusError
-from tf_psgan_serving.server.version import WARM_UP, Version, public_message
+from tf_psgan_serving.server.trial import WARM_UP, load
+from tf_psgan_serving.server.version import public_message
 
 REQUIRED = ("serving_default", "window", "describe")
 
@@ -25,9 +26,9 @@ def test_versions_without_the_required_signatures_or_with_a_wrong_window_are_not
 
     tf.saved_model.save(other := Other(), str(tmp_path / "1"), signatures={"window": other.window})
     with pytest.raises(ValueError, match="lacks the signature serving_default, describe"):
-        Version(tmp_path / "1", REQUIRED)
+        load(tmp_path / "1", REQUIRED)
     with pytest.raises(ValueError, match="its window is float32"):
-        Version(tmp_path / "1", ["window"])
+        load(tmp_path / "1", ["window"])
 
 
 @pytest.mark.parametrize("text", ["[]", '{"limits": 3}', '{"limits": {"height": "x"}}', '{"pixels_per_cell": 0.5}'])
@@ -36,7 +37,7 @@ def test_a_version_with_a_wrong_description_is_not_loaded(tmp_path, text):
     module.describe = tf.function(lambda: {"description": tf.constant(text)}, input_signature=[])
     tf.saved_model.save(module, str(tmp_path / "1"), signatures={"describe": module.describe})
     with pytest.raises(ValueError, match="its description has no integers"):
-        Version(tmp_path / "1", ["describe"])
+        load(tmp_path / "1", ["describe"])
 
 
 def test_warm_up_requests_are_run_and_a_wrong_one_rejects_the_version(version, tmp_path):
@@ -51,12 +52,12 @@ def test_warm_up_requests_are_run_and_a_wrong_one_rejects_the_version(version, t
             writer.write(record.SerializeToString())
         if wrong:
             with pytest.raises(StatusError, match=wrong):
-                Version(folder, REQUIRED)
+                load(folder, REQUIRED)
         else:
-            Version(folder, REQUIRED).close()
+            load(folder, REQUIRED).close()
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(tf.errors.DataLossError):
-        Version(folder, REQUIRED)
+        load(folder, REQUIRED)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_a_changed_bit_is_an_error_that_names_the_file(version, name, at):
 def test_server_session_model_and_plane_load_no_damaged_version(version):
     flip(version / "saved_model.pb")
     with pytest.raises(ValueError, match=r"^saved_model\.pb: the content differs"):
-        Version(version, ())
+        Version(version)
     for load in (SessionModel, lambda folder: load_plane(folder), exported_model.read):
         with pytest.raises(ExportError, match=r"saved_model\.pb.* the content differs") as caught:
             load(version)

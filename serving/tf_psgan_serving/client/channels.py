@@ -197,4 +197,4 @@ def check_target(target: str) -> None:
     """Raises ValueError for an address without a port, for which gRPC would silently use port 443."""
     port = target.rpartition(":")[2]
     if not target.startswith("unix:") and not (":" in target and port.isdecimal()):
-        raise ValueError(f"server: {target!r} is not an address; write host:port, as in localhost:8500.")
+        raise ValueError(f"server: {target!r} is not an address; write host:port, as in localhost:8500, or unix:/path.")

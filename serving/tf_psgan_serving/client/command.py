@@ -62,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser("psgan-client", description="Writes a picture from a server of exported models to a file.",
                      allow_abbrev=False)  # fmt: skip
     add = parser.add_argument
-    add("--server", default="localhost:8500", metavar="HOST:PORT", help="gRPC address (default: %(default)s)")
+    add("--server", default="localhost:8500", metavar="HOST:PORT", help="gRPC address, or unix:/path for a Unix socket "
+        "(default: %(default)s)")  # fmt: skip
     add("--model", required=True, help="name of the model on the server")
     add("--version", type=int, default=0, help="version of the model (default: the newest)")
     add("--out", required=True, type=Path, help="file to write, .png or .jpg")

@@ -27,7 +27,7 @@ class Client(RequestBuilder):
     ValueError for a view with wrong values.
 
     Args:
-      target: host:port.
+      target: host:port, or unix:/path.
       model: the model's name on the server.
       tls: None for an unencrypted connection.
       timeout: seconds for one attempt.

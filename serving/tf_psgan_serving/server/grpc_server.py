@@ -6,7 +6,6 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import grpc
 from grpc_health.v1 import health as grpc_health
@@ -19,13 +18,13 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from tf_psgan_serving.server import health, interceptor, monitoring, services, tls
-from tf_psgan_serving.server.admission import AdmissionQueue, RateLimiter, ShapeLimiter
+from tf_psgan_serving.server import health, interceptor, listening, monitoring, services, trial
+from tf_psgan_serving.server.admission import AdmissionQueue
 from tf_psgan_serving.server.call_guard import CallGuard
+from tf_psgan_serving.server.limiters import RateLimiter, ShapeLimiter
 from tf_psgan_serving.server.repository import ModelRepository
 from tf_psgan_serving.server.settings import Settings
 from tf_psgan_serving.server.upkeep import Upkeep
-from tf_psgan_serving.server.version import Version
 
 SERVICES = (
     prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
@@ -57,7 +56,8 @@ class Server:
     """A listening server.
 
     Attributes:
-      port: the port that it listens on.
+      address: where it listens, as clients write it: host:port, or unix:/path.
+      port: the port of the address; 0 for a Unix socket.
       monitor: the HTTP server of metrics; None without.
       queue, receiving, sending: the limits on requests and on calls that wait for their peer.
 
@@ -71,7 +71,9 @@ class Server:
         running = settings.running or max(1, (settings.threads or cores) // 2)
         waiting = running if settings.waiting < 0 else settings.waiting
         threads = settings.threads or cores
-        load = functools.partial(Version, required=settings.signatures, threads=threads, trusted=settings.trust_models)
+        load = functools.partial(
+            trial.load, required=settings.signatures, threads=threads, trusted=settings.trust_models
+        )
         self._health = health.HealthServicer()
         self._models = ModelRepository(settings.models, load, settings.poll, self._health.update)
         self.receiving = CallGuard(settings.receive_seconds, UNFINISHED_MESSAGES)
@@ -111,16 +113,17 @@ class Server:
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(services.ModelService(self._models), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(SERVICES, self._server)
-        self.port = _bind(self._server, settings)
+        self.address, self.port = listening.bind(self._server, settings)
         self.monitor = None
         if settings.metrics_port >= 0:
-            self.monitor = monitoring.Monitor(settings.host, settings.metrics_port, self._metrics, lambda: self.unready)
+            host = listening.metrics_host(settings.host)
+            self.monitor = monitoring.Monitor(host, settings.metrics_port, self._metrics, lambda: self.unready)
             self.monitor.start()
-            LOG.info("metrics on %s:%d", settings.host, self.monitor.port)
+            LOG.info("metrics on %s:%d", host, self.monitor.port)
         self._folder = settings.models
         self._server.start()
-        LOG.info("listening on %s:%d, %d requests run and %d wait", settings.host, self.port, running, waiting)
-        if not settings.ssl_config_file and settings.host not in ("127.0.0.1", "::1", "localhost"):
+        LOG.info("listening on %s, %d requests run and %d wait", self.address, running, waiting)
+        if not (settings.ssl_config_file or listening.is_local(settings.host)):
             LOG.warning("%s: other machines can connect without encryption; use --ssl_config_file", settings.host)
         self._models.start()
         self._upkeep.start()
@@ -165,17 +168,3 @@ class Server:
             self.monitor.close()
         self._models.close()
         self._pool.shutdown(wait=False)
-
-
-def _bind(server: Any, settings: Settings) -> int:
-    """Binds the address; the port."""
-    secure = tls.credentials(settings.ssl_config_file) if settings.ssl_config_file else None
-    address = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
-    try:
-        port: int = server.add_secure_port(address, secure) if secure else server.add_insecure_port(address)
-    except RuntimeError:
-        port = 0
-    if not port:
-        reason = f"; or key and certificate in {settings.ssl_config_file} do not belong together" if secure else ""
-        raise ValueError(f"{address}: cannot listen there; choose another --port or --host{reason}.")
-    return port

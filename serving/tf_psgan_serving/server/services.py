@@ -4,8 +4,9 @@ Status codes are TensorFlow Serving's: NOT_FOUND for a model or version that is 
 signature that the model lacks, INVALID_ARGUMENT for wrong inputs.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 import numpy as np
@@ -21,7 +22,8 @@ from tensorflow_serving.apis import (
 
 from tf_psgan_serving import wire
 from tf_psgan_serving.server import cost, input_checks
-from tf_psgan_serving.server.admission import AdmissionQueue, RateLimiter, ShapeLimiter, check_alive, remaining_seconds
+from tf_psgan_serving.server.admission import AdmissionQueue, check_alive, remaining_seconds
+from tf_psgan_serving.server.limiters import RateLimiter, ShapeLimiter
 from tf_psgan_serving.server.repository import ModelRepository
 from tf_psgan_serving.server.status import StatusError, invalid_argument, quoted
 from tf_psgan_serving.server.version import Version
@@ -29,6 +31,18 @@ from tf_psgan_serving.server.version import Version
 DEFAULT_SIGNATURE = "serving_default"
 PREDICT_METHOD = "tensorflow/serving/predict"
 METADATA_FIELD = "signature_def"
+
+
+class Served(Protocol):
+    """A model with a version in service; `Model.use` documents the method."""
+
+    def use(self, number: int | None) -> contextlib.AbstractContextManager[Version]: ...  # noqa: D102
+
+
+class Models(Protocol):
+    """Models by name; `ModelRepository.get` documents the method."""
+
+    def get(self, name: str) -> Served: ...  # noqa: D102
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -41,7 +55,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def __init__(
         self,
-        models: ModelRepository,
+        models: Models,
         queue: AdmissionQueue,
         rate_limiter: RateLimiter,
         shape_limiter: ShapeLimiter,

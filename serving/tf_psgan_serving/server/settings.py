@@ -63,8 +63,9 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", type=kind, help=f"{text} [{described}]", default=default)
 
     parser.add_argument("--models", type=Path, required=True, help="A folder of models, or one model's folder.")
-    add("host", str, "Address to listen on; the default accepts connections from this machine only.")
-    add("port", integer(0, 65535), "Port; 0 for any free one.")
+    text = "Address to listen on; the default accepts connections from this machine only. unix:/path for a Unix socket."
+    add("host", str, text)
+    add("port", integer(0, 65535), "Port; 0 for any free one. A Unix socket has none.")
     text = "HTTP port for /metrics (Prometheus), /livez and /readyz; 0 for any free one, -1 for none."
     add("metrics_port", integer(-1, 65535), text)
     add("ssl_config_file", Path, "TLS: the file of TensorFlow Serving's flag, see serving/ssl.config.example.")

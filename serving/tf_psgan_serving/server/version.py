@@ -1,6 +1,5 @@
 """One version of a model: a SavedModel in a session, loaded as TensorFlow Serving loads it."""
 
-import itertools
 import json
 import math
 import os
@@ -10,29 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import numpy as np
 import tensorflow as tf
-from tensorflow_serving.apis import prediction_log_pb2
 
 from tf_psgan_serving.server import input_checks
 from tf_psgan_serving.server.status import StatusError, invalid_argument
 from tf_psgan_serving.version_files import checksums, operations
 from tf_psgan_serving.version_files.errors import VersionError
 
-WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
-MAX_WARM_UPS = 1000
-"""TensorFlow Serving's own limit."""
-
-TEST_WINDOW = {"height": 8, "width": 8}
-"""Inputs of the window that is computed before a version is used; its other inputs are 0."""
-
 
 class Version:
-    """A loaded SavedModel.
+    """A loaded SavedModel. `trial.load` loads one and tries it.
 
     Args:
       folder: of the version; its name is the version's number.
-      required: names of signatures that the version must have.
       threads: TensorFlow's threads between operations; each operation gets half as many. 0 leaves both to TensorFlow.
       trusted: whether the graph may contain operations on files, network and code.
 
@@ -42,13 +31,11 @@ class Version:
       identity: SHA-256 of the content, for clients: the description's, or else that of the files.
 
     Raises:
-      VersionError: a required signature is missing or wrong, a file differs from its checksum, or the graph contains
-        such operations.
-      StatusError: a warm-up request failed.
+      VersionError: a file differs from its checksum, or the graph contains such operations.
       Exception: whatever TensorFlow raises for a damaged or incomplete folder.
     """
 
-    def __init__(self, folder: Path, required: Sequence[str], threads: int = 0, trusted: bool = False) -> None:
+    def __init__(self, folder: Path, threads: int = 0, trusted: bool = False) -> None:
         self.number = int(folder.name)
         self.description: Mapping[str, Any] = {}
         self.identity = checksums.check(folder)
@@ -67,7 +54,6 @@ class Version:
                 meta = tf.compat.v1.saved_model.loader.load(self._session, ["serve"], str(folder))
             graph.finalize()
             self.signatures = dict(meta.signature_def)
-            self._test(folder, required)
         except BaseException:
             self.close()
             raise
@@ -114,34 +100,14 @@ class Version:
         """Closes the session and frees its memory."""
         self._session.close()
 
-    def _test(self, folder: Path, required: Sequence[str]) -> None:
-        """Runs typical requests, so that a broken version is detected and a good one is warm."""
-        if missing := [name for name in required if name not in self.signatures]:
-            raise VersionError(f"lacks the signature {', '.join(missing)}")
-        if "describe" in self.signatures:
-            self.description = _parse_description(self.run("describe", {}, ["description"], 60.0)["description"])
-            self.identity = _identity(self.description) or self.identity
-        if "window" in self.signatures:
-            inputs = {
-                name: tf.make_tensor_proto(TEST_WINDOW.get(name, 0), info.dtype, [])
-                for name, info in self.signatures["window"].inputs.items()
-            }
-            image = self.run("window", inputs, ["image"], 600.0)["image"]
-            if image.dtype != np.uint8 or image.shape != (TEST_WINDOW["height"], TEST_WINDOW["width"], 3):
-                raise VersionError(f"its window is {image.dtype} {list(image.shape)}, not uint8 [8, 8, 3]")
-        self._warm_up(folder / WARM_UP)
+    def set_description(self, text: bytes) -> None:
+        """Takes over the response of `describe`.
 
-    def _warm_up(self, path: Path) -> None:
-        if not path.exists():
-            return
-        for record in itertools.islice(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), MAX_WARM_UPS):
-            log = prediction_log_pb2.PredictionLog.FromString(record)
-            request = log.predict_log.request
-            name = request.model_spec.signature_name or "serving_default"
-            if log.WhichOneof("log_type") != "predict_log" or name not in self.signatures:
-                raise VersionError(f"{WARM_UP}: a record is not a Predict request for a signature of the model")
-            input_checks.check_inputs(request.inputs, self.signatures[name], self.description)
-            self.run(name, request.inputs, list(self.signatures[name].outputs), 600.0)
+        Raises:
+          VersionError: it lacks entries that the input checks use, or has wrong ones.
+        """
+        self.description = _parse_description(text)
+        self.identity = _identity(self.description) or self.identity
 
 
 def public_message(message: str) -> str:
