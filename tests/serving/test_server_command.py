@@ -17,6 +17,7 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from tests.support.fake_server import HANG
 from tests.support.small_server import OPTIONS, WINDOW, export, predict, publish, request, running
+from tf_psgan_serving.server import command as server_command
 from tf_psgan_serving.server import settings, tls
 from tf_psgan_serving.server.grpc_server import Server
 
@@ -208,3 +209,24 @@ def test_without_the_serving_extra_the_command_names_it(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "grpc_health" in done.stderr and "requires pip install 'tf_psgan[serving]'." in done.stderr
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "No usable directory"), AttributeError("flush")])
+def test_the_server_starts_without_a_temporary_folder_and_with_standard_error_closed(monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    if isinstance(error, AttributeError):
+        monkeypatch.setattr(sys, "stderr", None)
+    else:
+        monkeypatch.setattr(server_command.tempfile, "TemporaryFile", fail)
+    imported = []
+    with server_command._captured_stderr():
+        imported.append(True)
+    assert imported
+
+
+def test_names_of_others_forge_no_log_line_and_no_terminal_sequence():
+    record = logging.makeLogRecord({"msg": "%s: gone", "args": ("a\n2026 ERROR \x1b[31mb",), "levelname": "INFO"})
+    text = server_command._OneLine("%(levelname)s %(message)s").format(record)
+    assert text == r"INFO a\n2026 ERROR \x1b[31mb: gone"

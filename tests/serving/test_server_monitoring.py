@@ -1,6 +1,7 @@
 """Metrics, liveness and readiness have a port of their own."""
 
 import socket
+import types
 import urllib.error
 import urllib.request
 
@@ -9,6 +10,7 @@ import pytest
 from tests.support import plain_model
 from tests.support.fake_server import HANG
 from tests.support.small_server import WINDOW, predict, request, running, status
+from tf_psgan_serving.server import health
 from tf_psgan_serving.server.monitoring import Metrics, Monitor
 
 
@@ -40,6 +42,33 @@ def test_requests_pixels_and_versions_are_counted(tmp_path):
             assert line in text.splitlines()
         assert get(server.monitor, "/readyz") == get(server.monitor, "/livez") == (200, "ok\n")
         assert get(server.monitor, "/x")[0] == 404
+
+
+class Models:
+    """The attributes of a repository that readiness depends on."""
+
+    def __init__(self, loading=False, number=1, watch_age=0.0):
+        self.loading, self.watch_age = loading, watch_age
+        self.models = {"m": types.SimpleNamespace(number=number)}
+
+
+@pytest.mark.parametrize(
+    "models, run, reason",
+    [
+        (Models(loading=True), 0.0, "loading: "),
+        (Models(number=0), 0.0, "no model: "),
+        (
+            Models(watch_age=health.WATCH_SECONDS + 1.0),
+            0.0,
+            "watch dead: the folder of models was last looked at 61 s ago",
+        ),
+        (Models(), 10.0 + health.RUN_SPARE + 1.0, "locked: a request has run for 41 s"),
+        (Models(watch_age=health.WATCH_SECONDS), 10.0 + health.RUN_SPARE, ""),
+    ],
+)
+def test_a_server_is_unready_while_it_loads_without_a_model_with_a_dead_watch_and_when_locked(models, run, reason):
+    found = health.unready(models, lambda: run, seconds=10.0)
+    assert found.startswith(reason) and bool(found) == bool(reason)
 
 
 def test_readiness_says_why_and_liveness_does_not_depend_on_it():

@@ -221,6 +221,7 @@ def test_status_health_and_reflection(channel):
     message = get_model_status_pb2.GetModelStatusRequest(model_spec={"name": "tiny"})
     [version] = status.GetModelStatus(message).model_version_status
     assert (version.version, version.state) == (1, get_model_status_pb2.ModelVersionStatus.AVAILABLE)
+    assert version.HasField("status")  # as TensorFlow Serving always sets it
     message.model_spec.version.value = 7
     with pytest.raises(grpc.RpcError) as error:
         status.GetModelStatus(message)
