@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support import synthetic_textures
-from tf_psgan.detail.correction import LevelTables, correct
+from tf_psgan.detail.correction import LevelTables, correction
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.detail.features import TAPS
 from tf_psgan.detail.phases import PEAK
@@ -51,7 +51,7 @@ def pieces(level, random, rows, cols, side):
 def test_a_correction_is_k_coherent_search(exemplar, number, side):
     level, random = exemplar.levels[number], np.random.default_rng(number)
     index = pieces(level, random, 18 // side, 15 // side, side)
-    found = correct(LevelTables(level), tf.constant(index))
+    found = correction(LevelTables(level))(tf.constant(index))
     expected = by_definition(level, index)
     np.testing.assert_array_equal(found, expected)
     assert (expected != index[2:-2, 2:-2]).any()
@@ -61,5 +61,5 @@ def test_a_map_without_seams_is_kept(exemplar):
     level = exemplar.levels[0]
     inside = np.arange(4, 24)
     index = inside[:, np.newaxis] * level.width + inside
-    found = correct(LevelTables(level), tf.constant(index.astype(np.int32)))
+    found = correction(LevelTables(level))(tf.constant(index.astype(np.int32)))
     np.testing.assert_array_equal(found, index[2:-2, 2:-2])

@@ -54,10 +54,10 @@ def _colours_at(level, picture):
 
 def test_the_margin_is_what_the_corrections_of_all_levels_reach():
     # Level 0 needs 2 * 2 pixels more; level 1 half of that, and 2 * 2; and so on. In blocks of the guide; then patches
-    # reach 4 blocks, the guide's neighbourhoods 2.
-    assert synthesis.margin(2) == 2 * (2 + 4 + 2)
-    assert synthesis.margin(3) == 4 * (3 + 4 + 2)  # 6 pixels of 2 are 3 blocks of 4
-    assert synthesis.margin(5) == 16 * (2 + 4 + 2)  # 7 pixels of 4 are in 2 blocks of 16
+    # reach 8 blocks, the guide's neighbourhoods 2.
+    assert synthesis.margin(2) == 2 * (2 + 8 + 2)
+    assert synthesis.margin(3) == 4 * (3 + 8 + 2)  # 6 pixels of 2 are 3 blocks of 4
+    assert synthesis.margin(5) == 16 * (2 + 8 + 2)  # 7 pixels of 4 are in 2 blocks of 16
 
 
 def test_every_pixel_is_a_pixel_of_the_photograph(arrange, stage, source):

@@ -10,6 +10,8 @@ on processors (docs/research/speed.md):
 - A map is corrected in two strips that do not depend on each other, one for each of two cores.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -81,20 +83,25 @@ def crop(field: tf.Tensor, pixels: int) -> tf.Tensor:
     return field[pixels:-pixels, pixels:-pixels] if pixels else field
 
 
-def correct(tables: LevelTables, index: tf.Tensor) -> tf.Tensor:
-    """One correction of a map.
+def correction(tables: LevelTables) -> Callable[[tf.Tensor], tf.Tensor]:
+    """One correction of a map, as a function that is traced once, though both strips and all passes use it.
 
     Args:
       tables: of the map's level.
-      index: int32 [h, w], positions in the level's table.
 
     Returns:
-      int32 [h - 4, w - 4].
+      A function from int32 [h, w], positions in the level's table, to int32 [h - 4, w - 4].
     """
     form = _correct_all if tables.has_similar else _correct_seams
-    middle = tf.shape(index)[0] // 2
-    strips = [form(tables, part) for part in (index[: middle + REACH], index[middle - REACH :])]
-    return tf.concat(strips, axis=0)
+    strip = tf.function(
+        lambda index: form(tables, index), input_signature=[tf.TensorSpec((None, None), tf.int32)], autograph=False
+    )
+
+    def correct(index: tf.Tensor) -> tf.Tensor:
+        middle = tf.shape(index)[0] // 2
+        return tf.concat([strip(part) for part in (index[: middle + REACH], index[middle - REACH :])], axis=0)
+
+    return correct
 
 
 def _correct_all(tables: LevelTables, index: tf.Tensor) -> tf.Tensor:

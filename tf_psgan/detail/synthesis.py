@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_psgan.detail.correction import REACH, LevelTables, correct, crop, responses
+from tf_psgan.detail.correction import REACH, LevelTables, correction, crop, responses
 from tf_psgan.detail.exemplar import Exemplar, Level, synthesis_levels
 from tf_psgan.detail.phases import PEAK, STEPS
 
 PASSES = (2, 2, 2)
 """Corrections of a map, finest level first."""
 
-REACH_BLOCKS = 4
-"""Farthest block whose copy a block continues, in blocks of the guide's resolution: patches of about nine blocks."""
+REACH_BLOCKS = 8
+"""Farthest block whose copy a block continues, in blocks of the guide's resolution: patches of 17 blocks."""
 
 _BLOCK = 128
 """Positions of the guide's level whose least distance is searched at a time."""
@@ -74,6 +74,9 @@ class DetailStage(tf.Module):
         self.colour_shift = tf.Variable(exemplar.colour_shift, trainable=False)
         self._guide_table = tf.Variable(exemplar.guide_table, trainable=False)
         self._tables = [LevelTables(level) for level in self.levels]
+        corrections = [correction(tables) for tables in self._tables]
+        # Behind a function: a SavedModel would store functions that are attributes beside those that call them.
+        self._correct = lambda number, index: corrections[number](index)
         self._guide_tables = LevelTables(self.guide_level, guides=True)
         self._starts = tf.Variable(_whole_blocks(self.guide_level.starts), trainable=False)
         self._phases = tf.Variable(self.levels[0].phases, trainable=False)
@@ -103,7 +106,7 @@ class DetailStage(tf.Module):
                 index, known = _refine(index, self.levels[number + 1], level), 2 * edges[number + 1]
             index = crop(index, known - edge)
             for _ in range(PASSES[number]):
-                index = correct(self._tables[number], index)
+                index = self._correct(number, index)
         copied = tf.cast(tf.gather(self._tables[0].colours, index), tf.int32)
         return tf.cast(tf.clip_by_value(copied + self.colour_shift, 0, 255), tf.uint8)
 
@@ -156,23 +159,29 @@ class DetailStage(tf.Module):
         """Each block's copy continues that of the block with the highest key nearby that it can be continued from."""
         side, reach, beyond = self.alignment, REACH_BLOCKS, REACH * self.levels[-1].pixels
         tops, heights, widths = (tf.constant(part) for part in self._places.T)
-        photograph = tf.reshape(tf.searchsorted(tops, tf.reshape(rows, (-1,)), side="right") - 1, tf.shape(rows))
+        photograph = tf.searchsorted(tops, tf.reshape(rows, (-1,)), side="right") - 1
         # The first and the last row and column where a block's copy, and what its pixels compare, lies inside.
         limits = tf.stack((tops + beyond, tops + heights - side - beyond, widths - side - beyond), axis=-1)
-        inside = tf.gather(limits, photograph)
         tall, wide = (extent - 2 * reach for extent in tf.unstack(tf.shape(rows)))
-        best = [crop(part, reach) for part in (rows, cols, keys)]
-        for down in range(-reach, reach + 1):
-            for right in range(-reach, reach + 1):
-                if not 0 < down**2 + right**2 <= reach**2 + 1:
-                    continue
-                there = np.s_[reach + down : reach + down + tall, reach + right : reach + right + wide]
-                copy = rows[there] - down * side, cols[there] - right * side
-                low, high, far = tf.unstack(inside[there], axis=-1)
-                allowed = (copy[0] >= low) & (copy[0] <= high) & (copy[1] >= beyond) & (copy[1] <= far)
-                better = allowed & (keys[there] > best[2])
-                best = [tf.where(better, new, old) for new, old in zip((*copy, keys[there]), best, strict=True)]
-        return best[0], best[1]
+        near = tf.constant([(0, 0), *_disc(reach)])  # a block keeps its own copy if no other can be continued there
+        down, right = tf.unstack(near, axis=1)
+        width = tf.shape(rows)[1]
+        own = tf.range(reach, reach + tall)[:, tf.newaxis] * width + tf.range(reach, reach + wide)
+        there = own[..., tf.newaxis] + down * width + right  # [tall, wide, near]
+        copies = [tf.gather(tf.reshape(rows, (-1,)), there) - side * down]
+        copies.append(tf.gather(tf.reshape(cols, (-1,)), there) - side * right)
+        low, high, far = tf.unstack(tf.gather(limits, tf.gather(photograph, there)), axis=-1)
+        allowed = (copies[0] >= low) & (copies[0] <= high) & (copies[1] >= beyond) & (copies[1] <= far)
+        allowed |= tf.range(len(near)) == 0
+        ranked = tf.gather(tf.reshape(keys, (-1,)), there)
+        best = tf.argmax(tf.where(allowed, ranked, ranked.dtype.min), axis=-1)
+        return tf.gather(copies[0], best, batch_dims=2), tf.gather(copies[1], best, batch_dims=2)
+
+
+def _disc(reach: int) -> list[tuple[int, int]]:
+    """The places around a block within `reach`, (down, right)."""
+    steps = range(-reach, reach + 1)
+    return [(down, right) for down in steps for right in steps if 0 < down**2 + right**2 <= reach**2 + 1]
 
 
 def _whole_blocks(starts: np.ndarray) -> np.ndarray:
