@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -47,15 +49,16 @@ def test_a_name_of_255_bytes_and_names_that_are_not_ascii_or_not_utf_8(tmp_path)
 def test_the_file_and_then_its_folder_are_synced(tmp_path, synced):
     files.write(tmp_path / "a", "x")
     temporary, folder = synced
-    assert os.path.dirname(temporary) == folder == str(tmp_path)
-    assert temporary.endswith(files.TEMPORARY)
+    hidden = os.path.dirname(temporary)
+    assert hidden.endswith(files.TEMPORARY) and os.path.dirname(hidden) == folder == str(tmp_path)
 
 
 def test_a_folder_is_synced_from_the_inside_out(tmp_path, synced):
     with files.replacing(tmp_path / "a") as temporary:
         (temporary / "b").mkdir(parents=True)
         (temporary / "b" / "c").write_text("x")
-    assert [os.path.relpath(path, tmp_path).partition("/")[2] for path in synced] == ["b/c", "b", "", ""]
+    inside = [path.partition(files.TEMPORARY)[2] for path in synced[:-1]]
+    assert inside == ["/content/b/c", "/content/b", "/content"]
     assert synced[-1] == str(tmp_path)
     assert (tmp_path / "a" / "b" / "c").read_text() == "x"
 
@@ -132,6 +135,51 @@ def test_without_fdatasync_an_open_file_is_synced_whole(tmp_path, monkeypatch, s
     with (tmp_path / "a").open("w") as stream:
         files.sync_data(stream.fileno())
     assert synced == [str(tmp_path / "a")]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from tf_psgan.runtime import files
+with files.replacing(Path(sys.argv[1])) as temporary:
+    temporary.write_bytes(b"half of it")
+    print("begun", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_next_write_removes_what_a_killed_one_left_and_not_what_a_living_one_makes(tmp_path):
+    out = tmp_path / "a[0].webp"
+    killed, living = (
+        subprocess.Popen([sys.executable, "-c", WRITER, out], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(2)
+    )
+    try:
+        for process in (killed, living):
+            assert process.stdout.readline() == b"begun\n"
+        killed.kill()
+        killed.wait()
+        assert len(list(tmp_path.iterdir())) == 2
+        files.write(tmp_path / "a[0].web", "another name")
+        assert len(list(tmp_path.iterdir())) == 3
+        files.write(out, "whole")
+        assert len(list(tmp_path.iterdir())) == 3  # the two files, and what the living process makes
+    finally:
+        living.communicate()
+        killed.communicate()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "a[0].webp": "half of it",
+        "a[0].web": "another name",
+    }
+
+
+def test_without_locks_nothing_is_taken_for_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "lock_descriptor", failing(errno.ENOLCK))
+    with files.replacing(tmp_path / "a") as first:
+        first.write_text("first")
+        files.write(tmp_path / "a", "second")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_text() == "first"
 
 
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):

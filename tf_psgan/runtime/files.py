@@ -1,20 +1,24 @@
 """Atomic, durable writing: a file or a folder appears under its final name complete, or not at all.
 
-It is written under a temporary name in the same folder, brought to the disk (fsync), renamed, and the folder's entry is
-brought to the disk too. A reader sees the old or the new content, whenever the process or the machine stops.
+It is written in a hidden folder beside it, brought to the disk (fsync), renamed, and the folder's entry is brought to
+the disk too. A reader sees the old or the new content, whenever the process or the machine stops.
 """
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
+
+from filelock import lock_descriptor
 
 TEMPORARY = ".tmp"
-"""Suffix of the temporary names, which begin with a dot."""
+"""Suffix of the hidden folders, whose names begin with a dot."""
 
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}  # some network file systems cannot sync a folder
 
@@ -37,23 +41,25 @@ def write(path: str | Path, content: bytes | memoryview | str) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary path; the file or folder that the body makes there becomes `path`, or is removed on an error.
 
-    A file replaces an older file of that name. A folder needs a free name.
+    A file replaces an older file of that name. A folder needs a free name. What killed processes left on their way to
+    the same name is removed.
 
     Raises:
       OSError: it cannot be written; the error names `path`.
     """
-    # The temporary name does not grow with the name, which may have the 255 bytes that file systems allow.
-    temporary = path.with_name(f".{path.name[:20]}.{secrets.token_hex(6)}{TEMPORARY}")
+    _remove_left(path)
+    place, lock = None, None
     try:
-        with naming(path, temporary):
+        with naming(path, path.parent / _prefix(path)):
+            place, lock = _claimed(path)
+            temporary = place / "content"
             yield temporary
             _sync_tree(temporary)
             move(temporary, path)
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        if place and lock:
+            lock.close()  # before the removal: Windows removes no open file
+            shutil.rmtree(place, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -130,6 +136,55 @@ def remove_temporaries(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def _prefix(path: Path) -> str:
+    """With what the temporary names for a path begin.
+
+    They do not grow with the name, which may have the 255 bytes that file systems allow, and differ for any two names.
+    """
+    return f".{path.name[:20]}.{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]}."
+
+
+def _claimed(path: Path) -> tuple[Path, IO[bytes]]:
+    """A new temporary folder beside a path, and the open file in it whose lock says that its process lives."""
+    while True:
+        place = path.with_name(f"{_prefix(path)}{secrets.token_hex(6)}{TEMPORARY}")
+        place.mkdir()
+        try:
+            lock = (place / "lock").open("wb")
+        except FileNotFoundError:  # another process took the empty folder for one that was left
+            continue
+        except OSError:
+            place.rmdir()
+            raise
+        try:
+            if lock_descriptor(lock.fileno(), blocking=False):
+                return place, lock
+        except (OSError, NotImplementedError):  # a file system without locks
+            return place, lock
+        lock.close()  # the same, a moment later
+
+
+def _remove_left(path: Path) -> None:
+    """Removes the temporary folders of a path whose processes were killed."""
+    prefix = _prefix(path)
+    with contextlib.suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            if not (entry.name.startswith(prefix) and entry.name.endswith(TEMPORARY)):
+                continue
+            place = path.with_name(entry.name)
+            try:
+                with (place / "lock").open("r+b") as lock:
+                    left = lock_descriptor(lock.fileno(), blocking=False)
+            except FileNotFoundError:  # killed between the two: it is empty
+                with contextlib.suppress(OSError):
+                    place.rmdir()
+                continue
+            except (OSError, NotImplementedError):
+                continue
+            if left:
+                shutil.rmtree(place, ignore_errors=True)
 
 
 def _sync_tree(path: Path) -> None:
