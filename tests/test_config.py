@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tf_psgan import config as configs
-from tf_psgan.config import Config, DataConfig, ModelConfig, TrainingConfig
+from tf_psgan.config import Config, DataConfig, ModelConfig, TrainingConfig, without_effect
 from tf_psgan.errors import SettingError
 
 SECTIONS = (ModelConfig, DataConfig, TrainingConfig)
@@ -220,3 +220,19 @@ def test_a_schema_of_the_future_or_of_nobody_is_an_error(version):
 def test_an_empty_list_of_numbers_is_named_as_such(name):
     with pytest.raises(SettingError, match=rf"{name}: \(\) is empty; give one number or more"):
         configs.check(ModelConfig(**{name: ()}))
+
+
+@pytest.mark.parametrize(
+    "model, training, expected",
+    [
+        ({"waves": 0}, {}, {}),
+        ({"waves": 0, "wave_angles": "axis"}, {"wave_init": "paper"}, {"wave_angles": "waves", "wave_init": "waves"}),
+        ({"wave_hidden": 50}, {}, {"wave_hidden": "global_channels"}),
+        ({"wave_hidden": 50, "global_channels": 4}, {}, {}),
+        ({}, {"r1": 0.0, "r1_interval": 4}, {"r1_interval": "r1"}),
+        ({"wave_angles": "axis"}, {"r1_interval": 4, "wave_init": "paper"}, {}),
+    ],
+)
+def test_settings_that_change_nothing_beside_others_are_named_with_the_reason(model, training, expected):
+    config = Config(model=ModelConfig(**model), training=TrainingConfig(**training))
+    assert without_effect(config) == {name: f"{reason} is 0" for name, reason in expected.items()}

@@ -1,6 +1,7 @@
 """Evaluates a run, or pictures from anywhere, against source pictures: metrics, a JSON file, a contact sheet."""
 
 import dataclasses
+import itertools
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ from tf_psgan.loading import Plane, restore_generator
 from tf_psgan.runs import outputs
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import files
+from tf_psgan.runtime.progress import SHORT_SECONDS, Progress
 from tf_psgan.signal_processing import central_crop
 
 logger = logging.getLogger(__name__)
@@ -108,6 +110,7 @@ def evaluate(
     sheet_file: str | Path | None = None,
     references: bool = False,
     vgg: str | Path | None = None,
+    progress: bool = False,
 ) -> Evaluation:
     """Compares windows of a run's plane, or given pictures, with source pictures.
 
@@ -128,6 +131,7 @@ def evaluate(
         noise, and other windows of the run.
       vgg: a file with weights of VGG-19 (`tf_psgan.evaluation.vgg_weights`), for precision, recall and Fréchet distance
         of its features; implies `references`.
+      progress: draws a progress bar if standard error is a terminal and the work takes longer than two seconds.
 
     Raises:
       InputError: too little or too much to evaluate, pictures or a run that cannot be used, a file that cannot be made.
@@ -145,7 +149,7 @@ def evaluate(
         known = _scan(sources, "sources") if sources else _learned(folder)
         compared = _sources(known)
         _check_inputs((json_path, sheet_path), [*folder.pictures(), *_paths(known), *([vgg] if vgg else ())])
-        evaluated = _windows(folder, samples, pixels, seed or 0, textures, dtype, detail, references)
+        evaluated = _windows(folder, samples, pixels, seed or 0, textures, dtype, detail, references, progress)
     else:
         if not sources:
             allowed = "give pictures or folders to compare with"
@@ -159,8 +163,7 @@ def evaluate(
         _check_inputs((json_path, sheet_path), [*_paths(known), *_paths(given), *([vgg] if vgg else ())])
         evaluated = _pictures(images, given, pixels or SOURCE_PIXELS, several=len(compared.names) > 1)
     evaluator = Evaluator(compared)
-    result = evaluate_samples(evaluator, evaluated.pictures, evaluated.several)
-    unseen = _unseen(evaluator, result, evaluated, references, features)
+    result, unseen = _measured(evaluator, evaluated, references, features, progress)
     found = findings(
         unseen["samples"],
         unseen["source"],
@@ -178,18 +181,22 @@ def evaluate(
     return evaluation
 
 
-def _unseen(
-    evaluator: Evaluator, result: Result, samples: Samples, references: bool, features: VggFeatures | None
-) -> dict[str, comparison.Row]:
-    """Metrics that no loss uses, of the samples and their sources, and of the references if they are wanted."""
-    made = {"samples": samples.pictures}
-    if references:
-        if samples.elsewhere:
-            made["other windows"] = samples.elsewhere
-        return comparison.table(evaluator.sources.pictures, made, samples.cell, features)
-    nearest = [evaluator.by_name[name] for name, _ in result.samples if name]
-    own, source = comparison.without_weights(samples.pictures, nearest or evaluator.sources.pictures, samples.cell)
-    return {"source": source, "samples": own}
+def _measured(
+    evaluator: Evaluator, samples: Samples, references: bool, features: VggFeatures | None, display: bool
+) -> tuple[Result, dict[str, comparison.Row]]:
+    """The metrics of the samples; and those that no loss uses, of samples, sources and, if wanted, references."""
+    sources, made = evaluator.sources.pictures, {"samples": samples.pictures}
+    if samples.elsewhere:
+        made["other windows"] = samples.elsewhere
+    total = len(samples.pictures) + (comparison.parts(sources, made, features) if references else 1)
+    with Progress(total, "comparisons", display=display, delay=SHORT_SECONDS) as compared:
+        result = evaluate_samples(evaluator, samples.pictures, samples.several, compared.update)
+        if references:
+            return result, comparison.table(sources, made, samples.cell, features, compared.update)
+        nearest = [evaluator.by_name[name] for name, _ in result.samples if name]
+        own, source = comparison.without_weights(samples.pictures, nearest or sources, samples.cell)
+        compared.update()
+    return result, {"source": source, "samples": own}
 
 
 def _check_numbers(samples: int | None, pixels: int | None) -> None:
@@ -251,6 +258,7 @@ def _windows(
     dtype: str,
     detail: str,
     elsewhere: bool,
+    display: bool,
 ) -> Samples:
     """Windows of a run's planes; with `elsewhere` as many again, far away."""
     config = folder.read_config()
@@ -266,16 +274,17 @@ def _windows(
     pairs: list[tuple[int, Texture]] = [
         (seed + i, (textures[i % len(textures)] if textures else i) if several else 0) for i in range(count)
     ]
-    windows = [plane.window(height=side, width=side, top=0, left=0, seed=s, texture=t) for s, t in pairs]
-    others = [
-        plane.window(height=side, width=side, top=ELSEWHERE, left=ELSEWHERE, seed=s, texture=t)
-        for s, t in (pairs if elsewhere else ())
-    ]
+    places = [0, ELSEWHERE] if elsewhere else [0]
+    made: dict[int, list[np.ndarray]] = {0: [], ELSEWHERE: []}
+    with Progress(count * len(places), "windows", display=display, delay=SHORT_SECONDS) as done:
+        for place, (s, t) in itertools.product(places, pairs):
+            made[place].append(plane.window(height=side, width=side, top=place, left=place, seed=s, texture=t))
+            done.update()
     labels = [{"seed": seed, "texture": texture, "pixels": [side, side]} for seed, texture in pairs]
     origin = {"run": str(folder.path), "step": found.step, "dtype": generator.compute_dtype}
     # With a detail stage the pixels are the photographs' after any training.
     training = None if plane.exemplar else TrainingState.from_metrics(folder.read_metrics(), found.step)
-    return Samples(windows, labels, origin, several, others, generator.pixels_per_cell, training)
+    return Samples(made[0], labels, origin, several, made[ELSEWHERE], generator.pixels_per_cell, training)
 
 
 def _pictures(paths: Sequence[str | Path], given: manifest.Manifest, pixels: int, several: bool) -> Samples:

@@ -207,6 +207,26 @@ def check(config: Any) -> None:
             _check_range(field, item)
 
 
+def without_effect(config: Config) -> dict[str, str]:
+    """The settings that differ from their defaults and change nothing beside the others, each with the reason."""
+    model, training = config.model, config.training
+    reasons: dict[str, str] = {}
+    if not model.waves:
+        unused = ("quadrature", "wave_angles", "wave_hidden", "wave_init", "wave_lr_multiplier")
+        reasons |= dict.fromkeys(unused, "waves is 0")
+    elif not model.global_channels:
+        reasons["wave_hidden"] = "global_channels is 0"
+    if not training.r1:
+        reasons["r1_interval"] = "r1 is 0"
+    changed = {
+        field.name
+        for section in (model, training)
+        for field in dataclasses.fields(section)
+        if getattr(section, field.name) != field.default
+    }
+    return {name: reason for name, reason in reasons.items() if name in changed}
+
+
 def check_detail(model: ModelConfig) -> None:
     """Raises SettingError for a model that the detail stage cannot be used with."""
     if model.global_channels:

@@ -60,3 +60,10 @@ def test_a_layer_has_precision_recall_and_distance_of_equally_many_vectors(tmp_p
 def test_the_f_score_is_the_harmonic_mean():
     assert comparison.f_score(0.5, 1.0) == pytest.approx(2 / 3)
     assert comparison.f_score(0.0, 0.0) == 0 and comparison.f_score(0.9, 0.0) == 0
+
+
+@pytest.mark.parametrize("sources", [[SOURCE], [noise(96, 2)] * 5], ids=["halved", "many"])
+def test_progress_is_counted_to_its_end(sources):
+    calls, made = [], {"samples": [noise(96, 1)], "other": [noise(96, 3)]}
+    comparison.table(sources, made, done=lambda: calls.append(1))
+    assert len(calls) == comparison.parts(sources, made, None)

@@ -2,6 +2,8 @@
 
 import builtins
 import json
+import shutil
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -9,10 +11,13 @@ from absl import flags
 
 from tests.support.small_export import exported, run
 from tf_psgan.cli import export as export_command
+from tf_psgan.errors import InputError
 from tf_psgan.exporting import export as exporter
 from tf_psgan.exporting.session_model import SessionModel
 from tf_psgan.exporting.signatures import Limits
 from tf_psgan.loading import load_plane
+
+Usage = namedtuple("Usage", "total used free")
 
 
 def test_a_run_is_exported_with_its_textures():
@@ -81,3 +86,11 @@ def test_a_run_without_a_manifest_is_not_exported(tmp_path):
     with pytest.raises(ValueError, match=r"manifest.json: cannot be read .*; restore it"):
         exporter.export(folder.path, tmp_path / "m")
     assert not (tmp_path / "m").exists()
+
+
+def test_an_export_without_room_is_an_error_with_both_numbers_and_writes_nothing(tmp_path, monkeypatch):
+    folder, out = run(tmp_path / "run", global_channels=0), tmp_path / "models" / "m"
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 0, 10**6))
+    with pytest.raises(InputError, match=rf"1: takes about [4-9]\.. MB, and 1\.0 MB are free in {tmp_path}; make room"):
+        exporter.export(folder.path, out, dtype="float32")
+    assert not out.parent.exists()

@@ -13,6 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.support import tiny, tiny_export
+from tf_psgan.data.colour import srgb_profile
 from tf_psgan.errors import ExportError
 from tf_psgan.exporting import saved_model
 from tf_psgan.exporting.session_model import SessionModel
@@ -119,6 +120,14 @@ def test_encoded_pictures_decode_to_the_raw_pixels(server, name, height, width):
     raw = run(name, **asked, **what)
     np.testing.assert_array_equal(decoded(run(f"{name}_png", **asked, **what)), raw)
     assert np.abs(decoded(run(f"{name}_jpeg", **asked, **what)).astype(int) - raw).mean() < 6
+
+
+def test_encoded_pictures_say_srgb(server):
+    run, _ = server
+    asked = {"seed": 1, "texture": 2, "top": 0, "left": 0, "height": 20, "width": 30}
+    png, jpeg = (Image.open(io.BytesIO(run(f"window_{kind}", **asked))) for kind in ("png", "jpeg"))
+    png.verify()  # the checksums
+    assert png.info["srgb"] == 0 and jpeg.info["icc_profile"] == srgb_profile()
 
 
 @pytest.mark.parametrize("name", ["torus", "torus_png", "torus_jpeg"])

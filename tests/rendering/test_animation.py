@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tf_psgan.data.colour import srgb_profile
 from tf_psgan.rendering.animation import encoders
 from tf_psgan.rendering.animation import writer as animation_writer
 
@@ -116,6 +117,14 @@ def test_a_gif_has_one_palette_for_colours_of_all_frames(tmp_path):
         assert len(palettes) == 1
 
 
+def test_a_gif_holds_the_profile_of_srgb(tmp_path):
+    rest = write(tmp_path / "a.gif").read_bytes().partition(b"\x21\xff\x0bICCRGBG1012")[2]
+    profile = b""
+    while rest[0]:
+        profile, rest = profile + rest[1 : 1 + rest[0]], rest[1 + rest[0] :]
+    assert profile == srgb_profile()
+
+
 def test_equal_frames_are_decoded_equal_so_that_a_loop_closes(tmp_path):
     frames = [*pan(), next(pan())]
     for suffix in (".webp", ".gif"):
@@ -133,6 +142,7 @@ def test_an_mp4_has_the_codec_that_players_support_and_names_its_colour_space(tm
         context = container.streams.video[0].codec_context
         assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
         assert [int(context.colorspace), int(context.color_range), int(context.color_primaries)] == [1, 1, 1]
+        assert int(context.color_trc) == 13  # sRGB
         assert container.streams.video[0].average_rate == RATE
 
 

@@ -136,7 +136,7 @@ def test_a_full_disk_is_an_error_with_the_path_and_the_same_call_continues(out, 
 
 def test_too_little_space_is_an_error_with_both_numbers_before_anything_is_written(out, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 0, 10_000_000))
-    words = r"takes up to [0-9.]+ GB, and 10.0 MB are free"
+    words = r"takes about [0-9.]+ GB, and 10.0 MB are free"
     with pytest.raises(ValueError, match=words):
         write(out, 32768, 32768)
     assert list(out.parent.iterdir()) == []

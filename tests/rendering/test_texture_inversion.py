@@ -79,7 +79,7 @@ def test_the_distance_is_the_mean_of_three_over_their_chance(found):
 def test_the_distances_are_logged(network, picture, logged, monkeypatch):
     monkeypatch.setattr(texture_inversion, "STEPS", 1)
     texture_inversion.invert(network, picture)
-    first, second = logged().splitlines()
+    first, second = (line for line in logged().splitlines() if "nearest" in line)  # a slow machine logs progress, too
     assert first.startswith("32 random textures: ") and second.startswith("1 steps from the ")
 
 

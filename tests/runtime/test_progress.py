@@ -114,3 +114,14 @@ def test_a_terminal_that_is_closed_on_the_way_ends_nothing(clock, monkeypatch):
     with Progress(4, "frames", display=True) as counted:
         clock[0] += progress.BAR_SECONDS
         counted.update()
+
+
+@pytest.mark.parametrize("seconds, shown", [(1.9, False), (2.1, True)])
+def test_a_bar_with_a_delay_does_not_appear_for_shorter_work(clock, monkeypatch, seconds, shown):
+    terminal = Terminal()
+    monkeypatch.setattr(progress.stderr, "STREAM", terminal)
+    monkeypatch.setattr("tqdm.std.time", lambda: clock[0])
+    with Progress(4, "windows", display=True, delay=2.0) as counted:
+        clock[0] += seconds
+        counted.update()
+    assert ("windows" in terminal.getvalue()) is shown

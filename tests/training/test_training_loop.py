@@ -6,6 +6,7 @@ import functools
 import json
 import shutil
 import signal
+from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,15 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tests.support.small_run import CONFIG, changed, picture, tensors
 from tests.support.traced_steps import ObservedStep, traced_step
 from tf_psgan.data.image_cache import ImageCache
+from tf_psgan.data.manifest import Manifest
 from tf_psgan.errors import InputError
 from tf_psgan.runs import checkpoint
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
 from tf_psgan.training import training_loop
 from tf_psgan.training.training_loop import DivergedError, dry_run, train
+
+Usage = namedtuple("Usage", "total used free")
 
 
 @pytest.fixture(autouse=True)
@@ -350,6 +354,22 @@ def test_a_dry_run_raises_for_a_folder_and_waves_that_training_would(tmp_path, i
         dry_run(changed(images=(image,)), tmp_path / "run[1]")
     with pytest.raises(ValueError, match=r"waves do not fit into pictures of 96x96 pixels"):
         dry_run(changed(images=(image,), waves=256), tmp_path / "run")
+
+
+def test_a_training_needs_room_for_its_checkpoints_and_says_how_much(tmp_path, image, monkeypatch):
+    folder = RunFolder(tmp_path / "run")
+    state = training_loop._gan_step(changed(), Manifest(())).state()
+    one = sum(variable.numpy().nbytes for variable in state.values())
+    config = changed(images=(image,), max_to_keep=3)
+    for free, words in (
+        (4 * one, f"checkpoints: takes about .* MB, and {4 * one / 1e6:.1f} MB are free in {tmp_path}"),
+        (10**12, ""),
+    ):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path, free=free: Usage(free, 0, free))
+        for attempt in (dry_run, train):
+            with pytest.raises(InputError, match=words) if words else contextlib.nullcontext():
+                attempt(config, folder.path)
+            assert folder.has_begun() is (not words and attempt is train)
 
 
 @pytest.mark.parametrize(

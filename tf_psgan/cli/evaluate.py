@@ -79,6 +79,7 @@ def run(values: flags.FlagValues) -> str:
         sheet_file=values.sheet or None,
         references=bool(values.references),
         vgg=values.vgg or None,
+        progress=True,
     ).to_text()
 
 

@@ -53,7 +53,7 @@ def run(values: flags.FlagValues) -> str:
     device.choose(values.flag_values_dict()["device"])
     limits = exporter.Limits(given["most_side"], given["most_pixels"])
     names = ("dtype", "version", "source_licence", "onnx", "detail")
-    return str(exporter.export(folder, out, limits=limits, **{name: given[name] for name in names}))
+    return str(exporter.export(folder, out, limits=limits, progress=True, **{name: given[name] for name in names}))
 
 
 def _run_web(values: flags.FlagValues, folder: Path, out: Path) -> str:
@@ -67,7 +67,7 @@ def _run_web(values: flags.FlagValues, folder: Path, out: Path) -> str:
 
     given = values.flag_values_dict()
     names = ("onnxruntime_web", "source_licence", "detail")
-    return str(web_page.export(folder, out, **{name: given[name] for name in names}))
+    return str(web_page.export(folder, out, progress=True, **{name: given[name] for name in names}))
 
 
 def main(argv: Sequence[str]) -> int:

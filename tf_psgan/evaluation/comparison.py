@@ -4,7 +4,7 @@ The metrics without a trained network are those of `artefacts`; with VGG-19 weig
 Fréchet distance of `neighbours` per layer. The references are made from the sources (`references`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -49,7 +49,11 @@ def without_weights(made: Pictures, sources: Pictures, cell: int = 0) -> tuple[R
 
 
 def table(
-    sources: Pictures, made: Mapping[str, Pictures], cell: int = 0, features: VggFeatures | None = None
+    sources: Pictures,
+    made: Mapping[str, Pictures],
+    cell: int = 0,
+    features: VggFeatures | None = None,
+    done: Callable[[], None] = lambda: None,
 ) -> dict[str, Row]:
     """A row of metrics for each list of pictures, and for the sources and their references.
 
@@ -63,6 +67,7 @@ def table(
       made: pictures of one generator each; with `cell` of one size, their first pixel at the corner of a cell.
       cell: pixels per cell of the generator; 0 omits the metrics of the cell.
       features: of VGG-19; None omits its metrics.
+      done: called after each of `parts` parts of the work.
 
     Raises:
       InputError: the pictures are too small for neighbours of their feature vectors.
@@ -71,19 +76,31 @@ def table(
     sets: dict[str, tuple[Pictures, Pictures]] = {name: (pictures, sources) for name, pictures in made.items()}
     if pair := halves(sources):
         sets["halves"] = pair
-    sets["quilting"] = [references.quilted(source) for source in few], sources
+    quilted = []
+    for source in few:
+        quilted.append(references.quilted(source))
+        done()
+    sets["quilting"] = quilted, sources
     sets["noise"] = [references.random_phases(source) for source in few], sources
     side = _common_side([picture for pair in sets.values() for pictures in pair for picture in pictures])
     rows = {"source": _artefacts(sources, sources, side, cell)}
-    rows |= {name: _artefacts(pictures, real, side, cell) for name, (pictures, real) in sets.items()}
+    for name, (pictures, real) in sets.items():
+        rows[name] = _artefacts(pictures, real, side, cell)
+        done()
     if features:
-        real = features(sources)
-        vectors = {name: (features(pictures), real) for name, (pictures, _) in sets.items() if name != "halves"}
-        if pair:
-            vectors["halves"] = features(pair[0]), features(pair[1])
+        of_sources, vectors = features(sources), {}
+        for name, (pictures, real) in sets.items():
+            vectors[name] = features(pictures), of_sources if real is sources else features(real)
+            done()
         for name, metrics in _vgg_metrics(vectors).items():
             rows[name] |= metrics
     return rows
+
+
+def parts(sources: Pictures, made: Mapping[str, Pictures], features: VggFeatures | None) -> int:
+    """How often `table` calls `done`."""
+    sets = len(made) + 2 + (halves(sources) is not None)
+    return min(len(sources), MAX_PICTURES) + sets * (2 if features else 1)
 
 
 def halves(sources: Pictures) -> tuple[Pictures, Pictures] | None:

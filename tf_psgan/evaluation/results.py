@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,17 +71,25 @@ class Result:
         }
 
 
-def evaluate_samples(evaluator: Evaluator, samples: Sequence[np.ndarray], several: bool) -> Result:
+def evaluate_samples(
+    evaluator: Evaluator, samples: Sequence[np.ndarray], several: bool, done: Callable[[], None] = lambda: None
+) -> Result:
     """Compares samples of one texture with all sources, or of `several` textures each with its nearest source.
 
-    The metrics are those of `Evaluator.measure`.
+    The metrics are those of `Evaluator.measure`. `done` is called after each sample.
     """
     names, pictures = evaluator.sources.names, evaluator.sources.pictures
     side = min(min(sample.shape[:2]) for sample in samples)
     if not several or len(names) == 1:
-        alone = [("", texture_metrics.compare([sample], pictures)) for sample in samples]
+        alone = []
+        for sample in samples:
+            alone.append(("", texture_metrics.compare([sample], pictures)))
+            done()
         return Result(names, alone, evaluator.measure(samples, several), metric_floor(pictures, side), {})
-    rows = evaluator.measure_each(samples)
+    rows = []
+    for sample in samples:
+        rows += evaluator.measure_each([sample])
+        done()
     by_source = {}
     for name, source in evaluator.by_name.items():
         group = [sample for sample, (nearest, _) in zip(samples, rows, strict=True) if nearest == name]

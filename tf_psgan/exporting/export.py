@@ -12,6 +12,7 @@ from tf_psgan.loading import Plane, restore_generator
 from tf_psgan.plane.chunks import CHUNK_PIXELS
 from tf_psgan.runs import exported_model, outputs
 from tf_psgan.runs.run_folder import RunFolder
+from tf_psgan.runtime.progress import SHORT_SECONDS, Progress
 
 MOST_PIXELS = 2**28
 """Largest limit on the pixels of one request: such a picture takes 800 MB without its chunks, and a gRPC message holds
@@ -28,6 +29,7 @@ def export(
     source_licence: str = "",
     onnx: bool = False,
     detail: str = "auto",
+    progress: bool = False,
 ) -> Path:
     """Writes a run's newest good generator as the next version of a SavedModel.
 
@@ -40,6 +42,7 @@ def export(
       source_licence: of the training pictures, for the model card; "" if it is not known.
       onnx: also writes the network alone as ONNX.
       detail: detail stage of the windows, tiles and morphs: "patches", "none", or "auto" for the run's own setting.
+      progress: draws a progress bar if standard error is a terminal and the work takes longer than two seconds.
 
     Returns:
       The version's folder.
@@ -47,6 +50,7 @@ def export(
     Raises:
       RunError: the run has no good checkpoint, or a file of it is missing or damaged.
       PictureError: the detail stage needs a photograph that is missing or has changed.
+      InputError: the disk has no room for it.
       SettingError: a limit out of range, or a package for ONNX is missing.
       ExportError: that version exists already, the folder is a file, or the export gives other pictures when read back.
       OSError: it cannot be written.
@@ -63,10 +67,15 @@ def export(
     outputs.check_owner(out)
     folder = RunFolder(path)
     config, pictures, metrics = folder.read_config(), folder.read_manifest(), folder.read_metrics()
-    generator, found = restore_generator(path, dtype)
-    plane = Plane.from_generator(generator, path, detail)
-    name = path.resolve().name
-    card = Card(name, config, pictures, found.step, metrics, sorted(plane.names), source_licence)
-    extras: list[Callable[[Draft], None]] = [warmup.write, *([onnx_export.write] if onnx else []), card.write]
-    about = {"run": name, "step": found.step, "source_licence": source_licence, "cost_per_pixel": cost.per_pixel(plane)}
-    return saved_model.write(plane.folded, out, plane.names, about, version, limits, extras, plane.exemplar)
+    name, of_extras = path.resolve().name, 2 + onnx
+    with Progress(saved_model.PARTS + of_extras + 1, "steps", display=progress, delay=SHORT_SECONDS) as done:
+        generator, found = restore_generator(path, dtype)
+        plane = Plane.from_generator(generator, path, detail)
+        card = Card(name, config, pictures, found.step, metrics, sorted(plane.names), source_licence)
+        extras: list[Callable[[Draft], None]] = [warmup.write, *([onnx_export.write] if onnx else []), card.write]
+        about = {"run": name, "step": found.step, "source_licence": source_licence}
+        about["cost_per_pixel"] = cost.per_pixel(plane)
+        done.update()
+        return saved_model.write(
+            plane.folded, out, plane.names, about, version, limits, extras, plane.exemplar, done.update
+        )

@@ -23,9 +23,16 @@ from tf_psgan.exporting.signatures import Limits, Signatures
 from tf_psgan.networks import inference
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import FoldedGenerator
+from tf_psgan.runs import outputs
 from tf_psgan.runs.exported_model import DESCRIPTION, EXEMPLAR, EXTRA, MAX_VERSION, versions
 from tf_psgan.runtime import files
 from tf_psgan_serving.version_files import checksums
+
+PARTS = 3
+"""Of the work of `write`: the graph, the files, and reading them back."""
+
+GRAPH_BYTES = 4 << 20
+"""What the graph of the signatures, samples and warm-up requests take on the disk at most, without weights."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +70,7 @@ def write(
     limits: Limits | None = None,
     extras: Sequence[Callable[[Draft], None]] = (),
     exemplar: Exemplar | None = None,
+    done: Callable[[], None] = lambda: None,
 ) -> Path:
     """Writes the next version of a model.
 
@@ -75,11 +83,13 @@ def write(
       limits: the largest picture of one request.
       extras: called in turn before the version is published, to add files; if one raises, nothing is published.
       exemplar: of the detail stage; None for the generator's own pictures.
+      done: called after each of `PARTS` parts of the work and after each of the extras.
 
     Returns:
       The version's folder.
 
     Raises:
+      InputError: the disk has no room for it.
       ExportError: that version exists already or is out of range, the folder is a file, or the model gives other
         pictures when read back.
       OSError: it cannot be written.
@@ -113,21 +123,34 @@ def write(
     content = exemplar.to_bytes() if exemplar else b""
     described["identity"] = _identity(described, folded, content)
     description = json.dumps(described, indent=2)
+    outputs.check_space(target, _bytes(folded, content), "make room, or choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     with files.replacing(target) as partial:
         module = Signatures(folded, description, limits, exemplar)
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(module, str(partial), module.signatures(), options)
+        signatures = module.signatures()
+        done()
+        tf.saved_model.save(module, str(partial), signatures, options)
+        done()
         (partial / DESCRIPTION).parent.mkdir()
         (partial / DESCRIPTION).write_text(description, encoding="utf-8")
         if exemplar:
             (partial / EXEMPLAR).write_bytes(content)
         with SessionModel(partial) as model:
             _read_back(model, folded)
+            done()
             for add in extras:
                 add(Draft(partial, target, folded, limits, model, exemplar is not None))
+                done()
         checksums.write(partial)
     return target
+
+
+def _bytes(folded: FoldedGenerator, exemplar: bytes) -> int:
+    """About what a version takes on the disk: weights as variables, as constants and as ONNX, and the detail stage's
+    pictures compressed and as variables."""
+    weights = sum(array.nbytes for array in (*(part for block in folded.blocks for part in block), *folded.waves))
+    return GRAPH_BYTES + 3 * weights + 3 * len(exemplar)
 
 
 def _identity(described: Mapping[str, Any], folded: FoldedGenerator, exemplar: bytes) -> str:

@@ -5,12 +5,15 @@ Within one export a pixel has the same value in any window. Every value of a req
 """
 
 import dataclasses
+import struct
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from tf_psgan import geometry
+from tf_psgan.data.colour import srgb_profile
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.detail.synthesis import DetailStage
 from tf_psgan.exporting.graph_checks import after, demand, inside, multiple
@@ -22,6 +25,9 @@ from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import FoldedGenerator
 
 JPEG_QUALITY = 92
+
+PNG_SRGB = struct.pack(">I4sBI", 1, b"sRGB", 0, zlib.crc32(b"sRGB\0"))
+"""The chunk that marks a PNG file as sRGB with the perceptual intent."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,8 +177,22 @@ def _signature(picture: Callable[..., Any], encode: Callable[[Any], Any] | None)
 
 def _png(image: Any) -> tf.Tensor:
     # Level 1: textures hardly compress, and the default level takes ten times as long.
-    return tf.io.encode_png(image, compression=1)
+    header = 8 + 25  # the signature and IHDR
+    return _marked(tf.io.encode_png(image, compression=1), header, PNG_SRGB)
 
 
 def _jpeg(image: Any) -> tf.Tensor:
-    return tf.io.encode_jpeg(image, quality=JPEG_QUALITY, chroma_downsampling=False)
+    header = 2 + 18  # the start of the image and JFIF's APP0
+    return _marked(tf.io.encode_jpeg(image, quality=JPEG_QUALITY, chroma_downsampling=False), header, _jpeg_profile())
+
+
+def _marked(encoded: Any, header: int, mark: bytes) -> tf.Tensor:
+    """An encoded picture with a mark of its colour space behind its first bytes."""
+    rest = tf.strings.substr(encoded, header, 2**31 - 1)
+    return tf.strings.join([tf.strings.substr(encoded, 0, header), mark, rest])
+
+
+def _jpeg_profile() -> bytes:
+    """The profile of sRGB as the APP2 segment of a JPEG file (ICC.1:2022, annex B.4)."""
+    content = b"ICC_PROFILE\0\1\1" + srgb_profile()
+    return b"\xff\xe2" + struct.pack(">H", 2 + len(content)) + content

@@ -13,6 +13,7 @@ import json
 import logging
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,10 @@ from tf_psgan.errors import ExportError, SettingError
 from tf_psgan.exporting import onnx_export
 from tf_psgan.loading import Plane, restore_generator
 from tf_psgan.plane.folded_generator import FoldedGenerator
+from tf_psgan.runs import outputs
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import files
+from tf_psgan.runtime.progress import SHORT_SECONDS, Progress
 
 FORMAT = 1
 """Version of `models.json` and of the models' `meta.json`."""
@@ -72,6 +75,7 @@ def export(
     onnxruntime_web: str | Path = "node_modules/onnxruntime-web",
     source_licence: str = "",
     detail: str = "auto",
+    progress: bool = False,
 ) -> Path:
     """Writes a run's newest good generator and the page into a folder, or adds it to a page that is there.
 
@@ -83,6 +87,7 @@ def export(
       onnxruntime_web: folder of the npm package onnxruntime-web.
       source_licence: of the training pictures; the page names it.
       detail: "none", or "auto", which logs a line if the run has a detail stage.
+      progress: draws a progress bar if standard error is a terminal and the work takes longer than two seconds.
 
     Returns:
       The page's folder.
@@ -91,6 +96,7 @@ def export(
       SettingError: the detail stage is requested, a cell is larger than `LARGEST_CELL`, or onnxruntime-web or a package
         for ONNX is missing.
       RunError: the run has no good checkpoint, or a file of it is missing or damaged.
+      InputError: the disk has no room for it.
       ExportError: the folder holds something else, or the network as ONNX computes other pictures.
       OSError: it cannot be written.
     """
@@ -110,15 +116,27 @@ def export(
     # Another network has another folder: hosts and browsers may keep the files of a model for ever.
     folder = f"models/{slug}-{plane.folded.fingerprint()}"
     about = {"name": name, "step": found.step, "licence": source_licence}
-    _write_page(out, runtime)
+    page = _page_files(runtime)
+    model_bytes = POSTER_PIXELS[0] * POSTER_PIXELS[1] + sum(
+        part.nbytes for block in plane.folded.blocks for part in block
+    )
+    needed = model_bytes + sum(path.stat().st_size for name, path in page.items() if not (out / name).exists())
+    outputs.check_space(out, needed, "make room, or choose another folder")
+    _write_page(out, page)
     if (out / folder).exists():
         shutil.rmtree(out / folder)
-    with files.replacing(out / folder) as partial:
+    with (
+        files.replacing(out / folder) as partial,
+        Progress(3, "steps", display=progress, delay=SHORT_SECONDS) as done,
+    ):
         partial.mkdir(parents=True)
         (partial / onnx_export.FILE).write_bytes(onnx_export.convert(plane.folded))
+        done.update()
         description = describe(plane, _offered_textures(plane, config)) | about
         (partial / "meta.json").write_text(json.dumps(description), encoding="utf-8")
+        done.update()
         _write_poster(plane, description["textures"][0]["vector"], partial / "poster.webp")
+        done.update()
     older = [model["folder"] for model in models if model["name"] == name and model["folder"] != folder]
     entry = {"name": name, "folder": folder, "textures": len(description["textures"])}
     names = [model["name"] for model in models]
@@ -225,10 +243,14 @@ def _read_models(out: Path) -> list[dict[str, Any]]:
     raise ExportError(str(out), problem, "choose a new folder", settings=("out",))
 
 
-def _write_page(out: Path, runtime: Path) -> None:
+def _page_files(runtime: Path) -> dict[Path, Path]:
+    """The files of the page without models: their paths in it, and where they are copied from."""
     sources = {path.relative_to(tf_psgan_web.PAGE): path for path in tf_psgan_web.PAGE.rglob("*") if path.is_file()}
     vendored = Path("vendor", "onnxruntime-web")
-    sources |= {vendored / name: runtime / "dist" / name for name in RUNTIME_FILES}
+    return sources | {vendored / name: runtime / "dist" / name for name in RUNTIME_FILES}
+
+
+def _write_page(out: Path, sources: Mapping[Path, Path]) -> None:
     for name, source in sources.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         files.write(out / name, source.read_bytes())

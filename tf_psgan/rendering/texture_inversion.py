@@ -25,7 +25,7 @@ from tf_psgan.networks.generator import SpatialGenerator, latent_field
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
-from tf_psgan.runtime.progress import Progress
+from tf_psgan.runtime.progress import SHORT_SECONDS, Progress
 from tf_psgan.signal_processing import central_crop
 
 logger = logging.getLogger(__name__)
@@ -117,7 +117,11 @@ def invert(
     # As many random vectors as make all batches full.
     random = noise.fold(seed, _SCAN, tf.range(RANDOM + -len(own) % STARTS, dtype=tf.int64))
     tried = np.concatenate([noise.global_vector(random, channels).numpy(), own])
-    batches = [trial.distances(tried[i : i + STARTS], noise.fold(seed, _SCAN, i)) for i in range(0, len(tried), STARTS)]
+    batches = []
+    with Progress(len(tried), "textures", description="scan", display=progress, delay=SHORT_SECONDS) as scanned:
+        for i in range(0, len(tried), STARTS):
+            batches.append(trial.distances(tried[i : i + STARTS], noise.fold(seed, _SCAN, i)))
+            scanned.update(STARTS)
     far = np.concatenate(batches)
     starts = tried[np.argsort(far, kind="stable")[:STARTS]]
     also = f" and {len(own)} known" if len(own) else ""
@@ -126,7 +130,7 @@ def invert(
     )
     ends, near = _descend(trial, starts, noise.fold(seed, _DESCENT), progress)
     logger.info("%d steps from the %d nearest: now at %.2f .. %.2f", STEPS, STARTS, near.min(), near.max())
-    return _nearest(TexturePlane(fold(generator)), target, np.concatenate([ends, starts]), seed)
+    return _nearest(TexturePlane(fold(generator)), target, np.concatenate([ends, starts]), seed, progress)
 
 
 def distance(distances: dict[str, float]) -> float:
@@ -200,7 +204,7 @@ def _descend(trial: _Trial, starts: np.ndarray, key: tf.Tensor, display: bool) -
     return vectors, np.mean(last, axis=0)
 
 
-def _nearest(plane: TexturePlane, target: np.ndarray, vectors: np.ndarray, seed: int) -> FoundTexture:
+def _nearest(plane: TexturePlane, target: np.ndarray, vectors: np.ndarray, seed: int, display: bool) -> FoundTexture:
     """The vector whose plane is nearest to the picture by `texture_metrics`, and its distance on a new window."""
     textures = [tuple(map(float, vector)) for vector in vectors]
     rows, cols = target.shape[:2]
@@ -210,10 +214,12 @@ def _nearest(plane: TexturePlane, target: np.ndarray, vectors: np.ndarray, seed:
         return [plane.window(min(rows, most), min(cols, most), seed=each, texture=texture) for each in seeds]
 
     known = features([target])
-    compared = [
-        texture_metrics.distances(known, features(windows(texture, _CHOICE, COMPARED, COMPARED_PIXELS)))
-        for texture in textures
-    ]
+    compared = []
+    with Progress(len(textures), "textures", description="choice", display=display, delay=SHORT_SECONDS) as progress:
+        for texture in textures:
+            shown = features(windows(texture, _CHOICE, COMPARED, COMPARED_PIXELS))
+            compared.append(texture_metrics.distances(known, shown))
+            progress.update()
     best = textures[int(np.argmin([distance(distances) for distances in compared]))]
     one, other = (features([window]) for window in windows(best, _FLOOR, 2, LARGEST))
     distances = texture_metrics.distances(known, one)

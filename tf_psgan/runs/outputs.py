@@ -122,22 +122,35 @@ def check_picture(out: Path, height: int, width: int, pictures: int = 1, form: F
       form: its format; None for that of the suffix among `PICTURES`.
 
     Raises:
-      PictureError: it does not.
+      PictureError: it does not fit the format.
+      InputError: the disk has no room for it.
     """
     form = form or PICTURES[out.suffix.lower()]
     settings = ("height", "width", "out")
     if max(height, width) > form.side:
         problem = f"{height}x{width} pixels, but the sides of {out.suffix} files have at most {form.side}"
         raise PictureError(str(out), problem, "choose fewer pixels or another suffix", settings=settings)
-    check_space(out, height * width * pictures * form.bytes_per_pixel, settings)
+    allowed = "make room, or choose fewer pixels or another file"
+    check_space(out, height * width * pictures * form.bytes_per_pixel, allowed, settings)
 
 
-def check_space(out: Path, needed: float, settings: tuple[str, ...] = ("out",)) -> None:
-    """Raises PictureError where the disk of a file has less than so many bytes free."""
-    free = shutil.disk_usage(out.absolute().parent).free
+def check_space(out: Path, needed: float, allowed: str, settings: tuple[str, ...] = ("out",)) -> None:
+    """Checks that the disk has room for what is to be written.
+
+    Args:
+      out: a file or a folder; its parents may be missing.
+      needed: bytes that it takes, or that are still missing.
+      allowed: the remedy.
+      settings: names of the settings that change it.
+
+    Raises:
+      InputError: fewer bytes are free.
+    """
+    place = next(parent for parent in out.absolute().parents if parent.is_dir())
+    free = shutil.disk_usage(place).free
     if needed > free:
-        problem = f"takes about {_amount(needed)}, and {_amount(free)} are free in {out.parent}"
-        raise PictureError(str(out), problem, "make room, or choose fewer pixels or another file", settings=settings)
+        problem = f"takes about {_amount(needed)}, and {_amount(free)} are free in {place}"
+        raise InputError(str(out), problem, allowed, settings=settings)
 
 
 def _is_same(out: Path, path: str | Path) -> bool:

@@ -12,6 +12,9 @@ from tf_psgan.runtime import stderr
 BAR_SECONDS, LOG_SECONDS = 0.5, 10.0
 """Least time between two states of the bar, and between two log records."""
 
+SHORT_SECONDS = 2.0
+"""Delay of the bar for work that is often over at once."""
+
 _LARGE = 100_000  # counts from here on are written with a prefix, as in 38.4M
 
 logger = logging.getLogger("tf_psgan.progress")
@@ -26,10 +29,18 @@ class Progress:
       description: what the work is.
       display: draws a bar if standard error is a terminal. Otherwise records go to the logger `tf_psgan.progress`.
       initial: how much was done before.
+      delay: seconds until the bar appears; shorter work shows none.
     """
 
     def __init__(
-        self, total: float | None, unit: str, *, description: str = "", display: bool = False, initial: float = 0
+        self,
+        total: float | None,
+        unit: str,
+        *,
+        description: str = "",
+        display: bool = False,
+        initial: float = 0,
+        delay: float = 0,
     ) -> None:
         self.total, self.done = total, initial
         self._unit, self._description = unit, description
@@ -46,6 +57,7 @@ class Progress:
                 dynamic_ncols=True,
                 mininterval=0,
                 miniters=0,
+                delay=delay,
                 file=stderr.STREAM,
             )
 

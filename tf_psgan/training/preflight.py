@@ -3,7 +3,7 @@
 import logging
 import math
 
-from tf_psgan.config import Config, check_detail
+from tf_psgan.config import Config, check_detail, without_effect
 from tf_psgan.data import manifest
 from tf_psgan.errors import PictureError, SettingError
 from tf_psgan.evaluation.texture_features import MIN_PIXELS
@@ -19,7 +19,8 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
     """Checks everything that can be checked before training.
 
     Returns:
-      The pictures, both the usable and the skipped ones. A warning is logged for each skipped one.
+      The pictures, both the usable and the skipped ones. A warning is logged for each skipped one, and one about
+      settings that have no effect beside the others.
 
     Raises:
       SettingError: the run would not end, or settings do not go together.
@@ -47,6 +48,8 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
     folder.check_manifest(pictures)
     for entry in pictures.skipped:
         logger.warning("skipped: %s", entry.reason)
+    if unused := without_effect(config):
+        logger.warning("without effect: %s.", ", ".join(f"{name} ({reason})" for name, reason in unused.items()))
     return pictures
 
 

@@ -7,6 +7,7 @@ as a run that was never killed: all random numbers follow from (seed, step), and
 import contextlib
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tf_psgan.evaluation import lattice
 from tf_psgan.evaluation.evaluator import SOURCE_PIXELS, Sources
 from tf_psgan.latents import noise, texture_names
 from tf_psgan.loading import Plane, build_exemplar, read_exemplar
-from tf_psgan.runs import checkpoint
+from tf_psgan.runs import checkpoint, outputs
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
 from tf_psgan.runtime.progress import Progress
@@ -72,11 +73,13 @@ def dry_run(config: Config, run_folder: Path) -> str:
         _initial_wave_numbers(config, pictures)
     if config.rendering.detail != "none" and (not folder.has_begun() or folder.read_exemplar() is None):
         build_exemplar(pictures, config.model)
+    state = _gan_step(config, pictures).state()
+    _check_space(folder, config, state)
     if folder.has_begun():
         folder.read_conditions()
         folder.read_metrics()
         folder.read_textures(config.model.global_channels)
-        found = checkpoint.restore(folder.checkpoints, _gan_step(config, pictures).state())
+        found = checkpoint.restore(folder.checkpoints, state)
         for reason in found.rejected:
             logger.warning("checkpoint rejected: %s", reason)
     return f"{run_folder}: ready to train on {preflight.describe(config, pictures)}. Nothing was trained or written."
@@ -134,6 +137,7 @@ class _Run:
         self.step = _gan_step(config, pictures)
         self.compiled = CompiledSteps(self.step) if compiled else None
         self.state = self.step.state()
+        _check_space(folder, config, self.state)
         self.pictures, self.sources = pictures, Sources.read(pictures)
         self.preview = preview.Preview(self.sources, config.training, folder)
         self.cache = ImageCache(
@@ -356,6 +360,17 @@ def _gan_step(config: Config, pictures: manifest.Manifest) -> GanStep:
     """The networks, not trained, and the step that trains them."""
     classes = len(pictures.usable) if preflight.is_class_conditional(config) else 0
     return GanStep(config, device.compute_type(config.training.dtype), classes)
+
+
+def _check_space(folder: RunFolder, config: Config, state: Mapping[str, tf.Variable]) -> None:
+    """Raises InputError where the disk has no room for the checkpoints, of which one more exists while it is saved."""
+    checkpoint_bytes = sum(variable.shape.num_elements() * variable.dtype.size for variable in state.values())
+    training, kept = config.training, len(list(folder.checkpoints.glob("step-*")))
+    needed = (
+        max(1, training.max_to_keep + 1 - kept) * checkpoint_bytes + 3 * training.samples * training.sample_pixels**2
+    )
+    allowed = "make room, choose another folder, or keep fewer checkpoints"
+    outputs.check_space(folder.checkpoints, needed, allowed, ("run", "max_to_keep"))
 
 
 def _initial_wave_numbers(config: Config, pictures: manifest.Manifest) -> np.ndarray:

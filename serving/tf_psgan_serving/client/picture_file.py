@@ -7,7 +7,7 @@ import re
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageCms
 
 from tf_psgan_serving.client.async_client import AsyncClient
 from tf_psgan_serving.client.channels import Tls, late
@@ -62,7 +62,8 @@ async def _content(client: AsyncClient, view: View, encoding: Encoding, partial:
     if small or isinstance(view, Tile):
         return await client.encoded(view, encoding)
     pixels, buffer = await client.large(view, partial=partial), BytesIO()
-    Image.fromarray(pixels).save(buffer, encoding.upper(), **_SAVE_OPTIONS[encoding.upper()])
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(pixels).save(buffer, encoding.upper(), icc_profile=profile, **_SAVE_OPTIONS[encoding.upper()])
     return buffer.getbuffer()
 
 

@@ -26,8 +26,8 @@ EncodeJpeg EncodePng Equal ExpandDims Fill Floor FloorDiv FloorMod GatherNd Gath
 IsFinite LeftShift Less LessEqual LogicalAnd LogicalOr MatMul Max Maximum Minimum Mul Neg NoOp NotEqual Pack Pad
 PartitionedCall Placeholder Pow Prod Range ReadVariableOp RealDiv Relu Reshape ResourceGather RightShift Round
 SelectV2 Shape Sign Sin Sqrt SquaredDifference Squeeze StatefulPartitionedCall StatelessIf StatelessWhile
-StridedSlice StringJoin Sub Sum Tanh TensorListFromTensor TensorListGetItem TensorListReserve TensorListSetItem
-TensorListStack TensorScatterUpdate Tile TopKV2 Transpose Unpack VarHandleOp Where While
+StridedSlice StringJoin Sub Substr Sum Tanh TensorListFromTensor TensorListGetItem TensorListReserve
+TensorListSetItem TensorListStack TensorScatterUpdate Tile TopKV2 Transpose Unpack VarHandleOp Where While
 """
 _RELATED = """
 AccumulateNV2 Acos Acosh AddN AdjustContrastv2 Angle Any ApproximateEqual ArgMax Asin Asinh Atan Atan2 Atanh AvgPool

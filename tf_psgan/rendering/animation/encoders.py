@@ -1,9 +1,9 @@
 """Encoders of animated WebP, GIF and MP4, one frame at a time.
 
 Pillow encodes single frames of WebP and GIF; the containers are written here, because Pillow's own writers hold all
-frames in memory and drop frames equal to the one before. Sources: the WebP container specification (RFC 9649) and the
-GIF89a specification. Every frame is coded independently, and WebP and GIF files repeat for ever. An MP4 cannot express
-that; its player decides.
+frames in memory and drop frames equal to the one before. Sources: the WebP container specification (RFC 9649), the
+GIF89a specification, and for the profile in a GIF ICC.1:2022, annex B. Every frame is coded independently, and WebP and
+GIF files repeat for ever. An MP4 cannot express that; its player decides.
 
 Each function takes a path that does not exist, frames uint8 [height, width, 3] of one extent, their number, frames per
 second, and a text to keep in the file.
@@ -91,6 +91,7 @@ def gif(path: Path, frames: Iterator[np.ndarray], count: int, rate: Fraction, te
             if i == 0:
                 stream.write(b"GIF89a" + still[6:body])
                 stream.write(b"!\xff" + _sub_blocks(b"NETSCAPE2.0")[:-1] + _sub_blocks(b"\1\0\0"))  # 0: for ever
+                stream.write(b"!\xff" + _sub_blocks(b"ICCRGBG1012")[:-1] + _sub_blocks(srgb_profile()))
                 stream.write(b"!\xfe" + _sub_blocks(text.encode()))
             stream.write(b"!\xf9" + _sub_blocks(struct.pack("<BHB", 0, duration, 0)))
             stream.write(still[body:-1])
@@ -113,7 +114,7 @@ def mp4(path: Path, frames: Iterator[np.ndarray], count: int, rate: Fraction, te
         stream.codec_context.colorspace = Colorspace.ITU709
         stream.codec_context.color_range = ColorRange.MPEG
         stream.codec_context.color_primaries = ColorPrimaries.BT709
-        stream.codec_context.color_trc = ColorTrc.BT709
+        stream.codec_context.color_trc = ColorTrc.IEC61966_2_1
         for i, frame in enumerate(frames):
             if i == 0:
                 stream.height, stream.width = frame.shape[:2]

@@ -10,7 +10,6 @@ import contextlib
 import importlib.util
 import itertools
 import logging
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -71,11 +70,8 @@ def check(out: Path, height: int, width: int, side: int = SIDE, inputs: Iterable
     if target.is_dir() and not is_published:
         raise _error(target, "exists already", "delete it or choose another file")
     needed = kind.bytes_per_pixel * sum(np.prod(pyramid.grid(level, side)) for level in levels) * side**2
-    needed *= 1 - (done or 0) / blocks
-    free = shutil.disk_usage(out.absolute().parent).free
-    if needed > free:
-        problem = f"takes up to {_amount(needed)}, and {_amount(free)} are free in {out.parent}"
-        raise _error(out, problem, "make room, or choose fewer pixels or another file", ("out", "height", "width"))
+    allowed = "make room, or choose fewer pixels or another file"
+    outputs.check_space(out, needed * (1 - (done or 0) / blocks), allowed, ("out", "height", "width"))
 
 
 def write(
@@ -236,9 +232,5 @@ def _blocks(levels: list[tuple[int, int]], side: int) -> int:
     return rows * cols
 
 
-def _error(path: Path, problem: str, allowed: str, settings: tuple[str, ...] = ("out",)) -> PictureError:
-    return PictureError(str(path), problem, allowed, settings=settings)
-
-
-def _amount(number: float) -> str:
-    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"
+def _error(path: Path, problem: str, allowed: str) -> PictureError:
+    return PictureError(str(path), problem, allowed, settings=("out",))
