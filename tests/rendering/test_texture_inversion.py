@@ -57,7 +57,7 @@ def test_a_known_vector_is_tried_and_found_where_random_ones_are_far(network, pi
     true = TexturePlane(fold(network)).vector(TEXTURE)
     others = [np.full(CHANNELS, value, np.float32) for value in (-1.0, 1.0)]
     result = texture_inversion.invert(network, picture, known=[*others, true])
-    assert logged().startswith("5 random and 3 known textures")
+    assert "5 random and 3 known textures" in logged()
     assert result.distance < 1.3 * result.floor and np.abs(np.array(result.vector) - true).max() < 0.15
 
 

@@ -125,11 +125,12 @@ def export(
     _write_page(out, page)
     if (out / folder).exists():
         shutil.rmtree(out / folder)
+    (out / folder).parent.mkdir(parents=True, exist_ok=True)
     with (
         files.replacing(out / folder) as partial,
         Progress(3, "steps", display=progress, delay=SHORT_SECONDS) as done,
     ):
-        partial.mkdir(parents=True)
+        partial.mkdir()
         (partial / onnx_export.FILE).write_bytes(onnx_export.convert(plane.folded))
         done.update()
         description = describe(plane, _offered_textures(plane, config)) | about
