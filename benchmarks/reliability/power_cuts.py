@@ -33,7 +33,8 @@ def main(values: flags.FlagValues, command: list[str]) -> str:
     with tempfile.TemporaryDirectory() as temporary:
         trace = Path(temporary, "trace")
         strace = ["strace", "-f", "-y", "-s", "4096", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(trace)]
-        code = subprocess.run([*strace, sys.executable, "-c", "import sys; from tf_psgan.cli.main import main; sys.exit(main())", *command]).returncode
+        run = [sys.executable, "-c", "import sys; from tf_psgan.cli.main import main; sys.exit(main())", *command]
+        code = subprocess.run([*strace, *run]).returncode
         with trace.open(errors="replace") as lines:
             names, problems = checked(lines, folder)
     return "\n".join([f"exit code {code}; {names} renames to final names; problems: {len(problems)}", *problems])
