@@ -1,9 +1,9 @@
 """The embedded server under attack, unfair load and restarts.
 
-  python -m benchmarks.server --run=runs/honeycomb [--parts=stalled,large,swaps,mixed,malformed] [--json=FILE]
+  python -m benchmarks.server --version=models/honeycomb/1 --other=models/smoke/1 [--parts=stalled,large] [--json=FILE]
 
-Exports the run, starts `psgan-server` on this machine, and measures each part; prints Markdown. Clients run on the same
-cores, and rounds with and without the load alternate, so that the ratios hold on a busy machine too.
+Starts `psgan-server` with copies of exported versions on this machine and measures each part; prints Markdown. Clients
+run on the same cores, and rounds with and without the load alternate, so that the ratios hold on a busy machine too.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.server import fairness, malformed, mixed, stalled, swaps
-from benchmarks.server.processes import NAME, ServerProcess, export, export_other
+from benchmarks.server.processes import ServerProcess, publish
 
 PARTS = ("stalled", "large", "swaps", "mixed", "malformed")
 
@@ -24,13 +24,15 @@ def main() -> int:
     found, texts = {}, []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        version = export(options.run, folder / "models" / NAME)
+        publish(options.version, _made(folder / "models"), 1)
         for part in options.parts.split(","):
             if part == "swaps":
-                lines, found[part] = swaps.run(version, _made(folder / "swaps"), options.swaps, options.swap_minutes)
+                lines, found[part] = swaps.run(
+                    options.version, _made(folder / "swaps"), options.swaps, options.swap_minutes
+                )
             elif part == "mixed":
-                other = export_other(options.run, folder / "other" / NAME)
-                lines, found[part] = mixed.run((version, other), _made(folder / "mixed"), options.minutes, options.seed)
+                versions = (options.version, options.other)
+                lines, found[part] = mixed.run(versions, _made(folder / "mixed"), options.minutes, options.seed)
             else:
                 with ServerProcess(folder / "models") as server:
                     if part == "malformed":
@@ -52,7 +54,8 @@ def _made(folder: Path) -> Path:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks.server", description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, required=True, help="a run's folder")
+    parser.add_argument("--version", type=Path, required=True, help="an exported version's folder")
+    parser.add_argument("--other", type=Path, help="one with other pictures, for the part mixed")
     parser.add_argument("--parts", default=",".join(PARTS), help="what to measure (default: all)")
     parser.add_argument("--seconds", type=float, default=40.0, help="of each state of stalled and large")
     parser.add_argument("--swaps", type=int, default=200, help="new versions")
@@ -64,6 +67,8 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if unknown := set(options.parts.split(",")) - set(PARTS):
         parser.error(f"--parts: {', '.join(sorted(unknown))} is unknown; choose of {','.join(PARTS)}")
+    if "mixed" in options.parts.split(",") and not options.other:
+        parser.error("--parts: mixed requires --other=FOLDER")
     return options
 
 

@@ -120,34 +120,25 @@ def wait(condition: Callable[[], bool], every: float = 0.02) -> None:
         time.sleep(every)
 
 
-def export(run: Path, folder: Path) -> Path:
-    """Exports a run as `psgan export` does; the version's folder."""
-    command = [sys.executable, "export.py", f"--run={run}", f"--out={folder}"]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    return folder / "1"
-
-
-def export_other(run: Path, folder: Path) -> Path:
-    """Exports a run with other weights than its own, so that its pictures differ; the version's folder."""
-    from tf_psgan import loading
-    from tf_psgan.exporting import saved_model
-    from tf_psgan.plane.folded_generator import fold
-
-    generator = loading.load_generator(run)
-    for variable in generator.trainable_variables:
-        variable.assign(0.9 * variable)
-    return saved_model.write(fold(generator), folder, {}, {})
-
-
 def publish(version: Path, models: Path, number: int) -> None:
-    """Makes a version of hard links appear as a number of the model `NAME`, in place of one of this number."""
+    """Makes a version appear as a number of the model `NAME`, in place of one of this number.
+
+    The files are hard links where the file system allows them.
+    """
     folder = models / NAME
     folder.mkdir(exist_ok=True)
     partial, target = folder / f".{number}.partial", folder / str(number)
-    shutil.copytree(version, partial, copy_function=os.link)
+    shutil.copytree(version, partial, copy_function=_link)
     if target.exists():
         target.rename(old := folder / f".{number}.old")
         partial.rename(target)
         shutil.rmtree(old)
     else:
         partial.rename(target)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)

@@ -11,7 +11,7 @@ from tests.support.fake_server import HANG
 from tests.support.raw_http2 import RawClient
 from tests.support.small_server import WINDOW, predict, request, running, until
 from tf_psgan_serving.server.call_guard import CallGuard
-from tf_psgan_serving.server.grpc_server import UNFINISHED_MESSAGES
+from tf_psgan_serving.server.memory_limit import UNFINISHED_MESSAGES
 
 LARGE = request(**WINDOW | {"height": 512, "width": 512}).SerializeToString()
 

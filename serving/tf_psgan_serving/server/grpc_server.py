@@ -1,6 +1,7 @@
 """Builds the server from its settings: models, limits and services on one port."""
 
 import concurrent.futures
+import contextlib
 import functools
 import logging
 import os
@@ -18,12 +19,14 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from tf_psgan_serving.server import health, interceptor, listening, monitoring, services, trial
+from tf_psgan_serving.server import health, interceptor, listening, memory_limit, monitoring, services, trial
 from tf_psgan_serving.server.admission import AdmissionQueue
 from tf_psgan_serving.server.call_guard import CallGuard
 from tf_psgan_serving.server.limiters import RateLimiter, ShapeLimiter
+from tf_psgan_serving.server.memory_limit import UNFINISHED_MESSAGES
 from tf_psgan_serving.server.repository import ModelRepository
-from tf_psgan_serving.server.settings import Settings
+from tf_psgan_serving.server.settings import Settings, resolved
+from tf_psgan_serving.server.status import StatusError
 from tf_psgan_serving.server.upkeep import Upkeep
 
 SERVICES = (
@@ -35,9 +38,6 @@ SERVICES = (
 LOG = logging.getLogger("tf_psgan_serving")
 MAX_CALLS = 1000
 """Concurrent calls; gRPC rejects further ones before a thread handles them."""
-
-UNFINISHED_MESSAGES = 32
-"""Calls whose message has not arrived; beyond, the oldest of the peer with the most is ended."""
 
 SPARE_THREADS = 16
 """Threads beyond those of all calls that wait or run, for rejections, health and status."""
@@ -68,11 +68,9 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        running = settings.running or max(1, (settings.threads or cores) // 2)
-        waiting = running if settings.waiting < 0 else settings.waiting
-        threads = settings.threads or cores
+        self._settings = settings = resolved(settings, cores)
         load = functools.partial(
-            trial.load, required=settings.signatures, threads=threads, trusted=settings.trust_models
+            trial.load, required=settings.signatures, threads=settings.threads, trusted=settings.trust_models
         )
         self._health = health.HealthServicer()
         self._models = ModelRepository(settings.models, load, settings.poll, self._health.update)
@@ -80,11 +78,9 @@ class Server:
         self.sending = CallGuard(settings.send_seconds, settings.unread_mb * 2**20)
         self._ready = threading.Event()  # the models that were present at the start have been scanned
         self._upkeep = Upkeep([self.receiving.expire, self.sending.expire, self._update_readiness])
-        self._seconds = settings.seconds
         unread = int(settings.unread_mb * 2**20 / interceptor.LEAST_WEIGHT)
-        threads = (
-            running + waiting + settings.large + UNFINISHED_MESSAGES + unread + interceptor.MAX_STREAMS + SPARE_THREADS
-        )
+        requests = settings.running + settings.waiting + settings.large
+        threads = requests + UNFINISHED_MESSAGES + unread + interceptor.MAX_STREAMS + SPARE_THREADS
         self._metrics = monitoring.Metrics(self._gauges)
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, "grpc")
         options = [
@@ -100,7 +96,7 @@ class Server:
             options=options,
             maximum_concurrent_rpcs=MAX_CALLS,
         )
-        self.queue = AdmissionQueue(running, waiting, settings.large)
+        self.queue = AdmissionQueue(settings.running, settings.waiting, settings.large)
         prediction = services.PredictionService(
             self._models,
             self.queue,
@@ -120,9 +116,9 @@ class Server:
             self.monitor = monitoring.Monitor(host, settings.metrics_port, self._metrics, lambda: self.unready)
             self.monitor.start()
             LOG.info("metrics on %s:%d", host, self.monitor.port)
-        self._folder = settings.models
         self._server.start()
-        LOG.info("listening on %s, %d requests run and %d wait", self.address, running, waiting)
+        text = "listening on %s, %d requests run and %d wait"
+        LOG.info(text, self.address, settings.running, settings.waiting)
         if not (settings.ssl_config_file or listening.is_local(settings.host)):
             LOG.warning("%s: other machines can connect without encryption; use --ssl_config_file", settings.host)
         self._models.start()
@@ -135,7 +131,7 @@ class Server:
     @property
     def unready(self) -> str:
         """Why requests cannot be answered now; "" if they can."""
-        return health.unready(self._models, self.queue.longest_run, self._seconds)
+        return health.unready(self._models, self.queue.longest_run, self._settings.seconds)
 
     def _gauges(self) -> Iterator[tuple[str, str, dict[str, float]]]:
         running, waiting = self.queue.counts()
@@ -149,13 +145,20 @@ class Server:
         yield "psgan_watch_age_seconds", "Seconds since the models' folder was looked at.", {"": self._models.watch_age}
         versions = {name: float(model.number) for name, model in self._models.models.items()}
         yield "psgan_version", "The version in service; 0 for none.", versions
+        text = "Memory that requests for a model can take at most, beyond the loaded models."
+        yield "psgan_worst_case_bytes", text, dict(self._worst_cases())
+
+    def _worst_cases(self) -> Iterator[tuple[str, float]]:
+        for name, model in self._models.models.items():
+            with contextlib.suppress(StatusError), model.use(None) as version:
+                yield name, float(memory_limit.worst_case(self._settings, version.description))
 
     def _update_readiness(self) -> None:
         reason = self.unready
         self._health.update("", not reason)
         if not self._models.loading and not self._ready.is_set():
             if reason:
-                LOG.warning("%s: no version is loaded yet", self._folder)
+                LOG.warning("%s: no version is loaded yet", self._settings.models)
             self._ready.set()
 
     def stop(self, grace: float) -> None:

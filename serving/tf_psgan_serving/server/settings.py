@@ -39,6 +39,14 @@ class Settings:
     threads: int = 0
 
 
+def resolved(settings: Settings, cores: int) -> Settings:
+    """The settings with numbers in place of those that follow from the machine's cores."""
+    threads = settings.threads or cores
+    running = settings.running or max(1, threads // 2)
+    waiting = running if settings.waiting < 0 else settings.waiting
+    return dataclasses.replace(settings, threads=threads, running=running, waiting=waiting)
+
+
 def parse(arguments: Sequence[str] | None = None) -> Settings:
     """Parses a command line.
 
