@@ -101,6 +101,10 @@ class FakeServer:
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        """Ends the server, and what is on its way."""
         self._server.stop(None).wait()
 
     def _predict(self, data, context):

@@ -1,22 +1,18 @@
 """The static page in a browser: Chromium, a plain file server, onnxruntime-web in WebAssembly."""
 
 import base64
-import contextlib
 import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support import page, shared
+from tests.support import browser, page, shared
+from tests.support.browser import PHONE, WAIT, idle, opened, tiles
 from tf_psgan.exporting import web_page
 from tf_psgan.latents.scene import Scene
 from tf_psgan.latents.texture_fields import Mix
 from tf_psgan.loading import Plane
-
-WAIT = 120_000  # milliseconds; ends what hangs
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-VENDORED = page.ROOT / "node_modules"
 
 
 def _make(parent):
@@ -26,14 +22,8 @@ def _make(parent):
 
 @pytest.fixture(scope="module")
 def chromium():
-    path = page.require_browser()
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *camera])
-        yield browser
-        browser.close()
+    with browser.running() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -44,43 +34,34 @@ def site(chromium):
 
 
 @pytest.fixture(scope="module")
-def planes():
-    return {name: Plane.from_run(page.runs() / name, "float32", detail="none") for name in ("many", "one")}
-
-
-@contextlib.contextmanager
-def opened(chromium, address, **options):
-    """A tab with the page, its first tiles computed; fails at an error on the page or a request elsewhere."""
-    context = chromium.new_context(**({"viewport": {"width": 500, "height": 400}} | options))
+def open_page(chromium, site):
+    """A tab with the page, and what has gone wrong on it; the network is loaded once for many tests."""
+    context = chromium.new_context(**browser.DESKTOP)
     tab = context.new_page()
-    problems = []
-    tab.on("pageerror", lambda error: problems.append(str(error)))
-    tab.on("console", lambda message: message.type == "error" and problems.append(message.text))
-    tab.on("request", lambda request: request.url.startswith(("http://127.0.0.1", "blob:", "data:"))
-           or problems.append(request.url))  # fmt: skip
-    tab.goto(address)
+    problems = browser.watched(tab)
+    tab.goto(site)
     idle(tab)
-    yield tab
+    yield tab, problems
     context.close()
+
+
+@pytest.fixture
+def show(open_page):
+    """Moves the open page to the state of a fragment; the tab."""
+    tab, problems = open_page
+    problems.clear()
+
+    def move(fragment):
+        browser.move(tab, fragment)
+        return tab
+
+    yield move
     assert not problems
 
 
-def idle(tab):
-    """Returns when every visible tile shows the present state."""
-    tab.wait_for_function("app.layer && !app.pool.waiting && !app.pool.busy && !app.layer._loading", timeout=WAIT)
-
-
-def tiles(tab):
-    """The tiles on the page: RGB pixels by column and row of the grid, and the zoom."""
-    found = tab.evaluate(
-        """() => [...app.layer._drawn].filter(([tile, { coords }]) => coords.z === app.layer._tileZoom).map(
-             ([tile, { coords }]) => [coords, btoa(Array.from(tile.getContext("2d").getImageData(0, 0, 256, 256).data,
-               (value) => String.fromCharCode(value)).join(""))])"""
-    )
-    return {
-        (coords["x"], coords["y"], coords["z"]): np.frombuffer(base64.b64decode(text), np.uint8).reshape(256, 256, 4)
-        for coords, text in found
-    }
+@pytest.fixture(scope="module")
+def planes():
+    return {name: Plane.from_run(page.runs() / name, "float32", detail="none") for name in ("many", "one")}
 
 
 def differing(found, expected):
@@ -94,11 +75,11 @@ def differing(found, expected):
     "name, x, y, seed",
     [("one", 0, 0, 0), ("one", -(10**9) - 7, 10**9, -(2**63)), ("many", 10**12, -(10**12), 2**62 + 1)],
 )
-def test_tiles_show_the_pixels_of_the_plane(chromium, site, planes, name, x, y, seed):
+def test_tiles_show_the_pixels_of_the_plane(show, planes, name, x, y, seed):
     texture = [0.75, 0.5, -0.125] if name == "many" else 0
     chosen = "&texture=sand" if name == "many" else ""
-    with opened(chromium, f"{site}#model={name}&x={x}&y={y}&seed={seed}{chosen}") as tab:
-        shown = tiles(tab)
+    tab = show(f"#model={name}&x={x}&y={y}&seed={seed}{chosen}")
+    shown = tiles(tab)
     assert len(shown) >= 4
     wrong = sum(
         differing(pixels, planes[name].window(256, 256, top=256 * row, left=256 * col, seed=seed, texture=texture))
@@ -108,25 +89,25 @@ def test_tiles_show_the_pixels_of_the_plane(chromium, site, planes, name, x, y, 
     assert any(col <= x // 256 <= col for col, _, _ in shown)
 
 
-def test_a_farther_view_shows_the_averages_of_pixels(chromium, site, planes):
-    with opened(chromium, f"{site}#model=one&zoom=-2&x=600&y=-600") as tab:
-        shown = tiles(tab)
+def test_a_farther_view_shows_the_averages_of_pixels(show, planes):
+    tab = show("#model=one&zoom=-2&x=600&y=-600")
+    shown = tiles(tab)
     for (col, row, zoom), pixels in shown.items():
         whole = planes["one"].window(1024, 1024, top=1024 * row, left=1024 * col).reshape(256, 4, 256, 4, 3)
         assert zoom == -2 and np.abs(pixels[..., :3] - whole.mean(axis=(1, 3))).max() <= 1
 
 
-def test_a_blend_shows_the_pixels_of_the_plane(chromium, site, planes):
-    with opened(chromium, f"{site}#model=many&texture=rust&blend=moss&amount=0.25") as tab:
-        shown = tiles(tab)
+def test_a_blend_shows_the_pixels_of_the_plane(show, planes):
+    tab = show("#model=many&texture=rust&blend=moss&amount=0.25")
+    shown = tiles(tab)
     scene = Scene(0, Mix((("rust", 0.75), ("moss", 0.25))))
     for (col, row, _), pixels in shown.items():
         assert differing(pixels, planes["many"].render(scene, 256, 256, top=256 * row, left=256 * col)) < 20
 
 
-def test_a_painted_disc_is_its_texture_inside_and_leaves_the_rest_as_it_was(chromium, site, planes):
-    with opened(chromium, f"{site}#model=many&texture=rust&x=250&y=250&paint=512*512*480*moss") as tab:
-        shown = tiles(tab)
+def test_a_painted_disc_is_its_texture_inside_and_leaves_the_rest_as_it_was(show, planes):
+    tab = show("#model=many&texture=rust&x=250&y=250&paint=512*512*480*moss")
+    shown = tiles(tab)
     rust, moss = (planes["many"].window(512, 512, texture=name) for name in ("rust", "moss"))
     assert differing(shown[1, 1, 0][-64:, -64:], moss[-64:, -64:]) < 5
     assert differing(shown[0, 0, 0][:96, :96], rust[:96, :96]) < 5
@@ -169,27 +150,27 @@ def test_a_wrong_address_shows_the_page_all_the_same(chromium, site):
         assert tiles(tab) and tab.locator("#notice").is_hidden()
 
 
-def test_a_tile_to_take_home_is_seamless_and_of_the_plane(chromium, site, planes):
-    with opened(chromium, f"{site}#model=one") as tab:
-        tab.get_by_role("tab", name="Save").click()
-        tab.get_by_label("Extent").select_option("256")
-        tab.get_by_role("button", name="Make a seamless tile").click()
-        with tab.expect_download(timeout=WAIT) as download:
-            tab.get_by_role("button", name="Save the tile").click(timeout=WAIT)
-        found = np.asarray(Image.open(download.value.path()))
+def test_a_tile_to_take_home_is_seamless_and_of_the_plane(show, planes):
+    tab = show("#model=one")
+    tab.get_by_role("tab", name="Save").click()
+    tab.get_by_label("Extent").select_option("256")
+    tab.get_by_role("button", name="Make a seamless tile").click()
+    with tab.expect_download(timeout=WAIT) as download:
+        tab.get_by_role("button", name="Save the tile").click(timeout=WAIT)
+    found = np.asarray(Image.open(download.value.path()))
     height, width, _ = found.shape
     expected = planes["one"].tile(height, width)
     assert (height, width) == planes["one"].fitting_extent(256, 256) and differing(found, expected) < 20
 
 
-def test_a_window_to_take_home_is_of_the_plane(chromium, site, planes):
-    with opened(chromium, f"{site}#model=one&x=5000&y=-3000") as tab:
-        tab.get_by_role("tab", name="Save").click()
-        tab.get_by_label("Extent").select_option("1024")
-        with tab.expect_download(timeout=WAIT) as download:
-            tab.get_by_role("button", name="Save this view").click()
-        found = np.asarray(Image.open(download.value.path()))
-        _, left, top = download.value.suggested_filename.removesuffix(".png").replace("--", "-m").split("-")
+def test_a_window_to_take_home_is_of_the_plane(show, planes):
+    tab = show("#model=one&x=5000&y=-3000")
+    tab.get_by_role("tab", name="Save").click()
+    tab.get_by_label("Extent").select_option("1024")
+    with tab.expect_download(timeout=WAIT) as download:
+        tab.get_by_role("button", name="Save this view").click()
+    found = np.asarray(Image.open(download.value.path()))
+    _, left, top = download.value.suggested_filename.removesuffix(".png").replace("--", "-m").split("-")
     at = {"left": int(left.replace("m", "-")), "top": int(top.replace("m", "-"))}
     assert differing(found, planes["one"].window(1024, 1024, **at)) < 300
 
@@ -204,36 +185,36 @@ def stage(tab):
     return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)
 
 
-def test_a_picture_s_dark_and_light_choose_the_textures(chromium, site, planes, tmp_path):
+def test_a_picture_s_dark_and_light_choose_the_textures(show, planes, tmp_path):
     halves = np.zeros((260, 320, 3), np.uint8)
     halves[:, 160:] = 255
     Image.fromarray(halves).save(tmp_path / "halves.png")
-    with opened(chromium, f"{site}#model=many") as tab:
-        tab.get_by_role("tab", name="Live").click()
-        with tab.expect_file_chooser() as chooser:
-            tab.get_by_role("button", name="A picture").click()
-        chooser.value.set_files(tmp_path / "halves.png")
-        tab.get_by_text("pictures a second").wait_for(timeout=WAIT)
-        shown = stage(tab)
-        tab.get_by_role("button", name="Stop").click()
-        assert tab.locator("#stage").is_hidden()
+    tab = show("#model=many")
+    tab.get_by_role("tab", name="Live").click()
+    with tab.expect_file_chooser() as chooser:
+        tab.get_by_role("button", name="A picture").click()
+    chooser.value.set_files(tmp_path / "halves.png")
+    tab.get_by_text("pictures a second").wait_for(timeout=WAIT)
+    shown = stage(tab)
+    tab.get_by_role("button", name="Stop").click()
+    assert tab.locator("#stage").is_hidden()
     height, width, _ = shown.shape
     at = {"top": -104, "left": -128}  # 26 x 32 cells of 8 pixels around the origin
     dark, light = (planes["many"].window(height, width, texture=name, **at) for name in ("moss", "sand"))
     assert differing(shown[:, :96], dark[:, :96]) < 20 and differing(shown[:, 160:], light[:, 160:]) < 20
 
 
-def test_the_camera_paints_until_it_is_stopped(chromium, site):
-    with opened(chromium, f"{site}#model=many") as tab:
-        tab.get_by_role("tab", name="Live").click()
-        tab.get_by_role("button", name="Camera").click()
-        tab.get_by_text("pictures a second").wait_for(timeout=WAIT)
-        first = tab.evaluate(STAGE)
-        tab.wait_for_function(f"(first) => ({STAGE})()[2] !== first", arg=first[2], timeout=WAIT)
-        tab.get_by_role("button", name="Hold").click()
-        assert tab.get_by_role("button", name="Hold").get_attribute("aria-pressed") == "true"
-        tab.get_by_role("tab", name="Live").click()
-        assert tab.locator("#stage").is_hidden()
+def test_the_camera_paints_until_it_is_stopped(show):
+    tab = show("#model=many")
+    tab.get_by_role("tab", name="Live").click()
+    tab.get_by_role("button", name="Camera").click()
+    tab.get_by_text("pictures a second").wait_for(timeout=WAIT)
+    first = tab.evaluate(STAGE)
+    tab.wait_for_function(f"(first) => ({STAGE})()[2] !== first", arg=first[2], timeout=WAIT)
+    tab.get_by_role("button", name="Hold").click()
+    assert tab.get_by_role("button", name="Hold").get_attribute("aria-pressed") == "true"
+    tab.get_by_role("tab", name="Live").click()
+    assert tab.locator("#stage").is_hidden()
 
 
 def test_a_camera_that_is_missing_is_said(chromium, site):
@@ -244,12 +225,12 @@ def test_a_camera_that_is_missing_is_said(chromium, site):
         tab.get_by_text("there is no camera, or this page may not use it").wait_for(timeout=WAIT)
 
 
-def test_the_noise_moves_in_a_loop(chromium, site, planes):
-    with opened(chromium, f"{site}#model=one") as tab:
-        tab.get_by_role("tab", name="Live").click()
-        tab.get_by_role("button", name="Motion").click()
-        tab.get_by_text("A loop", exact=True).wait_for(timeout=WAIT)  # all moments are computed
-        assert tab.locator("#stage").is_visible() and stage(tab)[..., :3].std() > 1
+def test_the_noise_moves_in_a_loop(show, planes):
+    tab = show("#model=one")
+    tab.get_by_role("tab", name="Live").click()
+    tab.get_by_role("button", name="Motion").click()
+    tab.get_by_text("A loop", exact=True).wait_for(timeout=WAIT)  # all moments are computed
+    assert tab.locator("#stage").is_visible() and stage(tab)[..., :3].std() > 1
 
 
 def test_another_model_can_be_chosen(chromium, site, planes):
@@ -307,20 +288,14 @@ def test_the_page_says_that_it_does_not_run_from_a_file(chromium, site):
 
 @pytest.mark.parametrize("scheme, options", [("light", {}), ("dark", PHONE)], ids=["desktop", "phone"])
 def test_the_page_keeps_the_accessibility_rules(chromium, site, options, scheme):
-    script = (VENDORED / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
     with opened(chromium, f"{site}#model=many", color_scheme=scheme, **options) as tab:
-        tab.evaluate(script)
-        for name in [None, *tab.get_by_role("tab").all_inner_texts()]:
-            if name:
-                tab.get_by_role("tab", name=name).click()
-            found = tab.evaluate("axe.run()")["violations"]
-            assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == [], name
+        assert browser.broken_rules(tab) == []
 
 
-def test_the_keyboard_moves_and_zooms(chromium, site):
-    with opened(chromium, f"{site}#model=one") as tab:
-        tab.locator("#map").focus()
-        tab.keyboard.press("ArrowRight")
-        tab.wait_for_function("app.state.x > 0", timeout=WAIT)
-        tab.keyboard.press("+")
-        tab.wait_for_function("app.state.zoom === 1", timeout=WAIT)
+def test_the_keyboard_moves_and_zooms(show):
+    tab = show("#model=one")
+    tab.locator("#map").focus()
+    tab.keyboard.press("ArrowRight")
+    tab.wait_for_function("app.state.x > 0", timeout=WAIT)
+    tab.keyboard.press("+")
+    tab.wait_for_function("app.state.zoom === 1", timeout=WAIT)

@@ -8,7 +8,7 @@ import pytest
 from tests.support import page
 from tf_psgan.latents import torus
 from tf_psgan.latents.scene import Scene
-from tf_psgan.latents.texture_fields import Mix
+from tf_psgan.latents.texture_fields import Mix, Morph
 from tf_psgan.loading import Plane
 from tf_psgan_web import PAGE
 
@@ -20,8 +20,9 @@ import { nearestFit, strain } from "%(page)s/texture/waves.js";
 import { readFileSync } from "node:fs";
 const [meta, jobs] = process.argv.slice(2).map((name) => JSON.parse(readFileSync(name)));
 const latents = new SceneLatents(meta);
-const fields = jobs.map(({ seed, weights, torus, change, row, col, cells }) => {
-  const scene = { seed: BigInt(seed), textures: meta.textures, weights, dabs: [], map: null, torus, change };
+const fields = jobs.map(({ seed, weights, corners, torus, change, row, col, cells }) => {
+  const textures = meta.textures.concat(meta.textures.slice(0, 1));
+  const scene = { seed: BigInt(seed), textures, weights, corners, dabs: [], map: null, torus, change };
   return [...latents.latents(scene, row, col, cells, cells).data];
 });
 const steps = meta.textures.map((texture) => latents.steps(texture));
@@ -34,6 +35,7 @@ JOBS = {
     "negative": {"chunk": (-1, -3), "seed": -(2**63)},
     "far": {"chunk": (-FAR, FAR), "seed": 2**63 - 1},
     "a blend": {"chunk": (5, 0), "weights": (0.25, 0.25, 0.5)},
+    "a morph": {"chunk": (-1, 0), "corners": {"height": 300, "width": 5000}},
     "a torus": {"torus": (33, 21)},
     "a moment of a loop": {"change": (0.375, 0.5), "seed": 9},
 }
@@ -47,11 +49,16 @@ def model(request, tmp_path_factory):
     jobs = []
     for job in JOBS.values():
         row, col = (chunk * plane.chunk_cells for chunk in job.get("chunk", (0, 0)))
-        weights = job.get("weights", (1.0, 0.0, 0.0))[: len(description["textures"])]
+        weights = [*job.get("weights", (1.0, 0.0, 0.0))[: len(description["textures"])], 0.0]
         change = dict(zip(("time", "amount"), job["change"], strict=True)) if "change" in job else None
         jobs.append(
             {"seed": str(job.get("seed", 0)), "weights": weights, "torus": job.get("torus", (0, 0)), "change": change}
-            | {"row": row, "col": col, "cells": plane.chunk_cells}
+            | {
+                "row": row,
+                "col": col,
+                "cells": plane.chunk_cells,
+                "corners": job.get("corners") if len(description["textures"]) > 1 else None,
+            }
         )
     path = tmp_path_factory.mktemp("jobs") / "jobs.json"
     path.write_text(json.dumps(jobs))
@@ -63,10 +70,13 @@ def model(request, tmp_path_factory):
 def test_latents_are_those_of_the_plane(model, name):
     plane, vectors, found = model
     job = JOBS[name]
-    if "weights" in job and len(vectors) == 1:
+    if job.keys() & {"weights", "corners"} and len(vectors) == 1:
         pytest.skip("one texture has no blend")
     weights = job.get("weights", (1.0, 0.0, 0.0))[: len(vectors)]
     field = Mix(tuple(zip(map(tuple, vectors), weights, strict=True)))
+    if "corners" in job:
+        first, second, third = map(tuple, vectors)
+        field = Morph(((first, second), (third, first)), 0, 0, **job["corners"])
     scene = Scene(job.get("seed", 0), field, *job.get("torus", (0, 0)), None, *job.get("change", ()))
     expected = plane.latents(scene, *job.get("chunk", (0, 0)))
     ours = np.asarray(found["fields"][list(JOBS).index(name)], np.float32).reshape(expected.shape)

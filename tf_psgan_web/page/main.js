@@ -27,10 +27,12 @@ class App {
   #tabs = null;
   #opening = 0;
   #timer = 0;
+  #troubled = false;
 
   async start() {
     this.state = fromAddress(location.hash);
     this.models = (await json("models.json")).models;
+    if (!this.models.length) throw new Error("the server has no model that is ready");
     this.map = planeMap(L, document.getElementById("map"), this.state, ZOOM);
     this.map.on("moveend", () => this.#moved());
     document.getElementById("zoom-in").onclick = () => this.map.zoomIn();
@@ -50,13 +52,17 @@ class App {
     return sceneOf(this.state, this.model);
   }
 
-  /** Shows another model; the first one, where there is none of that name. */
+  /** Shows another model at the same place: the textures of the one before are not its own. */
+  chooseModel(name) {
+    this.state = { ...this.state, texture: "", blend: "", amount: 0, corners: "", dabs: [] };
+    return this.openModel(name).catch((error) => this.fail(error));
+  }
+
+  /** Opens a model and shows the present state of it; the first one, where there is none of that name. */
   async openModel(name) {
     const turn = ++this.#opening;
     const entry = this.models.find((model) => model.name === name) ?? this.models[0];
-    const other = this.entry && entry !== this.entry;
     this.#closeModel();
-    if (other) this.state = { ...this.state, texture: "", blend: "", amount: 0, dabs: [] };
     this.state.model = entry === this.models[0] ? "" : entry.name;
     this.entry = entry;
     this.#showPoster();
@@ -68,10 +74,14 @@ class App {
       if (turn === this.#opening) this.#showProgress(`Loading, ${(bytes / 1e6).toFixed(1)} MB`);
     };
     const backend = new URLSearchParams(location.search).get("backend") ?? "";
-    const pool = await Pool.open(model, folder, { onBytes, backend });
+    const onTrouble = (message) => turn === this.#opening && this.#trouble(message);
+    const pool = await Pool.open(model, folder, { onBytes, backend, onTrouble });
     if (turn !== this.#opening) return pool.close();
     [this.model, this.pool] = [model, pool];
     if (pool.note) this.say(pool.note);
+    if (pool.remote && (this.state.blend || this.state.dabs.length)) {
+      this.say("A server shows morphs, but no blends of two textures and no painting; they are left out.");
+    }
     const source = () => ({ pool, scene: this.scene(), cell: this.cell });
     this.layer = textureLayer(L, source, (message) => this.say(`A tile cannot be computed: ${message}.`));
     this.layer.on("load", () => document.getElementById("poster").style.setProperty("opacity", 0));
@@ -102,13 +112,20 @@ class App {
     notice.hidden = !message;
   }
 
+  /** Says that a server does not answer; "" when it does. */
+  #trouble(message) {
+    if (message) this.say(message);
+    else if (this.#troubled) this.say("");
+    this.#troubled = Boolean(message);
+  }
+
   #makePanels() {
     const several = this.model.textures.length > 1;
     const tabs = [
       { name: "Texture", panel: texturePanel(this) },
       ...(several ? [{ name: "Blend", panel: blendPanel(this) }] : []),
-      ...(several ? [{ name: "Paint", panel: paintPanel(this) }] : []),
-      { name: "Live", panel: livePanel(this) },
+      ...(several && !this.pool.remote ? [{ name: "Paint", panel: paintPanel(this) }] : []),
+      ...(this.pool.remote ? [] : [{ name: "Live", panel: livePanel(this) }]), // computes more than a server may be asked
       { name: "Save", panel: savePanel(this) },
     ];
     this.#panels = tabs.map(({ panel }) => panel);
@@ -125,10 +142,11 @@ class App {
   /** The stored picture of the origin, until the tiles are there. */
   #showPoster() {
     const poster = document.getElementById("poster");
-    const plain = !this.state.texture && !this.state.blend && !this.state.dabs.length && this.state.seed === 0n;
+    const { texture, blend, corners, dabs, seed } = this.state;
+    const plain = !this.entry.picture && !texture && !blend && !corners && !dabs.length && seed === 0n;
     const { x, y, zoom } = this.state;
     poster.style.opacity = plain && zoom === 0 && Math.max(Math.abs(x), Math.abs(y)) < 1 ? 1 : 0;
-    poster.style.backgroundImage = `url("${this.entry.folder}/poster.webp")`;
+    poster.style.backgroundImage = plain ? `url("${this.entry.folder}/poster.webp")` : "";
   }
 
   #moved() {
@@ -162,7 +180,7 @@ class App {
     if (!this.pool) return;
     const { x, y, zoom } = this.state;
     const scale = zoom ? ` · ${zoom > 0 ? `${2 ** zoom}×` : `1/${2 ** -zoom}`}` : "";
-    const by = this.pool.backend === "webgpu" ? "GPU" : `${this.pool.workers} × CPU`;
+    const by = { webgpu: "GPU", wasm: `${this.pool.workers} × CPU`, server: "server" }[this.pool.backend];
     const speed = this.pool.milliseconds ? ` · ${Math.max(1, Math.round(this.pool.milliseconds))} ms a tile` : "";
     const place = `${x.toLocaleString("en")}, ${y.toLocaleString("en")}${scale}`;
     this.#status(this.entry.name, `${place} · ${by}${speed}`);

@@ -1,4 +1,5 @@
-// Which texture has which weight at each cell: one mixture everywhere, dabs of a brush, or a map laid over the plane.
+// Which texture has which weight at each cell: one mixture everywhere, a morph between four corners, a map laid over the
+// plane, and dabs of a brush on it.
 //
 // A dab is { x, y, radius, texture }: a soft disc around a pixel of the plane in which one texture (an index into the
 // scene's textures) covers what was there; -1 brings the scene's own mixture back. Weights are taken at the centres of
@@ -15,8 +16,10 @@
 export function weightsOf(scene, rows, cols, cell) {
   const count = rows.length * cols.length;
   const weights = scene.weights.map((weight) => new Float32Array(count).fill(weight));
+  if (scene.corners) layCorners(scene.corners, weights, rows, cols, cell);
   if (scene.map) layMap(scene.map, weights, rows, cols);
-  for (const dab of scene.dabs) cover(dab, scene.weights, weights, rows, cols, cell);
+  const own = scene.dabs.length ? weights.map((weight) => weight.slice()) : [];
+  for (const dab of scene.dabs) cover(dab, own, weights, rows, cols, cell);
   return weights;
 }
 
@@ -41,11 +44,28 @@ function cover(dab, own, weights, rows, cols, cell) {
       const share = coverage(Math.hypot(down, (cols[j] + 0.5) * cell - dab.x), dab.radius);
       if (share === 0) continue;
       for (let texture = 0; texture < weights.length; texture++) {
-        const painted = dab.texture < 0 ? own[texture] : Number(dab.texture === texture);
+        const painted = dab.texture < 0 ? own[texture][at] : Number(dab.texture === texture);
         weights[texture][at] += share * (painted - weights[texture][at]);
       }
     }
   }
+}
+
+/** Lays the first four textures over { height, width } pixels from the origin, as `Morph` of `texture_fields` does. */
+function layCorners({ height, width }, weights, rows, cols, cell) {
+  const down = rows.map((row) => hats(row, cell, height));
+  const right = cols.map((col) => hats(col, cell, width));
+  for (let i = 0, at = 0; i < rows.length; i++) {
+    for (let j = 0; j < cols.length; j++, at++) {
+      for (let corner = 0; corner < 4; corner++) weights[corner][at] = down[i][corner >> 1] * right[j][corner & 1];
+    }
+  }
+}
+
+/** The weights of an axis' two ends at the centre of a cell: `texture_fields.hats`. */
+function hats(cells, cell, extent) {
+  const position = Math.min(1, Math.max(0, ((cells + 0.5) * cell) / extent));
+  return [1 - position, 1 - Math.abs(position - 1)];
 }
 
 /** Lays { row, col, rows, cols, weights: [textures][rows * cols] } over the cells; beyond it its edge continues. */

@@ -1,12 +1,17 @@
-// Workers that compute windows of one model, one for each core, or one on a GPU; and the queue of their requests.
+// Workers that compute windows of one model, one for each core, or one on a GPU, or that ask a server; and the queue of
+// their requests.
 
 import { download } from "./download.js";
+import { fit, RemoteWorker } from "./remote.js";
+import { SceneLatents } from "./scene.js";
+import { nearestFit } from "./waves.js";
 
 const FILES = {
   wasm: ["ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"],
   webgpu: ["ort.webgpu.min.mjs", "ort-wasm-simd-threaded.asyncify.mjs", "ort-wasm-simd-threaded.asyncify.wasm"],
 };
 const MOST_WORKERS = 8;
+const REMOTE_WORKERS = 6; // as many connections as browsers open to one host
 const ATTEMPTS = 3;
 
 /** Renders windows of a model's planes. */
@@ -17,7 +22,7 @@ export class Pool {
   #closed = false;
   #workers = new Set();
 
-  /** "webgpu" or "wasm". */
+  /** "webgpu", "wasm" or "server". */
   backend = "";
   /** What was decided against, or "". */
   note = "";
@@ -30,9 +35,16 @@ export class Pool {
    * @param {object} [options]
    * @param {(bytes: number) => void} [options.onBytes] progress of downloads.
    * @param {"webgpu" | "wasm" | ""} [options.backend] instead of the one that suits the device.
+   * @param {(message: string) => void} [options.onTrouble] called when a server does not answer, and with "" when it
+   *   does again.
    */
-  static async open(model, folder, { onBytes, backend = "" } = {}) {
+  static async open(model, folder, { onBytes, backend = "", onTrouble = () => {} } = {}) {
     const pool = new Pool();
+    if (model.server) {
+      pool.#options = { model, folder, backend: "server", onTrouble };
+      await pool.#openAll(REMOTE_WORKERS);
+      return pool;
+    }
     const network = await (await download(new URL("model.onnx", folder).href, onBytes)).arrayBuffer();
     const wanted = backend || ((await hasGpu()) ? "webgpu" : "wasm");
     try {
@@ -43,6 +55,11 @@ export class Pool {
       await pool.#start("wasm", model, network, onBytes);
     }
     return pool;
+  }
+
+  /** Whether a server computes the pixels; it takes requests of 2048 x 2048 pixels, but knows no blends and paintings. */
+  get remote() {
+    return this.backend === "server";
   }
 
   /** Number of workers that have started. */
@@ -76,6 +93,7 @@ export class Pool {
       job.cancelled = true;
       const at = this.#waiting.indexOf(job);
       if (at >= 0) this.#waiting.splice(at, 1);
+      else job.worker?.cancel?.();
     };
   }
 
@@ -88,6 +106,24 @@ export class Pool {
         (pixels, message) => (pixels ? resolve(pixels) : reject(new Error(message))),
       );
     });
+  }
+
+  /**
+   * The extent of a seamless tile nearest to a wanted one that the waves of a scene's textures fit.
+   *
+   * @param {object} scene see `scene.js`.
+   * @param {number} cells a side.
+   * @returns {Promise<number[]>} rows and cols in cells.
+   */
+  async fit(scene, cells) {
+    const { model, folder } = this.#options;
+    if (this.remote) return fit(folder, model, scene, cells);
+    const latents = new SceneLatents(model);
+    const used = scene.textures.filter((_, i) => scene.weights[i] > 0);
+    const steps = used.map((texture) => latents.steps(texture));
+    const extent = nearestFit(steps, cells, cells);
+    if (!extent) throw new Error("no extent near this one fits the texture's waves");
+    return extent;
   }
 
   /** Ends the workers; requests that wait are dropped. */
@@ -105,19 +141,25 @@ export class Pool {
     const binary = URL.createObjectURL(await download(wasm, onBytes));
     this.#options = { model, network, backend, runtime: { module, glue, wasm: binary } };
     const count = backend === "webgpu" ? 1 : Math.min(navigator.hardwareConcurrency || 2, MOST_WORKERS);
+    await this.#openAll(count);
+  }
+
+  async #openAll(count) {
     await this.#open();
-    this.backend = backend;
+    this.backend = this.#options.backend;
     for (let i = 1; i < count; i++) this.#open().catch(() => {}); // fewer workers are slower, no more
   }
 
   async #open() {
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-    const { model, network, backend, runtime } = this.#options;
+    const { onTrouble, ...options } = this.#options;
+    const worker = options.folder
+      ? new RemoteWorker(onTrouble)
+      : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     await new Promise((resolve, reject) => {
       worker.onmessage = ({ data }) =>
         data.type === "opened" && !data.error ? resolve() : reject(new Error(data.error || data.message));
       worker.onerror = (event) => reject(new Error(event.message || "the worker cannot be started"));
-      worker.postMessage({ type: "open", model, network, runtime, backend });
+      worker.postMessage({ type: "open", ...options });
     }).catch((error) => {
       worker.terminate();
       throw error;
@@ -137,14 +179,15 @@ export class Pool {
       const [job] = this.#waiting.splice(best, 1);
       const worker = this.#idle.pop();
       worker.job = job;
+      job.worker = worker;
       job.attempts++;
-      worker.postMessage({ type: "render", ...job.request });
+      worker.postMessage({ type: "render", cell: this.#options.model.pixels_per_cell, ...job.request });
     }
   }
 
   #answer(worker, data) {
     const { job } = worker;
-    worker.job = null;
+    worker.job = job.worker = null;
     this.#idle.push(worker);
     if (data.type === "rendered") {
       const { rows, cols } = job.request;

@@ -6,6 +6,8 @@
 //   textures   [{ key, vector }]: a string that identifies the texture, and its global vector (numbers)
 //   weights    of the textures where nothing is painted, numbers that sum to 1
 //   dabs       what is painted (`paint.js`), or []
+//   corners    null, or { height, width } in pixels: the first four textures lie at the corners of that extent from the
+//              origin on, and between them is a blend
 //   map        weights that cover a rectangle of cells (the camera's picture), or null
 //   torus      [rows, cols] in cells for a seamless tile, [0, 0] for the endless plane
 //   change     null, or { time, amount }: position in a loop and how far the noise moves

@@ -70,7 +70,16 @@ class Generator {
     const { seed, row, col, cells, pixels } = this.model.reference;
     const expected = Uint8Array.from(atob(pixels), (character) => character.charCodeAt(0));
     const textures = this.model.textures.slice(0, 1);
-    const scene = { seed: BigInt(seed), textures, weights: [1], dabs: [], map: null, torus: [0, 0], change: null };
+    const scene = {
+      seed: BigInt(seed),
+      textures,
+      weights: [1],
+      dabs: [],
+      corners: null,
+      map: null,
+      torus: [0, 0],
+      change: null,
+    };
     const found = await this.render({ scene, row, col, rows: cells, cols: cells, reduce: 1 });
     let worst = 0;
     for (let i = 0, j = 0; i < expected.length; i++, j++) {

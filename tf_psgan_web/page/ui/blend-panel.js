@@ -1,27 +1,35 @@
-// The panel that blends a second texture into the first.
+// The panel that blends textures: a second one into the first, or four over a part of the plane.
 
 import { chips, thumbnail } from "./chips.js";
+import { cornerControls } from "./corners.js";
 import { element, labelled } from "./elements.js";
 
 /** @param {object} app see `main.js`. */
 export function blendPanel(app) {
-  const node = element("div");
+  const parts = app.model.server ? [cornerControls(app)] : [secondTexture(app), cornerControls(app)];
+  const refresh = () => {
+    for (const part of parts) part.refresh();
+  };
+  return { node: element("div", {}, ...parts.map(({ node }) => node)), refresh };
+}
+
+function secondTexture(app) {
   const items = app.model.textures.map((texture) => ({
     key: texture.key,
     label: texture.key,
     draw: () => thumbnail(app.pool, app.model, texture),
   }));
-  const row = chips(items, "Second texture", (key) => app.update({ blend: key, amount: app.state.amount || 0.5 }));
+  const change = (blend, amount) => app.update({ blend, amount, corners: "" });
+  const row = chips(items, "Second texture", (key) => change(key, app.state.amount || 0.5));
   const amount = element("input", { type: "range", min: 0, max: 100, step: 1 });
-  amount.oninput = () => {
-    const blend = app.state.blend || app.model.textures[1].key;
-    app.update({ blend, amount: Number(amount.value) / 100 });
-  };
+  amount.oninput = () => change(app.state.blend || app.model.textures[1].key, Number(amount.value) / 100);
   const refresh = () => {
     row.choose(app.state.blend);
     amount.value = String(Math.round(app.state.amount * 100));
   };
-  node.append(
+  const node = element(
+    "div",
+    {},
     element("p", { className: "hint" }, "Choose a second texture and how much of it."),
     row.node,
     element("div", { className: "row" }, ...labelled("Blend", amount)),

@@ -51,7 +51,7 @@ const seen = new IntersectionObserver((entries) => {
 export async function thumbnail(pool, model, texture) {
   const cells = PIXELS / model.pixels_per_cell;
   const textures = [texture];
-  const scene = { seed: 0n, textures, weights: [1], dabs: [], map: null, torus: [0, 0], change: null };
+  const scene = { seed: 0n, textures, weights: [1], dabs: [], corners: null, map: null, torus: [0, 0], change: null };
   const pixels = await pool.pixels({ scene, row: 0, col: 0, rows: cells, cols: cells, reduce: 1 }, 1e5);
   return new ImageData(pixels, PIXELS, PIXELS);
 }

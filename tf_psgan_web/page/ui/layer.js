@@ -65,7 +65,7 @@ export function textureLayer(L, source, onError) {
       };
       const reduce = 2 ** -coords.z;
       const whole = TILE * reduce;
-      const side = Math.min(whole, PIECE);
+      const side = pool.remote ? whole : Math.min(whole, PIECE);
       const context = tile.getContext("2d");
       let left = (whole / side) ** 2;
       for (let down = 0; down < whole; down += side) {

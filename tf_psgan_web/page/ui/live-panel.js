@@ -107,7 +107,7 @@ export function livePanel(app) {
     const times = [];
     while (isOn()) {
       const cells = extent();
-      const scene = { ...app.scene(), dabs: [] };
+      const scene = { ...app.scene(), dabs: [], corners: null };
       scene.textures = paletteOf(app);
       if (!Array.isArray(kept)) {
         [small.canvas.width, small.canvas.height] = [cells.cols, cells.rows];

@@ -1,7 +1,5 @@
 // The panel that makes pictures to take home: windows of the view, and seamless tiles.
 
-import { SceneLatents } from "../texture/scene.js";
-import { nearestFit } from "../texture/waves.js";
 import { button, element, labelled, savePng } from "./elements.js";
 import { picture } from "./windows.js";
 
@@ -48,15 +46,9 @@ export function savePanel(app) {
 
   async function makeTile() {
     const scene = { ...app.scene(), dabs: [] };
-    const used = scene.textures.filter((_, i) => scene.weights[i] > 0);
-    const latents = new SceneLatents(app.model);
+    if (scene.corners) throw new Error("a morph has no seamless tile; switch it off");
     const cells = Math.round(Number(side.value) / cell);
-    const extent = nearestFit(
-      used.map((texture) => latents.steps(texture)),
-      cells,
-      cells,
-    );
-    if (!extent) throw new Error("no extent near this one fits the texture's waves");
+    const extent = await app.pool.fit(scene, cells);
     const [rows, cols] = extent;
     const canvas = await picture(app.pool, { ...scene, torus: extent }, cell, { row: 0, col: 0, rows, cols }, progress);
     made = canvas;

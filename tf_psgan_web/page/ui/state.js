@@ -11,7 +11,19 @@ export const MOST_DABS = 400; // longer addresses are cut by some programs
 
 /** The state of a page that is opened without anything in its address. */
 export function initial() {
-  return { model: "", seed: 0n, texture: "", blend: "", amount: 0, dabs: [], x: 0, y: 0, zoom: 0 };
+  return {
+    model: "",
+    seed: 0n,
+    texture: "",
+    blend: "",
+    amount: 0,
+    corners: "",
+    extent: 2048,
+    dabs: [],
+    x: 0,
+    y: 0,
+    zoom: 0,
+  };
 }
 
 /** The state that an address's fragment describes; whatever is missing or wrong is as in `initial`. */
@@ -23,6 +35,8 @@ export function fromAddress(fragment) {
   state.texture = given.get("texture") ?? "";
   state.blend = given.get("blend") ?? "";
   state.amount = number(given.get("amount"), 0, 1) ?? 0;
+  state.corners = cornersFrom(given.get("corners") ?? "");
+  state.extent = Math.round(number(given.get("extent"), 1, MAX_PIXEL) ?? state.extent);
   for (const axis of ["x", "y"]) state[axis] = number(given.get(axis), -MAX_PIXEL, MAX_PIXEL) ?? 0;
   state.zoom = Math.round(number(given.get("zoom"), ZOOM.least, ZOOM.most) ?? 0);
   state.dabs = dabsFrom((given.get("paint") ?? "").split("*"));
@@ -33,7 +47,7 @@ export function fromAddress(fragment) {
 export function toAddress(state) {
   const parts = new URLSearchParams();
   const first = initial();
-  for (const name of ["model", "seed", "texture", "blend", "amount", "x", "y", "zoom"]) {
+  for (const name of ["model", "seed", "texture", "blend", "amount", "corners", "extent", "x", "y", "zoom"]) {
     if (state[name] !== first[name]) parts.set(name, String(state[name]));
   }
   if (state.dabs.length) {
@@ -43,22 +57,23 @@ export function toAddress(state) {
 }
 
 /**
- * The scene of a state (`texture/scene.js`).
+ * The scene of a state (`texture/scene.js`). A server knows no blend of two textures and no painting.
  *
  * @param {object} state see `initial`.
  * @param {object} model the description in meta.json.
  */
 export function sceneOf(state, model) {
-  const keys = [state.texture || model.textures[0].key];
-  if (state.blend && state.amount > 0) keys.push(state.blend);
-  const weights = keys.length > 1 ? [1 - state.amount, state.amount] : [1];
-  const dabs = state.dabs.map((dab) => {
+  const corners = state.corners && model.global_channels ? { height: state.extent, width: state.extent } : null;
+  const keys = corners ? state.corners.split("*") : [state.texture || model.textures[0].key];
+  if (!corners && !model.server && state.blend && state.amount > 0) keys.push(state.blend);
+  const weights = !corners && keys.length > 1 ? [1 - state.amount, state.amount] : [1];
+  const dabs = (model.server ? [] : state.dabs).map((dab) => {
     if (dab.texture && !keys.includes(dab.texture)) keys.push(dab.texture);
     return { ...dab, texture: dab.texture ? keys.indexOf(dab.texture) : -1 };
   });
   const textures = keys.map((key) => textureOf(key, model));
   while (weights.length < textures.length) weights.push(0);
-  return { seed: state.seed, textures, weights, dabs, map: null, torus: [0, 0], change: null };
+  return { seed: state.seed, textures, weights, dabs, corners, map: null, torus: [0, 0], change: null };
 }
 
 /** A texture by its key: one of the model's own, or a number, which selects a global vector. */
@@ -85,6 +100,11 @@ export function integer(text, low, high) {
 function number(text, low, high) {
   const value = Number.parseFloat(text ?? "");
   return value >= low && value <= high ? value : null;
+}
+
+/** Four textures with * between them, or "". */
+function cornersFrom(text) {
+  return text.split("*").length === 4 ? text : "";
 }
 
 /** The dabs of a list x, y, radius, texture, x, ...; those with a wrong value are left out. */

@@ -9,12 +9,12 @@ export function texturePanel(app) {
   const node = element("div");
   const chosen = [];
   if (app.models.length > 1) {
-    const items = app.models.map(({ name, folder }) => ({
+    const items = app.models.map(({ name, folder, picture }) => ({
       key: name,
       label: name,
-      draw: () => posterThumbnail(`${folder}/poster.webp`),
+      draw: () => posterThumbnail(picture ?? `${folder}/poster.webp`),
     }));
-    const row = chips(items, "Models", (name) => app.openModel(name));
+    const row = chips(items, "Models", (name) => app.chooseModel(name));
     row.choose(app.entry.name);
     node.append(row.node);
   }
@@ -24,10 +24,10 @@ export function texturePanel(app) {
       label: texture.key,
       draw: () => thumbnail(app.pool, app.model, texture),
     }));
-    const row = chips(items, "Textures", (key) => app.update({ texture: key }));
+    const row = chips(items, "Textures", (key) => app.update({ texture: key, corners: "" }));
     chosen.push(() => row.choose(app.state.texture || app.model.textures[0].key));
     const number = element("input", { type: "text", inputMode: "numeric", size: 8, placeholder: "any integer" });
-    number.onchange = () => app.update({ texture: textureOf(number.value.trim(), app.model).key });
+    number.onchange = () => app.update({ texture: textureOf(number.value.trim(), app.model).key, corners: "" });
     node.append(row.node, element("div", { className: "row" }, ...labelled("Texture number", number)));
   }
   const seed = element("input", { type: "text", inputMode: "numeric", size: 12 });
