@@ -15,7 +15,7 @@ LEVELS = 3
 
 @pytest.fixture(scope="module")
 def source():
-    return synthetic_textures.blobs(3, 160)[:128]
+    return synthetic_textures.blobs(3, 208)[:176]
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +54,10 @@ def _colours_at(level, picture):
 
 def test_the_margin_is_what_the_corrections_of_all_levels_reach():
     # Level 0 needs 2 * 2 pixels more; level 1 half of that, and 2 * 2; and so on. In blocks of the guide; then patches
-    # reach 8 blocks, the guide's neighbourhoods 2.
-    assert synthesis.margin(2) == 2 * (2 + 8 + 2)
-    assert synthesis.margin(3) == 4 * (3 + 8 + 2)  # 6 pixels of 2 are 3 blocks of 4
-    assert synthesis.margin(5) == 16 * (2 + 8 + 2)  # 7 pixels of 4 are in 2 blocks of 16
+    # reach 8 blocks, their comparison with the guide 3, the guide's neighbourhoods 2.
+    assert synthesis.margin(2) == 2 * (2 + 8 + 3 + 2)
+    assert synthesis.margin(3) == 4 * (3 + 8 + 3 + 2)  # 6 pixels of 2 are 3 blocks of 4
+    assert synthesis.margin(5) == 16 * (2 + 8 + 3 + 2)  # 7 pixels of 4 are in 2 blocks of 16
 
 
 def test_every_pixel_is_a_pixel_of_the_photograph(arrange, stage, source):
@@ -96,7 +96,7 @@ def test_blocks_copy_a_piece_of_the_photograph_together(source, monkeypatch):
     """Without patches single blocks are copied; with them the nearest blocks mostly continue each other."""
     ramp = np.indices((128, 160)).transpose(1, 2, 0)  # each pixel's place, as its colour
     places = np.concatenate([ramp, np.zeros_like(ramp[..., :1])], axis=-1).astype(np.uint8)
-    measured = Exemplar.build([source[:, :160]], LEVELS)
+    measured = Exemplar.build([source[:128, :160]], LEVELS)
     finest = dataclasses.replace(measured.levels[0], colours=_colours_at(measured.levels[0], places))
     named = dataclasses.replace(measured, levels=(finest, *measured.levels[1:]))
     monkeypatch.setattr(synthesis, "PASSES", (0, 0, 0))
@@ -108,6 +108,23 @@ def test_blocks_copy_a_piece_of_the_photograph_together(source, monkeypatch):
         found = stage(*inputs(guide)).numpy().astype(int)
         shares.append((found[4::4, ::4] - found[:-4:4, ::4] == (4, 0, 0)).all(axis=-1).mean())
     assert shares[0] < 0.2 and shares[1] > 0.5
+
+
+def test_patches_start_where_the_photograph_is_like_the_guide_around_them(monkeypatch):
+    """The colours of areas follow the guide's more closely than if only single blocks were compared."""
+    random = np.random.default_rng(0)
+    light = np.repeat(np.repeat(random.integers(0, 2, (8, 8)), 24, axis=0), 24, axis=1)[..., np.newaxis]
+    spots = random.integers(0, 2, (48, 48, 1)).repeat(4, axis=0).repeat(4, axis=1)  # in dark and in light areas alike
+    source = (40 + 90 * light + 90 * spots + random.integers(0, 9, (192, 192, 3))).astype(np.uint8)
+    errors = []
+    for fit in (0, 3):
+        monkeypatch.setattr(synthesis, "FIT_BLOCKS", fit)
+        stage = DetailStage(Exemplar.build([source], LEVELS))
+        guide = np.tile(source[::-1, ::-1], (2, 2, 1))[: 96 + 2 * stage.margin, : 96 + 2 * stage.margin]
+        inner = guide[stage.margin : -stage.margin, stage.margin : -stage.margin].astype(float)
+        difference = stage(*inputs(guide)).numpy() - inner
+        errors.append(np.abs(difference.reshape(4, 24, 4, 24, 3).mean(axis=(1, 3))).mean())
+    assert errors[1] < 0.8 * errors[0]
 
 
 def test_the_graph_and_eager_tensors_give_the_same_bits(arrange, stage, source):

@@ -42,7 +42,7 @@ _APART = 0.05
 _LEAST_SIDE = 8
 """Least side of a photograph, in pixels of the coarsest level."""
 
-FORMAT = 3
+FORMAT = 4
 """Counts up when exemplars get other contents; photographs are measured again where a file has another number."""
 
 _OWN = ("places", "guide_table", "colour_shift", "wave_offsets")

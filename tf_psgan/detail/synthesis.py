@@ -2,13 +2,13 @@
 
 The result is a map of positions: which pixel of the photographs each pixel copies. It starts with patches. Each block
 of the guide's resolution finds the position whose neighbourhood looks most like the guide's, and whose place in the
-lattice is right (`phases`); then it continues the copy of the block with the highest key nearby, so that blocks copy a
-whole piece of a photograph together. At three resolutions, the coarsest first, the seams are corrected: a pixel may
-copy what continues the copy of one of its nine neighbours, or a position similar to that, whichever has the
-neighbourhood most like the one made so far (k-coherent search, Tong et al. 2002, "Synthesis of bidirectional texture
-functions on arbitrary surfaces"). All pixels of a map change at once, so a pixel depends on the guide and the keys
-within `margin` pixels and on nothing else: the picture has the same pixels in every window, and repeats exactly where
-the guide and the keys do.
+lattice is right (`phases`); then it continues the copy of the block with the highest rank nearby, so that blocks copy
+a whole piece of a photograph together, one that is like the guide. At three resolutions, the coarsest first, the
+seams are corrected: a pixel may copy what continues the copy of one of its nine neighbours, or a position similar to
+that, whichever has the neighbourhood most like the one made so far (k-coherent search, Tong et al. 2002, "Synthesis
+of bidirectional texture functions on arbitrary surfaces"). All pixels of a map change at once, so a pixel depends on
+the guide and the keys within `margin` pixels and on nothing else: the picture has the same pixels in every window,
+and repeats exactly where the guide and the keys do.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan.detail.correction import REACH, LevelTables, correction, crop, responses
-from tf_psgan.detail.exemplar import Exemplar, Level, synthesis_levels
+from tf_psgan.detail.exemplar import OUTSIDE, Exemplar, Level, synthesis_levels
 from tf_psgan.detail.phases import PEAK, STEPS
 
 PASSES = (2, 2, 2)
@@ -26,13 +26,19 @@ PASSES = (2, 2, 2)
 REACH_BLOCKS = 8
 """Farthest block whose copy a block continues, in blocks of the guide's resolution: patches of 17 blocks."""
 
+FIT_BLOCKS = 3
+"""Farthest block that counts when a block's copy is compared with the guide: 7 x 7 blocks."""
+
+_CHANCE = 1 << 16
+"""Steps of the random factor of a copy's distance from the guide, which is between 2 and 5."""
+
 _BLOCK = 128
 """Positions of the guide's level whose least distance is searched at a time."""
 
 
 def margin(levels: int) -> int:
     """Pixels of the guide that a picture needs beyond each edge, a multiple of the guide's resolution."""
-    return (_blocks(levels) + REACH_BLOCKS + REACH) * 2 ** (levels - 1)
+    return (_blocks(levels) + REACH_BLOCKS + FIT_BLOCKS + REACH) * 2 ** (levels - 1)
 
 
 def _blocks(levels: int) -> int:
@@ -78,6 +84,7 @@ class DetailStage(tf.Module):
         # Behind a function: a SavedModel would store functions that are attributes beside those that call them.
         self._correct = lambda number, index: corrections[number](index)
         self._guide_tables = LevelTables(self.guide_level, guides=True)
+        self._guide_features = tf.Variable(self.guide_level.features, trainable=False)
         self._starts = tf.Variable(_whole_blocks(self.guide_level.starts), trainable=False)
         self._phases = tf.Variable(self.levels[0].phases, trainable=False)
 
@@ -99,7 +106,11 @@ class DetailStage(tf.Module):
         edges = _edges(len(self.levels))
         phases = _phases((row_turns, col_turns), self.alignment) if len(self.wave_offsets) else None
         index = self._start(guide, keys, phases)
-        known = (self.margin // self.alignment - REACH_BLOCKS - REACH) * self.alignment // self.levels[-1].pixels
+        known = (
+            (self.margin // self.alignment - REACH_BLOCKS - FIT_BLOCKS - REACH)
+            * self.alignment
+            // self.levels[-1].pixels
+        )
         for number in range(last, -1, -1):
             level, edge = self.levels[number], edges[number] + PASSES[number] * REACH
             if number < last:
@@ -121,7 +132,8 @@ class DetailStage(tf.Module):
         rows, cols = position // level.width * level.grid, position % level.width * level.grid
         if phases is not None:
             rows, cols = self._in_phase(rows, cols, phases)
-        rows, cols = self._patches(rows, cols, crop(keys, REACH))
+        ranks = self._ranks(features, rows, cols, crop(keys, REACH))
+        rows, cols = self._patches(crop(rows, FIT_BLOCKS), crop(cols, FIT_BLOCKS), ranks)
         index = rows // first.grid * first.width + cols // first.grid
         return _subdivided(index, level.pixels // first.pixels, first)
 
@@ -155,8 +167,35 @@ class DetailStage(tf.Module):
         best = tf.gather(moves, tf.argmin(distance, axis=-1))
         return rows + best[..., 0], cols + best[..., 1]
 
-    def _patches(self, rows: tf.Tensor, cols: tf.Tensor, keys: Any) -> tuple[tf.Tensor, tf.Tensor]:
-        """Each block's copy continues that of the block with the highest key nearby that it can be continued from."""
+    def _ranks(self, features: tf.Tensor, rows: tf.Tensor, cols: tf.Tensor, keys: Any) -> tf.Tensor:
+        """Ranks copies, int64: high where the piece of a photograph around the copy is like the guide; part is chance.
+
+        A piece that has other colours than the guide around it would change the picture's mean.
+        """
+        level, fit = self.guide_level, FIT_BLOCKS
+        step = self.alignment // level.grid
+        height = len(level.features) // level.width
+        tall, wide = (extent - 2 * fit for extent in tf.unstack(tf.shape(rows)))
+        beside = tf.range(-fit, fit + 1)
+        row, col = (crop(part, fit)[..., tf.newaxis] // level.grid for part in (rows, cols))
+        cost, count = tf.zeros((tall, wide), tf.int32), tf.zeros((tall, wide), tf.int32)
+        for down in range(-fit, fit + 1):
+            there = (row + down * step, col + beside * step)  # [tall, wide, 2 fit + 1]
+            inside = (there[0] >= 0) & (there[0] < height) & (there[1] >= 0) & (there[1] < level.width)
+            found = tf.gather(self._guide_features, tf.where(inside, there[0] * level.width + there[1], 0))
+            known = tf.cast(inside & (found[..., 0] != OUTSIDE), tf.int32)
+            part = features[fit + down : fit + down + tall]
+            wanted = tf.stack([part[:, i : i + wide] for i in range(2 * fit + 1)], axis=2)
+            distance = tf.math.squared_difference(tf.cast(found, tf.int32), tf.cast(wanted, tf.int32))
+            cost += tf.reduce_sum(tf.reduce_sum(distance, axis=-1) * known, axis=-1)
+            count += tf.reduce_sum(known, axis=-1)
+        blocks = (2 * fit + 1) ** 2
+        mean = tf.where(2 * count > blocks, cost // tf.maximum(count, 1), tf.int32.max // 2)
+        chance = tf.bitwise.bitwise_and(tf.bitwise.right_shift(crop(keys, fit), 40), _CHANCE - 1)
+        return -(tf.cast(mean, tf.int64) + 1) * (2 * _CHANCE + 3 * chance)
+
+    def _patches(self, rows: tf.Tensor, cols: tf.Tensor, ranks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Each block's copy continues that of the block with the highest rank nearby that it can be continued from."""
         side, reach, beyond = self.alignment, REACH_BLOCKS, REACH * self.levels[-1].pixels
         tops, heights, widths = (tf.constant(part) for part in self._places.T)
         photograph = tf.searchsorted(tops, tf.reshape(rows, (-1,)), side="right") - 1
@@ -172,9 +211,9 @@ class DetailStage(tf.Module):
         copies.append(tf.gather(tf.reshape(cols, (-1,)), there) - side * right)
         low, high, far = tf.unstack(tf.gather(limits, tf.gather(photograph, there)), axis=-1)
         allowed = (copies[0] >= low) & (copies[0] <= high) & (copies[1] >= beyond) & (copies[1] <= far)
-        allowed |= tf.range(len(near)) == 0
-        ranked = tf.gather(tf.reshape(keys, (-1,)), there)
-        best = tf.argmax(tf.where(allowed, ranked, ranked.dtype.min), axis=-1)
+        allowed |= tf.range(near.shape[0]) == 0
+        ranked = tf.gather(tf.reshape(ranks, (-1,)), there)
+        best = tf.argmax(tf.where(allowed, ranked, tf.int64.min), axis=-1)
         return tf.gather(copies[0], best, batch_dims=2), tf.gather(copies[1], best, batch_dims=2)
 
 
