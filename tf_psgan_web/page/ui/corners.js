@@ -40,13 +40,10 @@ export function cornerControls(app) {
   const node = element(
     "div",
     {},
-    element(
-      "p",
-      { className: "hint" },
-      "Or a morph: four textures at the corners of a square, and a blend between them.",
-    ),
-    element("div", { className: "row" }, ...NAMES.flatMap((name, i) => labelled(name, texts[i]))),
-    element("div", { className: "row" }, ...labelled("Over", extent), on, show),
+    element("p", { className: "hint" }, "A morph: four textures at the corners of a square, and a blend between them."),
+    element("div", { className: "corners" }, ...NAMES.flatMap((name, i) => labelled(name, texts[i]))),
+    element("div", { className: "row" }, ...labelled("Over", extent)),
+    element("div", { className: "row" }, on, show),
   );
   refresh();
   return { node, refresh };
