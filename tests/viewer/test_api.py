@@ -148,7 +148,7 @@ def test_a_wrong_address_is_a_problem_in_one_line(root, path, status, text):
 
 def test_other_methods_and_bodies_are_rejected(root):
     status, headers, _ = get(root, "/livez", method="POST")
-    assert status == 405 and headers["allow"] == "GET, HEAD"
+    assert status == 405 and set(headers["allow"].split(", ")) == {"GET", "HEAD"}
     assert get(root, "/livez", Content_Length="7")[0] == 413
     assert get(root, "/livez", Transfer_Encoding="chunked")[0] == 413
 
