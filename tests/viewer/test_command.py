@@ -165,4 +165,4 @@ def test_the_map_client_of_the_documentation_is_the_example():
 def test_the_documentation_names_flags_that_exist():
     text = PAGE.replace("psgan export --web", "")
     known = {action.option_strings[0] for action in settings._parser()._actions}
-    assert set(re.findall(r"`?(--[a-z_]+)[`=]", text)) <= known
+    assert set(re.findall(r"`?(--[a-z_]+)[`=]", text)) <= known | {"--help"}
