@@ -32,7 +32,8 @@ def main() -> int:
                 )
             elif part == "mixed":
                 versions = (options.version, options.other)
-                lines, found[part] = mixed.run(versions, _made(folder / "mixed"), options.minutes, options.seed)
+                models = _made(folder / "mixed")
+                lines, found[part] = mixed.run(versions, models, options.restarts, options.minutes, options.seed)
             else:
                 with ServerProcess(folder / "models") as server:
                     if part == "malformed":
@@ -60,7 +61,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=40.0, help="of each state of stalled and large")
     parser.add_argument("--swaps", type=int, default=200, help="new versions")
     parser.add_argument("--swap_minutes", type=float, default=60.0, help="longest time for them")
-    parser.add_argument("--minutes", type=float, default=6.0, help="of the mixed load")
+    parser.add_argument("--restarts", type=int, default=20, help="new starts under the mixed load")
+    parser.add_argument("--minutes", type=float, default=6.0, help="of the mixed load after them")
     parser.add_argument("--requests", type=int, default=24_000, help="malformed requests")
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn at random")
     parser.add_argument("--json", type=Path, help="where to write all values")

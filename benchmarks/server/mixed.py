@@ -2,7 +2,7 @@
 
 Two contents of the model take turns under the same version number. Every picture that an honest client gets is compared
 with those of a session without a server: a single picture must be that of one content, and so must a large picture as a
-whole. In the second half of the time the server is left alone with its clients, to see its memory.
+whole. After the restarts the server is left alone with its clients, to see its memory.
 """
 
 import collections
@@ -23,8 +23,8 @@ from tf_psgan.exporting.session_model import SessionModel
 from tf_psgan_serving import wire
 from tf_psgan_serving.client import Client, ServingError, Window
 
-LIFE = 25.0
-"""Mean seconds between two restarts of the first half."""
+LIFE = 10.0
+"""Mean seconds between a new start and the next end of the server."""
 
 SIDE, LARGE, PLACES = 256, 2048, 8
 """Pixels of a side of single and of large pictures; positions that are asked for."""
@@ -62,11 +62,19 @@ class Pictures:
         self.counts["mixed pictures" if known else "wrong pixels"] += 1
 
 
-def run(versions: Sequence[Path], models: Path, minutes: float, seed: int) -> tuple[list[str], dict]:
-    """Runs the load; a table and the values."""
+def run(versions: Sequence[Path], models: Path, restarts: int, minutes: float, seed: int) -> tuple[list[str], dict]:
+    """Runs the load; a table and the values.
+
+    Args:
+      versions: two, with different pictures.
+      models: an empty folder.
+      restarts: ends of the server.
+      minutes: time after the last of them.
+      seed: of what is drawn at random.
+    """
     pictures, numbers = Pictures(versions), random.Random(seed)
     publish(versions[0], models, 1)
-    stopped, ends = threading.Event(), time.monotonic() + 60 * minutes
+    stopped, begin = threading.Event(), time.monotonic()
     memory: list[tuple[float, float]] = []
     # Responses unread for 5 s and messages unfinished for 5 s are ended, so that many come to their end in the run.
     with ServerProcess(models, "--poll=0.2", "--send_seconds=5", "--receive_seconds=5", "--waiting=6") as server:
@@ -78,9 +86,9 @@ def run(versions: Sequence[Path], models: Path, minutes: float, seed: int) -> tu
         for thread in threads:
             thread.start()
         try:
-            _restarts(server, pictures, versions, models, numbers, ends - 30 * minutes)
+            _restarts(server, pictures, versions, models, numbers, restarts)
             quiet = time.monotonic()
-            while time.monotonic() < ends:
+            while time.monotonic() < quiet + 60 * minutes:
                 time.sleep(5.0)
                 memory.append((time.monotonic() - quiet, server.resident()))
         finally:
@@ -91,9 +99,9 @@ def run(versions: Sequence[Path], models: Path, minutes: float, seed: int) -> tu
     counts |= dict(sorted(pictures.counts.items()))
     lines = ["| event | count |", "|---|---|", *(f"| {name} | {count} |" for name, count in counts.items())]
     half = [value for _, value in memory[len(memory) // 2 :]]
-    text = f"Resident memory in the second half, without restarts: {memory[0][1]:.0f} MB after {memory[0][0]:.0f} s, "
-    text += f"at most {max(value for _, value in memory):.0f}, {memory[-1][1]:.0f} at its end; "
-    text += f"median of its last quarter {np.median(half):.0f}."
+    text = f"{(time.monotonic() - begin) / 60:.1f} minutes in all. Resident memory after the last new start: "
+    text += f"{memory[0][1]:.0f} MB after {memory[0][0]:.0f} s, at most {max(value for _, value in memory):.0f}, "
+    text += f"median of the second half {np.median(half):.0f}, {memory[-1][1]:.0f} after {memory[-1][0]:.0f} s."
     return [*lines, "", text], {"counts": counts, "memory": memory}
 
 
@@ -103,16 +111,14 @@ def _restarts(
     versions: Sequence[Path],
     models: Path,
     numbers: random.Random,
-    end: float,
+    count: int,
 ) -> None:
     """Ends the server again and again, by SIGTERM and SIGKILL; before every second new start the content changes."""
     contents = itertools.cycle([versions[0], versions[1], versions[1], versions[0]])
     next(contents)
     kinds: Sequence[tuple[str, Callable[[], object]]] = (("SIGTERM", server.stop), ("SIGKILL", server.kill))
-    for name, stop in itertools.cycle(kinds):
+    for name, stop in itertools.islice(itertools.cycle(kinds), count):
         time.sleep(numbers.uniform(0.2, 1.8) * LIFE)
-        if time.monotonic() > end:
-            return
         stop()
         publish(next(contents), models, 1)
         server.start()
