@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NAME = "texture"
-"""Of the model on the server."""
+NAME = "tiny"
+"""Of the model on the server: the one that `tests.support.malformed` asks for."""
 
 HANG_SECONDS = 600.0
 """Only ends what hangs."""

@@ -17,6 +17,7 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from tests.support.fake_server import HANG
 from tests.support.small_server import OPTIONS, WINDOW, export, predict, publish, request, running
+from tf_psgan_serving import command_line
 from tf_psgan_serving.server import command as server_command
 from tf_psgan_serving.server import settings, tls
 from tf_psgan_serving.server.grpc_server import Server
@@ -221,12 +222,12 @@ def test_the_server_starts_without_a_temporary_folder_and_with_standard_error_cl
     else:
         monkeypatch.setattr(server_command.tempfile, "TemporaryFile", fail)
     imported = []
-    with server_command._captured_stderr():
+    with server_command.captured_stderr():
         imported.append(True)
     assert imported
 
 
 def test_names_of_others_forge_no_log_line_and_no_terminal_sequence():
     record = logging.makeLogRecord({"msg": "%s: gone", "args": ("a\n2026 ERROR \x1b[31mb",), "levelname": "INFO"})
-    text = server_command._OneLine("%(levelname)s %(message)s").format(record)
+    text = command_line._OneLine("%(levelname)s %(message)s").format(record)
     assert text == r"INFO a\n2026 ERROR \x1b[31mb: gone"
