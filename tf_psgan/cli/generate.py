@@ -1,16 +1,27 @@
 """`psgan generate`: makes pictures of any size from a trained run."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from absl import flags
 
 from tf_psgan.cli import flags as fields
-from tf_psgan.cli import program, request
+from tf_psgan.cli import program, request, texts
+from tf_psgan.errors import SettingError
+from tf_psgan.rendering.raster import shards
 from tf_psgan.runtime.stderr import filtered_stderr
 
 USAGE = """Makes pictures of any size from a trained run.
 
-  psgan generate --run=runs/NAME --out=picture.png --height=1000 --width=3000"""
+  psgan generate --run=runs/NAME --out=picture.png --height=1000 --width=3000
+
+One picture by many processes, each with a part, and then its end:
+
+  psgan generate --run=runs/NAME --out=wall.zarr --height=65536 --width=65536 --part=0/16
+  psgan generate --out=wall.zarr --part=finish"""
+FINISH = "finish"
+"""The value of --part that puts the parts together."""
+
 OUT = (
     "The file to write. A picture: .png, .jpg or .webp. A picture of any extent, written in parts: .tif, .zarr or "
     ".dzi. With --animate: .webp, .gif or .mp4."
@@ -22,11 +33,21 @@ def define(values: flags.FlagValues) -> None:
     fields.define_run(values)
     flags.DEFINE_string("out", None, OUT, flag_values=values)
     fields.define(values, request.Request)
+    text = (
+        "Makes a part of a .zarr or .dzi picture, from 0/N to N-1/N, each by a process of its own; finish puts them "
+        "together."
+    )
+    flags.DEFINE_string("part", "", text, flag_values=values)
+    text = "With --part: side in pixels of the squares that one process makes at a time, a multiple of 512."
+    flags.DEFINE_integer("shard", shards.SHARD, text, flag_values=values)
 
 
 def run(values: flags.FlagValues) -> str:
     """Makes the file; its path, or the texture that was found."""
     flagged = fields.given(values, request.Request)
+    part = _part(values, flagged)
+    if values.part == FINISH:
+        return _finish(fields.path(values, "out"))
     folder, spec = fields.path(values, "run"), request.parse(fields.read(values, request.Request), flagged)
     out = None if spec.inversion and not values.out else fields.path(values, "out")
     if out is None:
@@ -37,7 +58,24 @@ def run(values: flags.FlagValues) -> str:
 
     device.choose(values.flag_values_dict()["device"])
     given = values.flag_values_dict()
-    return str(render.render(folder, out, spec, dtype=given["dtype"], detail=given["detail"], progress=True))
+    names = ("dtype", "detail", "shard")
+    return str(render.render(folder, out, spec, part=part, progress=True, **{name: given[name] for name in names}))
+
+
+def _part(values: flags.FlagValues, flagged: Collection[str]) -> tuple[int, int] | None:
+    """The part to make; None for the whole picture and where the parts are put together."""
+    if values["shard"].present and values.part in ("", FINISH):
+        raise SettingError("shard", "requires --part", "add it, or leave this out")
+    if values.part != FINISH:
+        return texts.part(values.part) if values.part else None
+    for name in (*flagged, *(name for name in ("run", "dtype", "detail", "device") if values[name].present)):
+        raise SettingError(name, f"says nothing beside --part={FINISH}", "leave it out: the parts know it")
+    return None
+
+
+def _finish(out: Path) -> str:
+    shards.finish(out, progress=True)
+    return str(out)
 
 
 def main(argv: Sequence[str]) -> int:

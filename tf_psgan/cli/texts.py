@@ -55,6 +55,15 @@ def palette(items: list[str] | tuple[str, ...]) -> dict[int, Texture]:
     return found
 
 
+def part(text: str) -> tuple[int, int]:
+    """Number and count of the parts of a picture, written as 0/16."""
+    found = re.fullmatch(r"\s*(\d{1,7})\s*/\s*(\d{1,7})\s*", text)
+    if not found or int(found[1]) >= int(found[2]):
+        wanted = "write 0/16 to 15/16 for sixteen parts, or finish"
+        raise SettingError("part", f"{text!r} is no part of a picture", wanted, value=text)
+    return int(found[1]), int(found[2])
+
+
 def edges(text: str) -> tuple[int, int, int, int]:
     """The colours of a tile's top, right, bottom and left edge."""
     if not re.fullmatch(r"\s*\d{1,9}(\s*,\s*\d{1,9}){3}\s*", text):

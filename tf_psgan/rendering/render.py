@@ -19,11 +19,13 @@ from tf_psgan.rendering import composition, metadata, texture_inversion
 from tf_psgan.rendering.animation import paths
 from tf_psgan.rendering.animation import writer as animation_writer
 from tf_psgan.rendering.composition import Composition
+from tf_psgan.rendering.raster import shard_folder, shards
 from tf_psgan.rendering.raster import writer as raster_writer
 from tf_psgan.rendering.spec import Animation, Change, Drift, Inversion, Painting, RenderSpec, Tile, Walk
 from tf_psgan.rendering.texture_inversion import FoundTexture
 from tf_psgan.runs import outputs
 from tf_psgan.runs.run_folder import RunFolder
+from tf_psgan.runtime import device
 from tf_psgan.runtime.progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -48,6 +50,8 @@ def render(
     *,
     dtype: str = "auto",
     detail: str = "auto",
+    part: tuple[int, int] | None = None,
+    shard: int = shards.SHARD,
     progress: bool = False,
 ) -> Rendered:
     """Makes a file from a run.
@@ -58,6 +62,9 @@ def render(
       spec: what the file shows.
       dtype: compute type, or "auto".
       detail: detail stage: "patches", "none", or "auto" for the run's own setting.
+      part: number from 0 and count of the parts of a picture that several processes make; this one makes the shards of
+        its part, and `shards.finish` the picture. None for the whole picture.
+      shard: side of a shard in pixels.
       progress: draws a progress bar if standard error is a terminal.
 
     Raises:
@@ -71,7 +78,8 @@ def render(
             raise SettingError("out", "missing", "give the name of a file", settings=("out",))
     else:
         out = Path(out)
-        _check_output(out, spec, *composition.extent(spec), inputs)
+        check = _check_part if part else _check_output
+        check(out, spec, *composition.extent(spec), inputs)
     if spec.inversion:
         channels = folder.read_config().model.global_channels
         name = folder.texture_name(spec.inversion.picture.expanduser(), spec.inversion.name, channels)
@@ -89,13 +97,19 @@ def render(
     plane = Plane.from_generator(generator, folder.path, detail)
     composed = composition.compose(spec, plane)
     if (composed.height, composed.width) != composition.extent(spec):  # those of a painting's map
-        _check_output(out, spec, composed.height, composed.width, inputs)
+        check(out, spec, composed.height, composed.width, inputs)
     if spec.kind == "texture" and spec.content != 0 and not plane.config.global_channels:
         logger.warning("texture %s: the model has one texture only.", spec.content)
     _log_old_textures(folder, plane, composed, restored.step)
     _log_wave_lengths(plane, composed)
     model = f"{folder.path.resolve().name} at step {restored.step}"
-    _write(out, plane, composed, spec, metadata.identity(spec, composed, plane, model), progress)
+    identity = metadata.identity(spec, composed, plane, model)
+    if part:
+        planned = shards.plan(composed.height, composed.width, identity, shard=shard)
+        view = _view(plane, composed)
+        shards.render_part(out, planned, view, *part, processor=", ".join(device.instructions()), progress=progress)
+        return Rendered(shard_folder.place(out))
+    _write(out, plane, composed, spec, identity, progress)
     return Rendered(out, texture)
 
 
@@ -140,6 +154,16 @@ def _check_output(out: Path, spec: RenderSpec, height: int, width: int, inputs: 
             _check_picture(second, spec.tile.repeat[0] * height, spec.tile.repeat[1] * width)
 
 
+def _check_part(out: Path, spec: RenderSpec, height: int, width: int, inputs: Sequence[Path]) -> None:
+    """Raises InputError for a picture that several processes cannot make there, before any work."""
+    one_picture = spec.tile and (spec.tile.repeat or spec.tile.edges == "all")
+    for name, given in (("animate", spec.animation), ("repeat, shared_edge", one_picture), ("like", spec.inversion)):
+        if given:
+            problem, allowed = "cannot be made in parts", "leave it out, or make the whole in one process"
+            raise SettingError(name, problem, allowed, settings=(*name.split(", "), "part"))
+    shards.check(out, inputs)
+
+
 def _check_picture(out: Path, height: int, width: int) -> None:
     if height * width > images.LIMIT_PIXELS:
         problem = f"more than {images.LIMIT_PIXELS} pixels in one file"
@@ -174,13 +198,16 @@ def _write(
         frames = _frames(plane, composed, spec.animation)
         animation_writer.write(out, frames, count, rate, identity, progress=progress)
     elif out.suffix.lower() in raster_writer.SUFFIXES:
-
-        def view(top: int, left: int, height: int, width: int) -> np.ndarray:
-            return plane.render(composed.scene, height, width, top=composed.top + top, left=composed.left + left)
-
-        raster_writer.write(out, view, composed.height, composed.width, identity, progress=progress)
+        raster_writer.write(out, _view(plane, composed), composed.height, composed.width, identity, progress=progress)
     else:
         _write_picture(out, plane, composed, spec, identity, progress)
+
+
+def _view(plane: TexturePlane, composed: Composition) -> raster_writer.View:
+    def view(top: int, left: int, height: int, width: int) -> np.ndarray:
+        return plane.render(composed.scene, height, width, top=composed.top + top, left=composed.left + left)
+
+    return view
 
 
 def _write_picture(

@@ -121,13 +121,18 @@ def conditions(threads: int, dtype: str, compiled: bool = False) -> dict[str, An
         "keras": keras.__version__,
         "numpy": np.__version__,
         "processor": _processor("model name") or platform.processor(),
-        "instructions": sorted({"avx2", "avx512f", "avx512_bf16", "amx_bf16"} & set(_processor("flags").split())),
+        "instructions": instructions(),
         "one_dnn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         "gpus": [name(gpu) for gpu in gpus()],
         "compiled": compiled,
         "threads": threads,
         "dtype": dtype,
     }
+
+
+def instructions() -> list[str]:
+    """The instruction sets of the processor that change the last bits of TensorFlow's results."""
+    return sorted({"avx2", "avx512f", "avx512_bf16", "amx_bf16"} & set(_processor("flags").split()))
 
 
 def _hide_gpus() -> None:

@@ -2,7 +2,8 @@
 
 .tif   BigTIFF (tifffile), tiled, not compressed; overviews are further pages marked as reduced images. The layout is
        written first, as a sparse file; a block is one write at its offset.
-.zarr  zarr 3 with the multiscales of OME-Zarr 0.5; axes channel, row, column; one chunk a block.
+.zarr  zarr 3 with the multiscales of OME-Zarr 0.5; axes channel, row, column; one chunk a block, or one shard a block
+       (a file of many chunks, ZEP 2) where several processes write.
 .dzi   Deep Zoom: name.dzi and JPEG files name_files/<level>/<column>_<row>.jpg, for web viewers.
 """
 
@@ -112,13 +113,19 @@ class _Folder:
 
 
 class Zarr(_Folder):
-    """A zarr 3 group with an array [3, height, width] for each level; arguments as for `Tiff`."""
+    """A zarr 3 group with an array [3, height, width] for each level; arguments as for `Tiff`, and `chunk`.
+
+    `chunk` is the side in pixels of the chunks of which a block consists; None for one chunk a block. Blocks of several
+    chunks are shards, one file each.
+    """
 
     package: ClassVar[str] = "zarr"
     to_one_pixel: ClassVar[bool] = False
     bytes_per_pixel: ClassVar[float] = 3.0  # at worst: compression may not help
 
-    def __init__(self, path: Path, extents: Extents, side: int, identity: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: Path, extents: Extents, side: int, identity: Mapping[str, str], chunk: int | None = None
+    ) -> None:
         super().__init__(path)
         import zarr
 
@@ -130,12 +137,11 @@ class Zarr(_Folder):
                     group.create_array(
                         str(level),
                         shape=(3, *extent),
-                        chunks=(3, side, side),
+                        chunks=(3, chunk or side, chunk or side),
+                        shards=(3, side, side) if chunk else None,
                         dtype="uint8",
                         dimension_names=["c", "y", "x"],
                     )
-        for incomplete in path.rglob("*.partial"):
-            incomplete.unlink()  # left by zarr when it was killed while it wrote a chunk
         arrays: list[Any] = [zarr.open_array(path / str(level), mode="r+") for level in range(len(extents))]
         # Black blocks are written too. zarr 3.1 ignores this setting where it is given to open_array.
         self._arrays = [array.with_config({"write_empty_chunks": True}) for array in arrays]
@@ -150,12 +156,18 @@ class Zarr(_Folder):
         """Writes a block, uint8 [height, width, 3], cut at the picture's edge; from any thread."""
         top, left, side = row * self._side, col * self._side, self._side
         self._arrays[level][:, top : top + side, left : left + side] = pixels.transpose(2, 0, 1)
-        self._written.append(self._path / str(level) / "c" / "0" / str(row) / str(col))
+        self._written.append(self.file(level, row, col))
+
+    def file(self, level: int, row: int, col: int) -> Path:
+        """The file of a block."""
+        return self._path / str(level) / "c" / "0" / str(row) / str(col)
 
     @staticmethod
     def publish(path: Path, out: Path) -> None:
         """Moves the finished folder to its final name, unless that is done."""
         if path.exists():
+            for incomplete in path.rglob("*.partial"):
+                incomplete.unlink()  # left by zarr when it was killed while it wrote a file
             files.move(path, out)
 
 
@@ -168,12 +180,13 @@ class DeepZoom(_Folder):
 
     def __init__(self, path: Path, extents: Extents, side: int, identity: Mapping[str, str]) -> None:
         super().__init__(path)
-        for level in range(len(extents)):
-            (path / str(level)).mkdir(parents=True, exist_ok=True)
-        height, width = extents[0]
-        about = {"height": height, "width": width, "side": side, "software": SOFTWARE, "tf_psgan": dict(identity)}
-        (path / "about.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
-        self._written.append(path / "about.json")
+        if not path.exists():
+            height, width = extents[0]
+            about = {"height": height, "width": width, "side": side, "software": SOFTWARE, "tf_psgan": dict(identity)}
+            with files.replacing(path) as layout:
+                for level in range(len(extents)):
+                    (layout / str(level)).mkdir(parents=True)
+                (layout / "about.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
         self._last = len(extents) - 1
 
     @staticmethod
@@ -183,9 +196,13 @@ class DeepZoom(_Folder):
 
     def put(self, level: int, row: int, col: int, pixels: np.ndarray) -> None:
         """Writes a block, uint8 [height, width, 3], cut at the picture's edge; from any thread."""
-        file = self._path / str(self._last - level) / f"{col}_{row}.jpg"
+        file = self.file(level, row, col)
         Image.fromarray(pixels).save(file, **JPEG, icc_profile=srgb_profile())
         self._written.append(file)
+
+    def file(self, level: int, row: int, col: int) -> Path:
+        """The file of a block."""
+        return self._path / str(self._last - level) / f"{col}_{row}.jpg"
 
     @staticmethod
     def publish(path: Path, out: Path) -> None:

@@ -57,9 +57,7 @@ def check(out: Path, height: int, width: int, side: int = SIDE, inputs: Iterable
       InputError: another suffix, a missing package, as `outputs.check`, an existing folder of that name, an extent out
         of range, or less free space than the picture takes.
     """
-    kind = _kind(out)
-    if kind.package and importlib.util.find_spec(kind.package) is None:
-        raise _error(out, f"needs the package {kind.package}", "pip install 'tf_psgan[large]'")
+    kind = check_installed(out)
     for name, value in (("height", height), ("width", width)):
         integer(name, value, 1, LONGEST)
     outputs.check(out, inputs, extra=len(PARTIAL), as_folder=True)
@@ -101,7 +99,7 @@ def write(
       KeyboardInterrupt: Ctrl-C or SIGTERM; the same call continues.
     """
     check(out, height, width, side)
-    kind, partial = _kind(out), Partial(out)
+    kind, partial = check_installed(out), Partial(out)
     side, levels = _levels(kind, height, width, side)
     blocks = _blocks(levels, side)
     job = {"format": kind.__name__, "height": str(height), "width": str(width), "tile": str(side), **identity}
@@ -212,11 +210,15 @@ class _Run:
         self._write_journal(journal)
 
 
-def _kind(out: Path) -> type[Tiff | Zarr | DeepZoom]:
+def check_installed(out: Path) -> type[Tiff | Zarr | DeepZoom]:
+    """The format of a picture; PictureError for another suffix or a missing package."""
     suffix = out.suffix.lower()
     if suffix not in FORMATS:
         raise _error(out, f"cannot write the suffix {suffix!r} block by block", f"use one of {', '.join(FORMATS)}")
-    return FORMATS[suffix]
+    kind = FORMATS[suffix]
+    if kind.package and importlib.util.find_spec(kind.package) is None:
+        raise _error(out, f"needs the package {kind.package}", "pip install 'tf_psgan[large]'")
+    return kind
 
 
 def _levels(

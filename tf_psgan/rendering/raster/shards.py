@@ -1,0 +1,221 @@
+"""A picture of any extent made by many processes: shards are planned, each is rendered by one, and one finishes it.
+
+The processes share a folder, `name.parts` beside the picture, and nothing else: no process talks to another. A shard is
+a square of pixels whose files only its own process writes, under a lease (a file lock that ends with its process). Its
+record, written when the files are on the disk, has their SHA-256; so a shard that is there is skipped, and a broken one
+is made again. Beside the record the shard is kept reduced to half its size, from which `finish` makes the overviews
+without any shard being decoded again.
+
+The pixels are those of `writer.write`, whoever made which shard.
+"""
+
+import logging
+import shutil
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from tf_psgan.errors import PictureError, SettingError
+from tf_psgan.latents.arguments import integer
+from tf_psgan.rendering.raster import pyramid, writer
+from tf_psgan.rendering.raster.shard_folder import FORMATS, PARTS, Plan, ShardFolder, levels, picture_error, put
+from tf_psgan.runs import outputs
+from tf_psgan.runtime import files, locks
+from tf_psgan.runtime.progress import Progress
+from tf_psgan.runtime.signals import StopSignals
+from tf_psgan.runtime.threads import cores
+
+logger = logging.getLogger(__name__)
+
+SHARD = 4096
+"""Default side of a shard in pixels: 48 MB without compression."""
+
+LARGEST_SHARD = 16384
+"""A process holds a shard in memory: 800 MB at this side."""
+
+MOST_PARTS = 1_000_000
+
+
+def plan(height: int, width: int, identity: Mapping[str, str], *, shard: int = SHARD, side: int = writer.SIDE) -> Plan:
+    """Divides a picture into shards.
+
+    Args:
+      height, width: extent in pixels.
+      identity: everything that determines the pixels, as text by name.
+      shard: side of a shard in pixels, a multiple of `side`.
+      side: of a block in pixels, a multiple of 16.
+
+    Raises:
+      SettingError: an extent or a shard out of range.
+    """
+    for name, value in (("height", height), ("width", width)):
+        integer(name, value, 1, writer.LONGEST)
+    if not side <= shard <= LARGEST_SHARD or shard % side:
+        allowed = f"choose a multiple of {side} up to {LARGEST_SHARD}"
+        raise SettingError("shard", f"{shard} pixels", allowed, value=shard, settings=("shard",))
+    return Plan(height, width, shard, side, dict(identity))
+
+
+def check(out: Path, inputs: Iterable[str | Path] = ()) -> None:
+    """Checks that processes can make a picture under a name, before any work.
+
+    Raises:
+      InputError: another suffix, as `outputs.check`, or a picture of that name exists.
+    """
+    if out.suffix.lower() not in FORMATS:
+        raise _suffix_error(out)
+    writer.check_installed(out)
+    outputs.check(out, inputs, extra=len(PARTS), as_folder=True)
+    target = FORMATS[out.suffix.lower()].target(out)
+    if out.exists() or (target.is_dir() and not (ShardFolder(out).path / "plan.json").exists()):
+        raise picture_error(out if out.exists() else target, "exists already", "delete it or choose another file")
+
+
+def render_part(
+    out: Path,
+    planned: Plan,
+    view: writer.View,
+    part: int = 0,
+    parts: int = 1,
+    *,
+    processor: str = "",
+    progress: bool = False,
+) -> int:
+    """Makes the shards of one part that are missing or broken. The same call again makes only what is missing then.
+
+    Args:
+      out: the picture, a .zarr or a .dzi.
+      planned: equal in all processes.
+      view: computes a part of the picture.
+      part: number of this part, from 0.
+      parts: number of parts.
+      processor: what the pixels may depend on beside the plan; `finish` warns if it differs between shards.
+      progress: draws a progress bar if standard error is a terminal.
+
+    Returns:
+      How many shards were made.
+
+    Raises:
+      InputError: as `check`; another plan is under way there; another process makes one of these shards; no room.
+      OSError: the disk is full or fails; the same call continues.
+      KeyboardInterrupt: Ctrl-C or SIGTERM; the same call continues.
+    """
+    integer("parts", parts, 1, MOST_PARTS)
+    integer("part", part, 0, parts - 1)
+    check(out)
+    folder, made = ShardFolder(out), 0
+    folder.begin(planned)
+    missing = [index for index in planned.shards(part, parts) if not folder.is_done(*index)]
+    total = sum(int(np.prod(planned.extent(*index))) for index in missing)
+    folder.check_space(total)
+    with (
+        files.naming(folder.path),
+        StopSignals() as stopping,
+        Progress(total, "pixels", display=progress) as done,
+        ThreadPoolExecutor(min(writer.MOST_THREADS, cores()), "block") as makers,
+    ):
+        for row, col in missing:
+            with folder.leased(row, col):
+                if not folder.is_done(row, col):
+                    folder.forget(row, col)
+                    pixels = _pixels(planned, view, row, col, makers, stopping, done)
+                    if pixels is None:
+                        text = f"{out}: stopped after {made} of {len(missing)} shards; run the same again to continue."
+                        raise KeyboardInterrupt(text)
+                    folder.write(planned, row, col, pixels, processor)
+                    made += 1
+    return made
+
+
+def finish(out: Path, *, progress: bool = False) -> None:
+    """Makes the overviews, checks every shard, and gives the picture its final name. The same call again continues.
+
+    Raises:
+      PictureError: no picture is under way there, or shards are missing or broken, with their names.
+      InputError: another process finishes it.
+      OSError: the disk is full or fails.
+    """
+    if out.suffix.lower() not in FORMATS:
+        raise _suffix_error(out)
+    folder = ShardFolder(out)
+    planned = folder.read_plan()
+    busy = PictureError(str(folder.path), "another process finishes this picture", "wait for it", settings=("out",))
+    with locks.locked(folder.path / "finish.lock", busy), files.naming(folder.path):
+        if not folder.is_published:
+            bad = [index for index in planned.shards() if not folder.is_done(*index)]
+            if bad:
+                raise _missing(folder.path, planned, bad)
+            _warn_of_processors(folder, planned)
+            _make_overviews(folder, planned, progress)
+        folder.publish()
+    shutil.rmtree(folder.path)
+    files.sync(out.absolute().parent)
+
+
+def _make_overviews(folder: ShardFolder, planned: Plan, display: bool) -> None:
+    """Writes the levels above the shards, in memory that does not grow with the picture."""
+    target = folder.target(planned)
+    extents = levels(FORMATS[folder.out.suffix.lower()], planned)
+    overviews = pyramid.Overviews(extents, planned.shard, {})
+    with Progress(planned.count, "shards", description="overviews", display=display) as done:
+        for row, col in planned.shards():
+            for index, pixels in overviews.add(row, col, folder.half(row, col)):
+                put(target, planned, index, pixels)
+            target.sync()
+            done.update()
+
+
+def _pixels(
+    planned: Plan,
+    view: writer.View,
+    row: int,
+    col: int,
+    makers: ThreadPoolExecutor,
+    stopping: StopSignals,
+    progress: Progress,
+) -> np.ndarray | None:
+    """The pixels of a shard, made in blocks by several threads; None after a stop signal."""
+    height, width = planned.extent(row, col)
+    pixels, side = np.empty((height, width, 3), np.uint8), planned.side
+
+    def make(block: tuple[int, int]) -> int:
+        if stopping.requested:
+            return 0
+        top, left = block[0] * side, block[1] * side
+        part = pixels[top : top + side, left : left + side]
+        part[:] = view(row * planned.shard + top, col * planned.shard + left, *part.shape[:2])
+        return part.shape[0] * part.shape[1]
+
+    for count in makers.map(make, pyramid.order(*pyramid.grid((height, width), side))):
+        progress.update(count)
+    return None if stopping.requested else pixels
+
+
+def _missing(path: Path, planned: Plan, bad: list[tuple[int, int]]) -> PictureError:
+    numbers = {index: number for number, index in enumerate(planned.shards())}
+    details = tuple(
+        f"shard {row}-{col}, number {numbers[row, col] + 1} of {planned.count}: from row {row * planned.shard} and column "
+        f"{col * planned.shard} on."
+        for row, col in bad
+    )
+    problem = f"{len(bad)} of {planned.count} shards are missing or broken"
+    allowed = "run their parts again, or a single part of one, which makes all that is missing"
+    return PictureError(str(path), problem, allowed, settings=("part",), details=details)
+
+
+def _warn_of_processors(folder: ShardFolder, planned: Plan) -> None:
+    found = {folder.read_record(*index)["processor"] for index in planned.shards()}
+    if len(found) > 1 and planned.identity.get("dtype") == "bfloat16":
+        logger.warning(
+            "%s: processors with %s made shards in bfloat16; pixels at their edges may differ by one 8-bit value. "
+            "float32 on all of them avoids it.",
+            folder.out,
+            " and ".join(sorted(found)),
+        )
+
+
+def _suffix_error(out: Path) -> PictureError:
+    problem = f"several processes cannot write the suffix {out.suffix!r}"
+    return picture_error(out, problem, f"use one of {', '.join(FORMATS)}")
