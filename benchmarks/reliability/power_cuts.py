@@ -2,9 +2,10 @@
 
   python -m benchmarks.reliability.power_cuts --out=FOLDER -- generate --run=RUN --out=FOLDER/picture.png
 
-strace lists the writes, syncs and renames of the command below FOLDER. Reported are files that were renamed with
-content that was not synced, names whose folder was not synced after the rename, and files that were written under their
-final name and not synced at the end.
+strace lists the writes, syncs and renames of the command below FOLDER. Names inside hidden folders and inside the
+folders of unfinished pictures are not final; what is not synced there is followed to the name that it gets. Reported
+are files that were renamed with content that was not synced, names whose folder was not synced after the rename, and
+files that were written under their final name and not synced at the end.
 """
 
 import re
@@ -20,6 +21,9 @@ from tf_psgan.cli import program
 
 USAGE = "Checks the order of writes and syncs of a command."
 CALLS = "write,pwrite64,writev,pwritev,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,mkdir"
+
+UNFINISHED = re.compile(r"/\.|\.(parts|partial)/")
+"""In the paths of names that are not final."""
 
 
 def define(values: flags.FlagValues) -> None:
@@ -59,10 +63,12 @@ def checked(lines: Iterable[str], folder: Path) -> tuple[int, list[str]]:
                 waiting.pop(path, None)
         elif call.startswith("rename") and len(paths := _paths(text)) == 2 and paths[1].startswith(str(folder)):
             source, target = paths
-            names += 1
             below = {path for path in dirty if path == source or path.startswith(f"{source}/")}
-            problems += [f"renamed before it was synced: {path} -> {target}" for path in sorted(below)]
             dirty = (dirty - below) | {target + path[len(source) :] for path in below}
+            if UNFINISHED.search(target[len(str(folder)) :]):
+                continue
+            names += 1
+            problems += [f"renamed before it was synced: {path} -> {target}" for path in sorted(below)]
             waiting[target] = str(Path(target).parent)
     problems += [f"renamed, and the folder was not synced: {path}" for path in waiting if Path(path).exists()]
     problems += [f"written and not synced: {path}" for path in sorted(dirty) if Path(path).exists()]

@@ -196,8 +196,8 @@ def _pixels(
 def _missing(path: Path, planned: Plan, bad: list[tuple[int, int]]) -> PictureError:
     numbers = {index: number for number, index in enumerate(planned.shards())}
     details = tuple(
-        f"shard {row}-{col}, number {numbers[row, col] + 1} of {planned.count}: from row {row * planned.shard} and column "
-        f"{col * planned.shard} on."
+        f"shard {row}-{col}, number {numbers[row, col] + 1} of {planned.count}: from row {row * planned.shard} and "
+        f"column {col * planned.shard} on."
         for row, col in bad
     )
     problem = f"{len(bad)} of {planned.count} shards are missing or broken"
