@@ -1,7 +1,7 @@
 """Clients that ask for 4096 x 4096 pixels one after the other, in a process of their own without TensorFlow.
 
 A refused client waits as long as the server says. The process writes a line when it has begun, ends when its standard
-input ends, and then writes the numbers of answers and of refusals.
+input ends, and then writes the numbers of answers and of refused requests.
 """
 
 import subprocess

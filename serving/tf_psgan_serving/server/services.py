@@ -33,7 +33,7 @@ PREDICT_METHOD = "tensorflow/serving/predict"
 METADATA_FIELD = "signature_def"
 
 
-class Served(Protocol):
+class ModelInService(Protocol):
     """A model with a version in service; `Model.use` documents the method."""
 
     def use(self, number: int | None) -> contextlib.AbstractContextManager[Version]: ...  # noqa: D102
@@ -42,7 +42,7 @@ class Served(Protocol):
 class Models(Protocol):
     """Models by name; `ModelRepository.get` documents the method."""
 
-    def get(self, name: str) -> Served: ...  # noqa: D102
+    def get(self, name: str) -> ModelInService: ...  # noqa: D102
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
