@@ -1,17 +1,22 @@
-"""Trainings in one process in which numbers are not finite at random steps, or whose clock jumps.
+"""Trainings in one process in which numbers are not finite, whose clock jumps, or that are told to stop.
 
-  python -m benchmarks.reliability.troubled_trainings --nonfinite=100 --clocks=20
+  python -m benchmarks.reliability.troubled_trainings --nonfinite=100 --clocks=20 --terms=20
 
 A training with NaN or infinity is good if it ends at its last step with finite tensors, or with the error that says
 that it diverged and leaves a good checkpoint. One whose system clock jumps by up to ten years at every call is good if
-its tensors are those of an undisturbed one. The monotonic clock, which all schedules use, cannot jump.
+its tensors are those of an undisturbed one; the monotonic clock, which all schedules use, cannot jump. One that gets
+SIGTERM inside a step or inside a save is good if it returns, and if the same call then ends with the tensors of an
+undisturbed one.
 """
 
 import collections
 import functools
+import os
 import random
+import signal
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -22,6 +27,7 @@ from benchmarks.reliability.children import digest
 from tests.support.small_run import changed, picture
 from tests.support.traced_steps import ObservedStep
 from tf_psgan.cli import program
+from tf_psgan.runs import checkpoint
 from tf_psgan.training import training_loop
 
 USAGE = "Trains with numbers that are not finite, and with a clock that jumps."
@@ -33,6 +39,7 @@ def define(values: flags.FlagValues) -> None:
     """Defines the flags."""
     flags.DEFINE_integer("nonfinite", 100, "Trainings with numbers that are not finite.", flag_values=values)
     flags.DEFINE_integer("clocks", 20, "Trainings whose clock jumps.", flag_values=values)
+    flags.DEFINE_integer("terms", 20, "SIGTERMs, every second one inside a save.", flag_values=values)
     flags.DEFINE_integer("seed", 1, "Seed of the moments.", flag_values=values)
 
 
@@ -44,9 +51,13 @@ def main(values: flags.FlagValues) -> str:
         image = picture(folder / "grating.png")
         ends = collections.Counter(_poisoned(folder / f"run-{i}", image, moments) for i in range(values.nonfinite))
         expected = _train(folder / "undisturbed", image, lambda step, losses: losses)
+        stopped = collections.Counter(
+            _stopped(folder / f"stop-{i}", image, moments, bool(i % 2), expected) for i in range(values.terms)
+        )
         same = sum(_jumping(folder / f"clock-{i}", image, moments) == expected for i in range(values.clocks))
     return (
         f"not finite: {', '.join(f'{count} {end}' for end, count in ends.items())}\n"
+        f"SIGTERM: {', '.join(f'{count} {end}' for end, count in stopped.items())}\n"
         f"clock jumps: {same} of {values.clocks} with the tensors of an undisturbed training"
     )
 
@@ -105,6 +116,37 @@ def _jumping(run: Path, image: str, moments: random.Random) -> str:
         return _train(run, image, lambda step, losses: losses)
     finally:
         time.time = right  # type: ignore[assignment]
+
+
+def _stopped(run: Path, image: str, moments: random.Random, in_save: bool, expected: str) -> str:
+    """Sends SIGTERM at a random moment inside a step or a save, and trains again; how that ends."""
+    at, timers = moments.randrange(1, STEPS), []
+    write = checkpoint._write
+
+    def send_soon() -> None:
+        if not timers:
+            timers.append(threading.Timer(moments.uniform(0, 0.01), os.kill, (os.getpid(), signal.SIGTERM)))
+            timers[0].start()
+
+    def writing(path: Path, tensors) -> None:
+        if in_save and int(path.parent.name.split(".")[1].removeprefix("step-")) >= at:
+            send_soon()
+        write(path, tensors)
+
+    def after(step, losses):
+        if not in_save and int(step.step) == at:
+            send_soon()
+        return losses
+
+    checkpoint._write = writing
+    try:
+        _train(run, image, after)
+    finally:
+        checkpoint._write = write
+    before = max(int(path.name[5:]) for path in (run / "checkpoints").glob("step-*"))
+    same = _train(run, image, lambda step, losses: losses) == expected
+    end = f"in a {'save' if in_save else 'step'}, {'stopped early' if before < STEPS else 'at its end'}"
+    return f"{end}, then {'the same' if same else 'OTHER'} tensors"
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from tf_psgan.data import manifest
 from tf_psgan.data.manifest import Entry, Manifest
 from tf_psgan.errors import RunError
 from tf_psgan.runs.run_folder import FREE, RunFolder
+from tf_psgan.runtime import files
 
 PICTURES = Manifest((Entry("a.png", 10, "hash", 96, 96),))
 
@@ -228,3 +229,13 @@ def test_a_texture_never_takes_the_name_of_another_picture(folder, tmp_path):
             RunError, match=f"{name}.json: the texture {name} is of another picture; choose another name"
         ):
             folder.texture_name(tmp_path / "a.png", name, 1)
+
+
+def test_an_evaluation_is_on_the_disk_when_the_call_returns(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(
+        files, "sync_data", lambda handle: synced.append((os.fstat(handle).st_ino, os.fstat(handle).st_size))
+    )
+    folder = RunFolder(tmp_path)
+    folder.add_metrics({"step": 1})
+    assert synced == [(folder.metrics.stat().st_ino, folder.metrics.stat().st_size)]

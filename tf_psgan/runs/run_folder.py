@@ -204,9 +204,11 @@ class RunFolder:
             return [metric_rows.parsed(number, line) for number, line in enumerate(text.split("\n")[:-1], start=1)]
 
     def add_metrics(self, row: dict[str, Any]) -> None:
-        """Appends an evaluation."""
+        """Appends an evaluation, and returns when it is on the disk."""
         with files.naming(self.metrics), self.metrics.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row, allow_nan=False) + "\n")
+            stream.flush()
+            files.sync_data(stream.fileno())
 
     def read_textures(self, channels: int) -> dict[str, StoredTexture]:
         """The stored textures by name.
