@@ -1,5 +1,6 @@
 """Exports in programs without this package: the programs of docs/how-to/other-programs.md, run as they are there."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -78,6 +79,18 @@ def test_an_onnxruntime_program_gets_the_pixels_of_the_network(place):
     picture = network(np.load(place / "latents.npy"), training=False)[0, 2:-2, 2:-2]
     apart = images.to_bytes(picture).numpy().astype(int) - np.load(place / "inner.npy")
     assert apart.shape == (160, 160, 3) and np.abs(apart).max() <= 1
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("openvino"), reason="openvino is not installed")
+def test_openvino_gets_the_pixels_of_the_network_from_both_files(place):
+    (part,) = programs("python", "openvino")
+    alone = "import sys\nsys.modules['tf_psgan'] = sys.modules['keras'] = sys.modules['tensorflow'] = None\n"
+    (place / "program.py").write_text(f"{alone}{part}\nnp.save('latents.npy', latents)\nnp.save('found.npy', found)\n")
+    called(sys.executable, "-I", "program.py", cwd=place)
+    network = load_generator(exported()[0].path, "float32")
+    expected = network(np.load(place / "latents.npy"), training=False)
+    for found in np.load(place / "found.npy"):
+        np.testing.assert_allclose(found, expected, atol=1e-3)  # on the scale of -1 to 1: an eighth of an 8-bit value
 
 
 @pytest.mark.long
