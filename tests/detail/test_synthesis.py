@@ -147,3 +147,14 @@ def test_waves_give_the_copies_their_position_in_the_lattice():
     at = np.arange(64) + 5
     expected = np.cos(2 * np.pi * at / 16)[:, np.newaxis] + np.cos(2 * np.pi * at / 16)
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.9
+
+
+def test_copies_of_a_photograph_of_the_least_size_are_compared_with_the_guide():
+    """The piece around a copy never lies in it as a whole; what lies in it counts."""
+    stage = DetailStage(Exemplar.build([synthetic_textures.blobs(3, 32)], LEVELS))
+    middle = tf.fill((7, 7), 16)
+    near, far = (
+        stage._ranks(tf.fill((7, 7, 12), feature), middle, middle, np.zeros((7, 7), int)).numpy().item()
+        for feature in (0.0, 1000.0)  # features of the photograph are at most 255
+    )
+    assert near > 10 * far

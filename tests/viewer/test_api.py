@@ -245,6 +245,24 @@ def test_a_version_with_another_content_is_not_shown_under_its_old_address():
         assert get(root, f"{VERSION}/0/0/0/0/0.png?identity={'1' * 64}")[0] == 404
 
 
+def test_pictures_of_a_content_that_was_replaced_are_not_shown_under_the_old_identity():
+    """The description is asked again after some seconds only; each picture says of which content it is."""
+    with FakeServer(description=DESCRIPTION) as server, viewer.running(server.target) as root:
+        server.identity = "metadata"
+        old = f"{VERSION}/0/0/0/%d/0.png?identity={'0' * 64}"
+        assert get(root, old % 0)[0] == 200
+        server.contents = {0: 1}
+        assert problem(root, old % 100)[0] == 404
+        new = f"{VERSION}/0/0/0/100/0.png?identity={1:064x}"
+        assert get(root, new)[0] == 200
+
+
+def test_a_model_of_a_server_that_is_full_stays_in_the_list():
+    with FakeServer(description=DESCRIPTION) as server, viewer.running(server.target) as root:
+        server.faults = [grpc.StatusCode.RESOURCE_EXHAUSTED] * 8
+        assert [model["name"] for model in json.loads(get(root, "/v1/models")[2])["models"]] == ["m"]
+
+
 def test_the_description_of_the_api_has_every_path_and_its_bounds(root):
     document = json.loads(get(root, "/openapi.json")[2])
     assert document["openapi"] == "3.1.0"

@@ -85,6 +85,7 @@ class DetailStage(tf.Module):
         self._correct = lambda number, index: corrections[number](index)
         self._guide_tables = LevelTables(self.guide_level, guides=True)
         self._guide_features = tf.Variable(self.guide_level.features, trainable=False)
+        self._comparable = _comparable_blocks(exemplar)
         self._starts = tf.Variable(_whole_blocks(self.guide_level.starts), trainable=False)
         self._phases = tf.Variable(self.levels[0].phases, trainable=False)
 
@@ -189,8 +190,7 @@ class DetailStage(tf.Module):
             distance = tf.math.squared_difference(tf.cast(found, tf.int32), tf.cast(wanted, tf.int32))
             cost += tf.reduce_sum(tf.reduce_sum(distance, axis=-1) * known, axis=-1)
             count += tf.reduce_sum(known, axis=-1)
-        blocks = (2 * fit + 1) ** 2
-        mean = tf.where(2 * count > blocks, cost // tf.maximum(count, 1), tf.int32.max // 2)
+        mean = tf.where(2 * count > self._comparable, cost // tf.maximum(count, 1), tf.int32.max // 2)
         chance = tf.bitwise.bitwise_and(tf.bitwise.right_shift(crop(keys, fit), 40), _CHANCE - 1)
         return -(tf.cast(mean, tf.int64) + 1) * (2 * _CHANCE + 3 * chance)
 
@@ -221,6 +221,13 @@ def _disc(reach: int) -> list[tuple[int, int]]:
     """The places around a block within `reach`, (down, right)."""
     steps = range(-reach, reach + 1)
     return [(down, right) for down in steps for right in steps if 0 < down**2 + right**2 <= reach**2 + 1]
+
+
+def _comparable_blocks(exemplar: Exemplar) -> int:
+    """The most blocks around a copy in the smallest photograph that can be compared with the guide."""
+    side, most = exemplar.levels[-1].pixels, 2 * FIT_BLOCKS + 1
+    inner = exemplar.places[:, 1:] // side - 2 * REACH  # blocks whose neighbourhood lies inside
+    return int(np.clip(inner, 1, most).prod(axis=1).min())
 
 
 def _whole_blocks(starts: np.ndarray) -> np.ndarray:

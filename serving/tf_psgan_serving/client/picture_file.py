@@ -62,9 +62,17 @@ async def _content(client: AsyncClient, view: View, encoding: Encoding, partial:
     if small or isinstance(view, Tile):
         return await client.encoded(view, encoding)
     pixels, buffer = await client.large(view, partial=partial), BytesIO()
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    Image.fromarray(pixels).save(buffer, encoding.upper(), icc_profile=profile, **_SAVE_OPTIONS[encoding.upper()])
+    Image.fromarray(pixels).save(
+        buffer, encoding.upper(), icc_profile=_srgb_profile(), **_SAVE_OPTIONS[encoding.upper()]
+    )
     return buffer.getbuffer()
+
+
+def _srgb_profile() -> bytes:
+    """An ICC profile of sRGB without its time and its digest, so that the same picture has the same bytes."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[24:36], profile[84:100] = bytes(12), bytes(16)
+    return bytes(profile)
 
 
 def _view(arguments: argparse.Namespace) -> View:

@@ -10,6 +10,9 @@ from tf_psgan_serving.server.settings import Settings
 UNIX = "unix:"
 """Begins a host that is the path of a Unix socket."""
 
+CONNECT_SECONDS = 1.0
+"""Longest wait for another server that may listen on the socket."""
+
 LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
@@ -54,7 +57,8 @@ def _answers(path: Path) -> bool:
     """Whether a server listens on a socket. gRPC replaces a socket without asking; that of a dead server may be."""
     try:
         with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(CONNECT_SECONDS)
             client.connect(str(path))
         return True
-    except OSError:
-        return False
+    except OSError as error:
+        return isinstance(error, PermissionError | TimeoutError | BlockingIOError)  # not for us, or its queue is full

@@ -35,10 +35,12 @@ def worst_case(settings: Settings, description: Mapping[str, Any]) -> int:
       settings: `resolved`.
       description: of the export.
     """
-    model = description.get("model", {})
-    filters = model.get("filters", [0]) if isinstance(model, dict) else [0]
-    per_pixel = BYTES_PER_PIXEL + BYTES_PER_FILTER * int(filters[-1])
-    largest = max(cost.LARGE, description.get("limits", {}).get("pixels", DEFAULT_PIXELS))
+    model, limits = description.get("model"), description.get("limits")
+    filters = model.get("filters") if isinstance(model, dict) else None
+    last = filters[-1] if isinstance(filters, list) and filters else 0
+    per_pixel = BYTES_PER_PIXEL + BYTES_PER_FILTER * (last if isinstance(last, int) else 0)
+    pixels = limits.get("pixels", DEFAULT_PIXELS) if isinstance(limits, dict) else DEFAULT_PIXELS
+    largest = max(cost.LARGE, pixels if isinstance(pixels, int) else DEFAULT_PIXELS)
     computed = (settings.running * cost.LARGE + largest) * per_pixel  # one large request runs at a time
     messages = UNFINISHED_MESSAGES + settings.running + settings.waiting + settings.large
     received, unread = messages * settings.request_mb * 2**20, UNREAD_COPIES * settings.unread_mb * 2**20

@@ -198,7 +198,11 @@ class Api:
         try:
             return await self._models.newest(name)
         except ServingError as error:
-            if error.code == "UNAVAILABLE":
+            if error.code in (
+                "UNAVAILABLE",
+                "DEADLINE_EXCEEDED",
+                "RESOURCE_EXHAUSTED",
+            ):  # they say nothing of the model
                 raise
             LOG.warning(error)  # a model that is not loaded, or of another kind
             return None

@@ -64,7 +64,9 @@ class Blocks:
           ServingError: a block cannot be made. Cancelling the call cancels what only this call waits for.
         """
         pixels = np.empty((view.height // reduce, view.width // reduce, 3), np.uint8)
-        side = SIDE if version.limits.allow(SIDE, SIDE) else version.limits.piece_pixels() // reduce * reduce
+        side = (
+            SIDE if version.limits.allow(SIDE, SIDE) else max(reduce, version.limits.piece_pixels() // reduce * reduce)
+        )
 
         async def place(piece: Piece) -> None:
             rows, cols, part = piece
@@ -72,9 +74,8 @@ class Blocks:
             block = await self._block((version, dataclasses.replace(part, top=top, left=left, height=side, width=side)))
             down, right = part.top - top, part.left - left
             cut = block[down : down + part.height, right : right + part.width]
-            pixels[rows.start // reduce : rows.stop // reduce, cols.start // reduce : cols.stop // reduce] = (
-                average(cut, reduce) if reduce > 1 else cut
-            )
+            found = await asyncio.to_thread(average, cut, reduce) if reduce > 1 else cut
+            pixels[rows.start // reduce : rows.stop // reduce, cols.start // reduce : cols.stop // reduce] = found
 
         try:
             async with asyncio.TaskGroup() as group:

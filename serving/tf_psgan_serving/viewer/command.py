@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 
 from tf_psgan_serving import command_line
 from tf_psgan_serving.command_line import LOG
@@ -105,6 +106,11 @@ async def _serve(parsed: Settings, target: str, listener: socket.socket) -> None
     LOG.info("listening on http://%s:%d, models of %s", f"[{host}]" if ":" in host else host, port, target)
     if host not in ("127.0.0.1", "::1"):
         LOG.warning("%s: other machines can connect without encryption; put a proxy with TLS in front", host)
+    server = app.web_server(application)
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        server.should_exit = True
+
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn replaces them while it serves, and raises them again
-        signal.signal(number, lambda *_: None)
-    await app.web_server(application).serve(sockets=[listener])
+        signal.signal(number, leave)
+    await server.serve(sockets=[listener])

@@ -1,5 +1,6 @@
 """The models of the server: their names, versions and descriptions, and requests for their pictures."""
 
+import asyncio
 import collections
 import dataclasses
 import time
@@ -11,7 +12,7 @@ import numpy as np
 
 from tf_psgan_serving import wire
 from tf_psgan_serving.client.async_client import AsyncClient
-from tf_psgan_serving.client.channels import OPTIONS, Tls
+from tf_psgan_serving.client.channels import FIRST_DELAY, OPTIONS, Tls
 from tf_psgan_serving.client.views import Limits, View
 from tf_psgan_serving.errors import ServingError
 
@@ -81,12 +82,15 @@ class _ModelClient(AsyncClient):
         response = self.response(await self._call(request, self.attempts()))
         return Version.from_description(self.model, response.model_spec.version.value, wire.description(response))
 
-    async def pixels(self, view: View, number: int) -> np.ndarray:
+    async def pixels(self, view: View, version: Version) -> np.ndarray:
         """The pixels of a view, uint8 [height, width, 3]."""
-        response = self.response(await self._call(self.request(view, version=number), self.attempts()))
+        answer = await self._call(self.request(view, version=version.number), self.attempts())
+        response = self.response(answer)
         found = response.model_spec.version.value
-        if found != number:
-            raise wire.wrong_response(f"version {found} of the model, not {number}")
+        if found != version.number:
+            raise wire.wrong_response(f"version {found} of the model, not {version.number}")
+        if answer.identity and version.identity and answer.identity != version.identity:
+            raise ServingError("NOT_FOUND", f"version {found} of {self.model} has other content now; reload the page.")
         return wire.image(response, view.height, view.width)
 
 
@@ -118,6 +122,7 @@ class Models:
         self._clients: dict[str, _ModelClient] = {}
         self._listed: tuple[float, tuple[str, ...]] = (-1e9, ())
         self._versions: collections.OrderedDict[tuple[str, int], tuple[float, Version]] = collections.OrderedDict()
+        self._descriptions: dict[tuple[str, int], asyncio.Task[Version]] = {}
         self._channel: grpc.aio.Channel | None = None
         self._client("")  # checks the settings
 
@@ -161,24 +166,53 @@ class Models:
         """The pixels of a view, uint8 [height, width, 3]. Waits while the server is full.
 
         Raises:
-          ServingError: as the clients' methods.
+          ServingError: as the clients' methods; NOT_FOUND, the version has another identity now.
         """
         while True:
             try:
-                return await self._client(version.model).pixels(view, version.number)
+                return await self._client(version.model).pixels(view, version)
             except ServingError as error:
-                if error.code != "RESOURCE_EXHAUSTED":  # whoever asked ends the wait
+                if error.code == "NOT_FOUND":
+                    self._versions.clear()
+                if not _is_full(error):
                     raise
+            await asyncio.sleep(FIRST_DELAY)  # whoever asked ends the wait
 
     async def _described(self, name: str, number: int) -> Version:
-        since, version = self._versions.get((name, number), (-1e9, None))
-        if version is None or self._clock() - since > KEPT_SECONDS:
-            version = await self._client(name).described(number)
-            for key in {(name, number), (name, version.number)}:
-                self._versions[key] = (self._clock(), version)
-            while len(self._versions) > MOST_VERSIONS:
-                self._versions.popitem(last=False)
+        key = (name, number)
+        since, version = self._versions.get(key, (-1e9, None))
+        if version is not None and self._clock() - since <= KEPT_SECONDS:
+            return version
+        task = self._descriptions.get(key)
+        if task is None:
+            task = self._descriptions[key] = asyncio.ensure_future(self._describe(key, version))
+            task.add_done_callback(lambda done: self._described_once(key, done))
+        return await asyncio.shield(task)
+
+    async def _describe(self, key: tuple[str, int], known: Version | None) -> Version:
+        """The description of a version. While the server is full, an old one; without one it waits."""
+        name, number = key
+        async with asyncio.timeout(self._deadline):
+            while True:
+                try:
+                    version = await self._client(name).described(number)
+                    break
+                except ServingError as error:
+                    if not _is_full(error):
+                        raise
+                    if known is not None:
+                        return known
+                await asyncio.sleep(FIRST_DELAY)
+        for kept in {key, (name, version.number)}:
+            self._versions[kept] = (self._clock(), version)
+        while len(self._versions) > MOST_VERSIONS:
+            self._versions.popitem(last=False)
         return version
+
+    def _described_once(self, key: tuple[str, int], done: "asyncio.Task[Version]") -> None:
+        self._descriptions.pop(key, None)
+        if not done.cancelled():
+            done.exception()  # whoever asked may be gone
 
     def _client(self, name: str) -> _ModelClient:
         if name not in self._clients:
@@ -200,3 +234,8 @@ class Models:
             code: Any = failure.code()
             raise ServingError(code.name, f"{self.target}: {code.name}: the models cannot be listed.") from None
         return tuple(sorted(name for name in wire.services(data) if name not in NOT_MODELS))
+
+
+def _is_full(error: ServingError) -> bool:
+    """Whether the server has no place now. A picture for which it has too little memory would fail again."""
+    return error.code == "RESOURCE_EXHAUSTED" and "memory" not in str(error)

@@ -49,12 +49,12 @@ def routes(endpoints: Api) -> list[Route]:
 
 def entry(version: Version) -> dict[str, Any]:
     """A model in `models.json`."""
-    folder = api.path(version)
+    folder, identity = api.path(version), f"&identity={version.identity}" if version.identity else ""
     return {
         "name": version.model,
         "folder": folder,
         "textures": OFFERED_TEXTURES if version.several else 1,
-        "picture": f"{folder}/window.webp?height=256&width=256",
+        "picture": f"{folder}/window.webp?height=256&width=256{identity}",
     }
 
 
