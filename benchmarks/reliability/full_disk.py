@@ -91,13 +91,18 @@ def _write(name: str, folder: Path) -> str:
     with contextlib.suppress(OSError):
         if is_file:
             out.write_bytes(b"old")
+    old = _content(out)
     if problem := _problem(lambda: WRITERS[name](out), out):
         if problem != "error that names the path":
             return problem
-        if is_file and out.exists() and out.read_bytes() not in (b"old", b""):
+        if is_file and _content(out) != old:
             return "lost the old file"
         return problem
     return "written"
+
+
+def _content(file: Path) -> bytes | None:
+    return file.read_bytes() if file.exists() else None
 
 
 def _train(image: str, expected: str, folder: Path) -> str:

@@ -4,11 +4,13 @@ import pytest
 from tests.support import synthetic_textures, tiny
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import SettingError
+from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
 from tf_psgan.plane import adaptation
 from tf_psgan.plane.adaptation import adapted, balance_colours
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import DETAIL_PIXELS, TexturePlane
+from tf_psgan.rendering import metadata
 
 SEED = 11
 
@@ -93,3 +95,12 @@ def test_pixels_in_other_colours_are_made_again(exemplar):
     before = plane.window(8, 8, seed=SEED)
     plane.shift_colours(np.array([0, 0, 3], np.int32))
     assert (plane.window(8, 8, seed=SEED) != before).any()
+
+
+def test_the_digest_of_the_pixels_differs_with_the_photographs_and_their_colours(exemplar):
+    folded, other = fold(tiny.generator(seed=1)), Exemplar.build([synthetic_textures.blobs(4, 96)], 3)
+    planes = [TexturePlane(folded, exemplar=stage) for stage in (None, exemplar, other, exemplar)]
+    planes[-1].shift_colours(np.array([0, 0, 3], np.int32))
+    found = [metadata.digest(plane, texture_fields.Uniform(0)) for plane in planes]
+    assert len(set(found)) == len(found)
+    assert metadata.digest(TexturePlane(folded, exemplar=exemplar), texture_fields.Uniform(0)) == found[1]

@@ -13,14 +13,12 @@ import pytest
 import zarr
 from PIL import Image
 
-from tests.support.small_raster import IDENTITY, SIDE, digest, left_behind, levels, view, write
+from tests.support.small_raster import IDENTITY, SIDE, left_behind, levels, view
+from tests.support.small_shards import HEIGHT, SHARD, WIDTH, one_process, pixels, planned, same
 from tf_psgan.errors import InputError, PictureError, SettingError
-from tf_psgan.rendering.raster import pyramid, shards
-from tf_psgan.runtime import locks
+from tf_psgan.rendering.raster import shards
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARD = 2 * SIDE
-HEIGHT, WIDTH = 150, 133
 NAMES = ("a.zarr", "a.dzi")
 Usage = namedtuple("Usage", "total used free")
 
@@ -48,39 +46,10 @@ def out(request, tmp_path):
     return tmp_path / request.param
 
 
-def planned(**changes):
-    return shards.plan(
-        **{"height": HEIGHT, "width": WIDTH, "identity": IDENTITY, "shard": SHARD, "side": SIDE} | changes
-    )
-
-
 def worker(out, part, parts, wait=0):
     """A process that makes a part, and waits for the end of its input before its block of that number."""
     command = [sys.executable, "-c", WORKER, *map(str, (out, part, parts, wait))]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def pixels(out):
-    """Every level of a picture, largest first."""
-    if out.suffix == ".zarr":
-        group = zarr.open_group(out, mode="r")
-        return [group[str(level)][:].transpose(1, 2, 0) for level in range(len(list(group.array_keys())))]
-    return digest(out)
-
-
-def one_process(out):
-    """The pixels that a single process makes without parts."""
-    whole = out.parent / "one" / out.name
-    whole.parent.mkdir()
-    write(whole, HEIGHT, WIDTH)
-    found = pixels(whole)
-    return found
-
-
-def same(ours, theirs):
-    return (
-        ours == theirs if isinstance(ours, str) else all(map(np.array_equal, ours, theirs)) and len(ours) == len(theirs)
-    )
 
 
 def test_two_processes_make_the_pixels_of_one_and_a_killed_one_is_made_up_for(out):
@@ -158,48 +127,6 @@ def test_a_broken_shard_is_named_and_only_it_is_made_again(out, which, damage):
     assert not out.exists() and shards.render_part(out, planned(), view, 0, 1) == 1
     shards.finish(out)
     assert same(pixels(out), expected)
-
-
-def test_finishing_continues_after_an_interruption(out, monkeypatch):
-    expected = one_process(out)
-    shards.render_part(out, planned(), view)
-    for step in ("halved", "rmtree"):
-        with monkeypatch.context() as patch:
-            patch.setattr(*{"halved": (pyramid, "halved"), "rmtree": (shards.shutil, "rmtree")}[step], interrupted)
-            with pytest.raises(KeyboardInterrupt):
-                shards.finish(out)
-    shards.finish(out)
-    assert same(pixels(out), expected) and left_behind(out) == ["one"]
-
-
-def interrupted(*_, **__):
-    raise KeyboardInterrupt
-
-
-def test_another_picture_of_that_name_is_refused_with_what_differs(out):
-    shards.render_part(out, planned(), view, 0, 25)
-    for changes, words in (
-        ({"identity": {"seed": "4"}}, r"begun as another picture \(seed 3 there, 4 here\)"),
-        ({"shard": 3 * SIDE}, r"begun as another picture \(shard 32 there, 48 here\)"),
-    ):
-        with pytest.raises(PictureError, match=words):
-            shards.render_part(out, planned(**changes), view)
-
-
-def test_a_finished_picture_is_not_made_again(out):
-    shards.render_part(out, planned(), view)
-    shards.finish(out)
-    with pytest.raises(PictureError, match="exists already"):
-        shards.render_part(out, planned(), view)
-    with pytest.raises(PictureError, match="no picture is under way"):
-        shards.finish(out)
-
-
-def test_two_processes_do_not_finish_one_picture(out):
-    shards.render_part(out, planned(), view)
-    lock = out.with_name(f"{out.name}.parts") / "finish.lock"
-    with locks.locked(lock, InputError("test", "busy")), pytest.raises(PictureError, match="another process finishes"):
-        shards.finish(out)
 
 
 def test_different_processors_are_told_of_where_the_pixels_may_depend_on_them(out, logged):

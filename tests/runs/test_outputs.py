@@ -114,3 +114,11 @@ def test_a_picture_and_an_animation_need_room_on_the_disk(tmp_path, monkeypatch)
     words = r"takes about 3.0 MB, and 1.0 MB are free in .*; make room"
     rejected(words, outputs.check_picture, tmp_path / "a.png", 1000, 1000)
     rejected("takes about 48.0 MB", animation_writer.check, tmp_path / "a.gif", 48, 500, 500, 24.0)
+
+
+def test_the_room_is_that_of_the_disk_to_which_a_folder_leads(tmp_path, monkeypatch):
+    out = tmp_path / "models"
+    (tmp_path / "elsewhere").mkdir()
+    out.symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, 10**6 if path == out else 10**9))
+    rejected(f"1.0 MB are free in {out}; make room", outputs.check_space, out, 10**7, "make room")

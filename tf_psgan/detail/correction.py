@@ -83,6 +83,11 @@ def crop(field: tf.Tensor, pixels: int) -> tf.Tensor:
     return field[pixels:-pixels, pixels:-pixels] if pixels else field
 
 
+def offset(level: Level, row: int, col: int) -> int:
+    """Positions of the table from a pixel's copy to that of a pixel `row` and `col` beside it, which continues it."""
+    return (row * level.width + col) * level.stride
+
+
 def correction(tables: LevelTables) -> Callable[[tf.Tensor], tf.Tensor]:
     """One correction of a map, as a function that is traced once, though both strips and all passes use it.
 
@@ -126,7 +131,7 @@ def _correct_seams(tables: LevelTables, index: tf.Tensor) -> tf.Tensor:
     count = tf.shape(places)[0]
     made = _features(level, _patches(tf.cast(tf.gather(tables.colours, index), tf.float32), places))
     centre, flat = (places // width + REACH) * cols + places % width + REACH, tf.reshape(index, (-1,))
-    kept, *others = (tf.gather(flat, centre + row * cols + col) - _offset(level, row, col) for row, col in _NEIGHBOURS)
+    kept, *others = (tf.gather(flat, centre + row * cols + col) - offset(level, row, col) for row, col in _NEIGHBOURS)
     different = _where(tf.stack(_different(kept, others)))
     who = different % count  # neighbour after neighbour, and of each all pixels at a seam
     candidates = tf.reshape(tf.stack(others), (-1,))
@@ -221,8 +226,3 @@ def _grid(level: Level, index: tf.Tensor) -> tf.Tensor:
 def _beside(option: tf.Tensor, row: int, col: int, rows: tf.Tensor, cols: tf.Tensor) -> tf.Tensor:
     """The values of a map [rows, cols] at the pixels beside those of the map without its edges."""
     return option[REACH + row : rows - REACH + row, REACH + col : cols - REACH + col]
-
-
-def _offset(level: Level, row: int, col: int) -> int:
-    """Positions of the table between a pixel's copy and its neighbour's, where the neighbour continues it."""
-    return (row * level.width + col) * level.stride

@@ -7,6 +7,7 @@ therefore has the same bits in every window, in NumPy, in a graph and on a GPU.
 """
 
 import dataclasses
+import hashlib
 import io
 from collections.abc import Sequence
 from typing import Any
@@ -199,15 +200,25 @@ class Exemplar:
 
     def to_bytes(self) -> bytes:
         """The exemplar as the bytes of an .npz file."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **self._arrays(), format=np.asarray(FORMAT))
+        return buffer.getvalue()
+
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that differ where any number of the exemplar differs."""
+        digest = hashlib.sha256()
+        for name, array in self._arrays().items():
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:16]
+
+    def _arrays(self) -> dict[str, np.ndarray]:
         arrays = {
             f"{i}/{field.name}": np.asarray(getattr(level, field.name))
             for i, level in enumerate(self.levels)
             for field in dataclasses.fields(level)
         }
-        arrays |= {name: getattr(self, name) for name in _OWN} | {"format": np.asarray(FORMAT)}
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        return buffer.getvalue()
+        return arrays | {name: np.asarray(getattr(self, name)) for name in _OWN}
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Exemplar":

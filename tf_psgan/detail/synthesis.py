@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_psgan.detail.correction import REACH, LevelTables, correction, crop, responses
+from tf_psgan.detail.correction import REACH, LevelTables, correction, crop, offset, responses
 from tf_psgan.detail.exemplar import OUTSIDE, Exemplar, Level, synthesis_levels
 from tf_psgan.detail.phases import PEAK, STEPS
 
@@ -260,12 +260,7 @@ def _refine(index: tf.Tensor, coarse: Level, fine: Level) -> tf.Tensor:
 
 def _subdivided(index: tf.Tensor, parts: int, level: Level) -> tf.Tensor:
     """Divides each pixel of a map, which names its first pixel's copy: [h, w] -> [parts h, parts w] of the level."""
-    steps = [_offset(level, row, col) for row in range(parts) for col in range(parts)]
+    steps = [offset(level, row, col) for row in range(parts) for col in range(parts)]
     rows, cols = tf.unstack(tf.shape(index))
     blocks = tf.reshape(index[..., tf.newaxis] + tf.constant(steps), (rows, cols, parts, parts))
     return tf.reshape(tf.transpose(blocks, (0, 2, 1, 3)), (parts * rows, parts * cols))
-
-
-def _offset(level: Level, row: int, col: int) -> int:
-    """Positions of the table from a pixel's copy to that of a pixel beside it, where it continues."""
-    return (row * level.width + col) * level.stride

@@ -24,6 +24,7 @@ def identity(spec: RenderSpec, composition: Composition, plane: TexturePlane, mo
         **settings(spec, composition),
         "model": model,
         "dtype": plane.folded.dtype,
+        **({"detail": "patches"} if plane.exemplar else {}),
         "pixels": digest(plane, composition.scene.field),
         "Software": f"tf_psgan {__version__}",
     }
@@ -57,8 +58,12 @@ def settings(spec: RenderSpec, composition: Composition) -> dict[str, str]:
 
 
 def digest(plane: TexturePlane, field: texture_fields.Field) -> str:
-    """Differs where the model, a stored texture or a painting's map differs; sixteen hexadecimal digits."""
+    """Sixteen hexadecimal digits that differ where the pixels of one window may.
+
+    That is where the model, the detail stage's photographs, a stored texture or a painting's map differs.
+    """
     found = hashlib.sha256(plane.folded.fingerprint().encode())
+    found.update((plane.exemplar.fingerprint() if plane.exemplar else "none").encode())
     found.update(plane.vectors(list(dict.fromkeys(field.textures))).tobytes())
     if isinstance(field, texture_fields.Painting):
         found.update(np.ascontiguousarray(field.labels).tobytes())

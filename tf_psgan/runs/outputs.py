@@ -146,7 +146,7 @@ def check_space(out: Path, needed: float, allowed: str, settings: tuple[str, ...
     Raises:
       InputError: fewer bytes are free.
     """
-    place = next(parent for parent in out.absolute().parents if parent.is_dir())
+    place = next(path for path in (out.absolute(), *out.absolute().parents) if path.is_dir())
     free = shutil.disk_usage(place).free
     if needed > free:
         problem = f"takes about {_amount(needed)}, and {_amount(free)} are free in {place}"

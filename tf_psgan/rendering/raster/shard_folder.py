@@ -9,6 +9,8 @@ import hashlib
 import io
 import itertools
 import json
+import math
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -77,41 +79,55 @@ class ShardFolder:
 
     def __init__(self, out: Path) -> None:
         self.out, self.path = out, place(out)
-        self._picture = self.path / out.name
+        self._picture, self._plan = self.path / out.name, self.path / "plan.json"
         self._kind = FORMATS[out.suffix.lower()]
         self._target: Zarr | DeepZoom | None = None
 
     def begin(self, planned: Plan) -> None:
-        """Makes the folder and writes the plan, or compares it with that of the processes before.
+        """Makes the folder with the plan, or compares the plan with that of the processes before.
 
         Raises:
           PictureError: it is another one.
+          InputError: the disk has no room for a new picture.
         """
-        for path in (self.path, self.path / "leases", self.path / "records"):
-            path.mkdir(exist_ok=True)
-        if not (self.path / "plan.json").exists():
-            files.write(self.path / "plan.json", json.dumps(dataclasses.asdict(planned)))
-        there = self.read_plan()  # that of another process, perhaps, which began at the same moment
-        for name, ours in _flat(planned).items():
-            if ours != (theirs := _flat(there).get(name)):
-                problem = f"begun as another picture ({name} {theirs} there, {ours} here)"
+        if not self._plan.exists():
+            self.check_space(planned)
+            self._make(planned)
+        ours, theirs = _flat(planned), _flat(self.read_plan())
+        for name in (*ours, *theirs):
+            if ours.get(name) != theirs.get(name):
+                problem = f"begun as another picture ({name} {theirs.get(name)} there, {ours.get(name)} here)"
                 allowed = "use the same settings in all processes, or delete that folder or choose another file"
                 raise picture_error(self.path, problem, allowed)
+
+    def _make(self, planned: Plan) -> None:
+        """Makes the folder unless another process did so at the same moment; the plan is in it from the beginning."""
+        try:
+            with files.replacing(self.path) as folder:
+                for path in (folder, folder / "leases", folder / "records"):
+                    path.mkdir()
+                (folder / "plan.json").write_text(json.dumps(dataclasses.asdict(planned)), encoding="utf-8")
+        except OSError:
+            if self._plan.exists():
+                return
+            if self.path.is_dir() and any(self.path.iterdir()):
+                raise picture_error(self.path, "has no plan.json", "delete that folder") from None
+            raise
 
     def read_plan(self) -> Plan:
         """The plan; PictureError where there is none."""
         try:
-            return Plan(**json.loads((self.path / "plan.json").read_text(encoding="utf-8")))
+            return Plan(**json.loads(self._plan.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise picture_error(self.path, "no picture is under way there", "make its parts first") from None
         except (OSError, ValueError, TypeError) as error:
-            raise picture_error(self.path / "plan.json", f"cannot be used ({error})", "delete that folder") from None
+            raise picture_error(self._plan, f"cannot be used ({error})", "delete that folder") from None
 
     def leased(self, row: int, col: int) -> Any:
         """Excludes other processes from a shard."""
         problem = f"another process is making the shard {row}-{col}"
         busy = picture_error(self.path, problem, "wait for it, or give the processes different parts")
-        return locks.locked(self.path / "leases" / f"{row}-{col}", busy)
+        return locks.locked(self.path / "leases" / _name(row, col), busy)
 
     def is_done(self, row: int, col: int) -> bool:
         """Whether a shard has a record and its files are those that the record describes."""
@@ -163,10 +179,22 @@ class ShardFolder:
             return Zarr(self._picture, extents, planned.shard, planned.identity, planned.side)
         return DeepZoom(self._picture, extents, planned.side, planned.identity)
 
-    def check_space(self, pixels: int) -> None:
-        """Raises InputError where the disk has no room for so many more pixels, their halves and overviews."""
+    def check_space(self, planned: Plan) -> None:
+        """Raises InputError where the disk has no room for the shards without a record, their halves and overviews."""
+        recorded = {path.stem for path in self._record(0, 0).parent.glob("*.json")}
+        missing = [index for index in planned.shards() if _name(*index) not in recorded]
+        pixels = sum(math.prod(planned.extent(*index)) for index in missing)
         needed = pixels * (4 / 3 * self._kind.bytes_per_pixel + 3 / 4)
         outputs.check_space(self.path, needed, "make room, or choose fewer pixels or another file", ("out", "height"))
+
+    def check_free(self) -> None:
+        """Raises PictureError where the final name is taken."""
+        for path in (self.out, self._kind.target(self.out)):
+            if path.exists():
+                allowed = (
+                    "finish it" if self._plan.exists() and self.is_published else "delete it or choose another file"
+                )
+                raise picture_error(path, "exists already", allowed)
 
     @property
     def is_published(self) -> bool:
@@ -177,11 +205,27 @@ class ShardFolder:
         """Gives the picture its final name."""
         self._kind.publish(self._picture, self.out)
 
+    @property
+    def is_removed(self) -> bool:
+        """Whether `remove` was interrupted after its last file."""
+        return self.out.exists() and self.path.is_dir() and not any(self.path.iterdir())
+
+    def remove(self) -> None:
+        """Removes the folder, the plan last: until then `finish` finds what it has to continue."""
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path != self._plan:
+                path.unlink()
+        self._plan.unlink(missing_ok=True)
+        self.path.rmdir()
+        files.sync(self.path.absolute().parent)
+
     def _record(self, row: int, col: int) -> Path:
-        return self.path / "records" / f"{row}-{col}.json"
+        return self.path / "records" / f"{_name(row, col)}.json"
 
     def _half(self, row: int, col: int) -> Path:
-        return self.path / "records" / f"{row}-{col}.npy"
+        return self.path / "records" / f"{_name(row, col)}.npy"
 
 
 def put(target: Zarr | DeepZoom, planned: Plan, index: Index, pixels: np.ndarray) -> list[Path]:
@@ -203,6 +247,10 @@ def put(target: Zarr | DeepZoom, planned: Plan, index: Index, pixels: np.ndarray
 def levels(kind: type[Zarr | DeepZoom], planned: Plan) -> list[tuple[int, int]]:
     """Height and width of each level in pixels."""
     return pyramid.extents(planned.height, planned.width, 1 if kind.to_one_pixel else planned.side)
+
+
+def _name(row: int, col: int) -> str:
+    return f"{row}-{col}"
 
 
 def _digest(path: Path) -> str:

@@ -10,7 +10,6 @@ The pixels are those of `writer.write`, whoever made which shard.
 """
 
 import logging
-import shutil
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -68,9 +67,7 @@ def check(out: Path, inputs: Iterable[str | Path] = ()) -> None:
         raise _suffix_error(out)
     writer.check_installed(out)
     outputs.check(out, inputs, extra=len(PARTS), as_folder=True)
-    target = FORMATS[out.suffix.lower()].target(out)
-    if out.exists() or (target.is_dir() and not (ShardFolder(out).path / "plan.json").exists()):
-        raise picture_error(out if out.exists() else target, "exists already", "delete it or choose another file")
+    ShardFolder(out).check_free()
 
 
 def render_part(
@@ -98,7 +95,8 @@ def render_part(
       How many shards were made.
 
     Raises:
-      InputError: as `check`; another plan is under way there; another process makes one of these shards; no room.
+      InputError: as `check`, also where the picture is finished meanwhile; another plan is under way there; another
+        process makes one of these shards; no room for all shards that are missing.
       OSError: the disk is full or fails; the same call continues.
       KeyboardInterrupt: Ctrl-C or SIGTERM; the same call continues.
     """
@@ -109,7 +107,8 @@ def render_part(
     folder.begin(planned)
     missing = [index for index in planned.shards(part, parts) if not folder.is_done(*index)]
     total = sum(int(np.prod(planned.extent(*index))) for index in missing)
-    folder.check_space(total)
+    if missing:
+        folder.check_space(planned)
     with (
         files.naming(folder.path),
         StopSignals() as stopping,
@@ -117,8 +116,10 @@ def render_part(
         ThreadPoolExecutor(min(writer.MOST_THREADS, cores()), "block") as makers,
     ):
         for row, col in missing:
+            folder.check_free()
             with folder.leased(row, col):
                 if not folder.is_done(row, col):
+                    folder.check_free()  # its files were moved to the finished picture, perhaps
                     folder.forget(row, col)
                     pixels = _pixels(planned, view, row, col, makers, stopping, done)
                     if pixels is None:
@@ -133,25 +134,29 @@ def finish(out: Path, *, progress: bool = False) -> None:
     """Makes the overviews, checks every shard, and gives the picture its final name. The same call again continues.
 
     Raises:
-      PictureError: no picture is under way there, or shards are missing or broken, with their names.
+      PictureError: no picture is under way there; its final name is taken; or shards are missing or broken, with
+        their names.
       InputError: another process finishes it.
       OSError: the disk is full or fails.
     """
     if out.suffix.lower() not in FORMATS:
         raise _suffix_error(out)
     folder = ShardFolder(out)
+    if folder.is_removed:
+        folder.remove()
+        return
     planned = folder.read_plan()
     busy = PictureError(str(folder.path), "another process finishes this picture", "wait for it", settings=("out",))
     with locks.locked(folder.path / "finish.lock", busy), files.naming(folder.path):
         if not folder.is_published:
+            folder.check_free()
             bad = [index for index in planned.shards() if not folder.is_done(*index)]
             if bad:
                 raise _missing(folder.path, planned, bad)
             _warn_of_processors(folder, planned)
             _make_overviews(folder, planned, progress)
         folder.publish()
-    shutil.rmtree(folder.path)
-    files.sync(out.absolute().parent)
+    folder.remove()
 
 
 def _make_overviews(folder: ShardFolder, planned: Plan, display: bool) -> None:

@@ -1,0 +1,39 @@
+"""A picture of 25 shards, of four small blocks each, for several processes."""
+
+import numpy as np
+import zarr
+
+from tests.support.small_raster import IDENTITY, SIDE, digest, write
+from tf_psgan.rendering.raster import shards
+
+SHARD = 2 * SIDE
+HEIGHT, WIDTH = 150, 133
+
+
+def planned(**changes):
+    return shards.plan(
+        **{"height": HEIGHT, "width": WIDTH, "identity": IDENTITY, "shard": SHARD, "side": SIDE} | changes
+    )
+
+
+def pixels(out):
+    """Every level of a picture, largest first."""
+    if out.suffix == ".zarr":
+        group = zarr.open_group(out, mode="r")
+        return [group[str(level)][:].transpose(1, 2, 0) for level in range(len(list(group.array_keys())))]
+    return digest(out)
+
+
+def one_process(out):
+    """The pixels that a single process makes without parts."""
+    whole = out.parent / "one" / out.name
+    whole.parent.mkdir()
+    write(whole, HEIGHT, WIDTH)
+    found = pixels(whole)
+    return found
+
+
+def same(ours, theirs):
+    return (
+        ours == theirs if isinstance(ours, str) else all(map(np.array_equal, ours, theirs)) and len(ours) == len(theirs)
+    )
