@@ -59,7 +59,8 @@ export class RemoteWorker {
         this.#onTrouble("");
         return pixelsOf(await response.blob());
       }
-      if (response && ![503, 504].includes(response.status)) throw new Error((await problemOf(response)).detail);
+      // A picture that takes longer than the server allows (504) would take as long again.
+      if (response && response.status !== 503) throw new Error((await problemOf(response)).detail);
       this.#onTrouble("The server does not answer. What is missing comes when it does.");
       await pause(delay, signal);
     }
