@@ -86,6 +86,7 @@ def test_an_unknown_part_or_type_is_one_line(capsys, setting):
     assert setting[2:].split("=")[0] in line and "choose from" in line
 
 
+@pytest.mark.long
 def test_parts_and_types_leave_the_rest_out(tmp_path):
     settings = ("--filters=16,8", "--sizes=64", "--rounds=3", "--threads=1", "--parts=picture", "--types=float32")
     command = [sys.executable, pictures.__file__, *settings, "--compiled_up_to=0", f"--json={tmp_path / 'a.json'}"]

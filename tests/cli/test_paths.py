@@ -135,4 +135,12 @@ def test_every_flag_with_a_path_is_checked():
         command.define(values)
         named = {name for name in values if re.search(r"\b(file|folder|folders|pictures?)\b", values[name].help or "")}
         missed = {name for name in named if values[name].flag_type() in ("string", "comma separated list of strings")}
-        assert missed - set(flags._PATHS) <= {"preset", "source_licence", "name", "repeat", "morph", "shared_edge"}
+        assert missed - set(flags._PATHS) <= {
+            "preset",
+            "source_licence",
+            "name",
+            "repeat",
+            "morph",
+            "shared_edge",
+            "part",
+        }

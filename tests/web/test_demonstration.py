@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support import page
 
 
+@pytest.mark.long
 def test_the_script_makes_a_page_of_a_preset(tmp_path):
     for name in ("train.py", "export.py", "textures"):
         (tmp_path / name).symlink_to(page.ROOT / name)
