@@ -20,6 +20,7 @@ from tf_psgan.loading import load_generator, load_plane
 ROOT = Path(__file__).resolve().parents[2]
 WINDOW = {"seed": 1, "texture": 0, "top": -100, "left": 10**9, "height": 333, "width": 1000}
 ALONE = "import sys\nsys.modules['tf_psgan'] = sys.modules['keras'] = None\n"
+WITHOUT_TENSORFLOW = ALONE + "sys.modules['tensorflow'] = None\n"
 
 
 def programs(language, word):
@@ -72,8 +73,9 @@ def test_saved_model_cli_prints_the_signature_and_gets_the_pixels_of_the_run(pla
 
 def test_an_onnxruntime_program_gets_the_pixels_of_the_network(place):
     (part,) = programs("python", "onnxruntime")
-    alone = "import sys\nsys.modules['tf_psgan'] = sys.modules['keras'] = sys.modules['tensorflow'] = None\n"
-    (place / "program.py").write_text(f"{alone}{part}\nnp.save('latents.npy', latents)\nnp.save('inner.npy', inner)\n")
+    (place / "program.py").write_text(
+        f"{WITHOUT_TENSORFLOW}{part}\nnp.save('latents.npy', latents)\nnp.save('inner.npy', inner)\n"
+    )
     called(sys.executable, "-I", "program.py", cwd=place)
     network = load_generator(exported()[0].path, "float32")
     picture = network(np.load(place / "latents.npy"), training=False)[0, 2:-2, 2:-2]
@@ -84,8 +86,9 @@ def test_an_onnxruntime_program_gets_the_pixels_of_the_network(place):
 @pytest.mark.skipif(not importlib.util.find_spec("openvino"), reason="openvino is not installed")
 def test_openvino_gets_the_pixels_of_the_network_from_both_files(place):
     (part,) = programs("python", "openvino")
-    alone = "import sys\nsys.modules['tf_psgan'] = sys.modules['keras'] = sys.modules['tensorflow'] = None\n"
-    (place / "program.py").write_text(f"{alone}{part}\nnp.save('latents.npy', latents)\nnp.save('found.npy', found)\n")
+    (place / "program.py").write_text(
+        f"{WITHOUT_TENSORFLOW}{part}\nnp.save('latents.npy', latents)\nnp.save('found.npy', found)\n"
+    )
     called(sys.executable, "-I", "program.py", cwd=place)
     network = load_generator(exported()[0].path, "float32")
     expected = network(np.load(place / "latents.npy"), training=False)

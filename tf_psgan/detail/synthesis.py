@@ -107,11 +107,8 @@ class DetailStage(tf.Module):
         edges = _edges(len(self.levels))
         phases = _phases((row_turns, col_turns), self.alignment) if len(self.wave_offsets) else None
         index = self._start(guide, keys, phases)
-        known = (
-            (self.margin // self.alignment - REACH_BLOCKS - FIT_BLOCKS - REACH)
-            * self.alignment
-            // self.levels[-1].pixels
-        )
+        blocks = self.margin // self.alignment - REACH_BLOCKS - FIT_BLOCKS - REACH
+        known = blocks * self.alignment // self.levels[-1].pixels
         for number in range(last, -1, -1):
             level, edge = self.levels[number], edges[number] + PASSES[number] * REACH
             if number < last:
@@ -169,9 +166,10 @@ class DetailStage(tf.Module):
         return rows + best[..., 0], cols + best[..., 1]
 
     def _ranks(self, features: tf.Tensor, rows: tf.Tensor, cols: tf.Tensor, keys: Any) -> tf.Tensor:
-        """Ranks copies, int64: high where the piece of a photograph around the copy is like the guide; part is chance.
+        """Ranks copies, int64: high where the piece of a photograph around the copy is like the guide.
 
-        A piece that has other colours than the guide around it would change the picture's mean.
+        Pieces with other colours than the guide around them would change the picture's mean. A random factor keeps the
+        same few pieces from being copied everywhere.
         """
         level, fit = self.guide_level, FIT_BLOCKS
         step = self.alignment // level.grid
