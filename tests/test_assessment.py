@@ -1,6 +1,8 @@
 """What is evaluated and compared: windows of a run's plane or given pictures, a run's own sources or given ones."""
 
 import json
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from tf_psgan.errors import InputError
 from tf_psgan.evaluation import comparison
 from tf_psgan.evaluation.evaluator import Evaluator, Sources
 from tf_psgan.loading import load_plane
+from tf_psgan.runs import outputs
 from tf_psgan.runs.run_folder import RunFolder
 
 
@@ -202,6 +205,27 @@ def test_too_many_pixels_and_seeds_out_of_range_are_errors(run):
     words = "samples, pixels: 1000000 of 64x64 pixels are more than"
     fails(words, "samples", "pixels", run_folder=run, samples=1_000_000)
     fails("seed: 9223372036854775808 is outside", "seed", run_folder=run, seed=2**63)
+
+
+@pytest.mark.parametrize("given", ["run", "images"])
+def test_a_disk_or_a_format_without_room_is_found_before_anything_is_computed(
+    given, tmp_path, run, source, monkeypatch
+):
+    monkeypatch.setattr(assessment, "restore_generator", None)
+    monkeypatch.setattr(assessment, "Evaluator", None)
+    what = {"run_folder": run} if given == "run" else {"images": [source], "sources": [source]}
+    monkeypatch.setitem(outputs.PICTURES, ".webp", outputs.Format(60, 1.0))
+    settings = "sheet", "pixels", "samples"
+    fails(
+        "64x.* but the sides of .webp files have at most 60",
+        *settings,
+        sheet_file=tmp_path / "a.webp",
+        pixels=64,
+        **what,
+    )
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    fails(r"a\.png: takes about 0.* MB, and 0.0 MB are free", *settings, sheet_file=tmp_path / "a.png", **what)
+    fails(r"a\.json: takes about 0.* MB, and 0.0 MB are free", "json", json_file=tmp_path / "a.json", **what)
 
 
 def test_nothing_is_written_when_the_evaluation_fails(tmp_path, run):

@@ -235,4 +235,10 @@ def test_an_empty_list_of_numbers_is_named_as_such(name):
 )
 def test_settings_that_change_nothing_beside_others_are_named_with_the_reason(model, training, expected):
     config = Config(model=ModelConfig(**model), training=TrainingConfig(**training))
-    assert without_effect(config) == {name: f"{reason} is 0" for name, reason in expected.items()}
+    assert without_effect(config, fits=True) == {name: f"{reason} is 0" for name, reason in expected.items()}
+
+
+def test_refreshes_of_a_cache_that_holds_all_pictures_have_no_effect():
+    config = Config(data=DataConfig(cache_refresh_steps=7))
+    assert without_effect(config, fits=True) == {"cache_refresh_steps": "all pictures fit into cache_megabytes at once"}
+    assert without_effect(config, fits=False) == without_effect(Config(), fits=True) == {}

@@ -14,12 +14,13 @@ import PIL
 import tensorflow as tf
 
 from tf_psgan._version import __version__
+from tf_psgan.config import Config
 from tf_psgan.data import manifest
 from tf_psgan.data.images import LIMIT_PIXELS, check_suffix, write
 from tf_psgan.data.picture_formats import SUFFIXES
 from tf_psgan.errors import InputError, PictureError, RunError, SettingError
 from tf_psgan.evaluation import comparison
-from tf_psgan.evaluation.evaluator import MAX_SOURCES, SOURCE_PIXELS, Evaluator, Sources, finite
+from tf_psgan.evaluation.evaluator import MAX_SOURCES, SOURCE_PIXELS, Evaluator, Sources, finite, sheet_extent
 from tf_psgan.evaluation.findings import NOTHING_FOUND, TrainingState, findings
 from tf_psgan.evaluation.results import Result, evaluate_samples
 from tf_psgan.evaluation.texture_features import MIN_PIXELS
@@ -39,6 +40,9 @@ ELSEWHERE = 2**20
 
 MOST_SHOWN = 64
 """Samples on a contact sheet at most."""
+
+JSON_BYTES = 2**16
+"""What the metrics take on the disk at most, and those of each sample."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,11 +149,13 @@ def evaluate(
     references = references or features is not None
     if run_folder is not None:
         folder = RunFolder(Path(run_folder).expanduser())
-        folder.read_config()  # before the sources: a wrong run folder is the likelier mistake
+        config = folder.read_config()  # before the sources: a wrong run folder is the likelier mistake
         known = _scan(sources, "sources") if sources else _learned(folder)
         compared = _sources(known)
         _check_inputs((json_path, sheet_path), [*folder.pictures(), *_paths(known), *([vgg] if vgg else ())])
-        evaluated = _windows(folder, samples, pixels, seed or 0, textures, dtype, detail, references, progress)
+        side, count = _extent(config, samples, pixels, textures)
+        _check_room(json_path, sheet_path, compared, [(side, side)] * count)
+        evaluated = _windows(folder, config, side, count, seed or 0, textures, dtype, detail, references, progress)
     else:
         if not sources:
             allowed = "give pictures or folders to compare with"
@@ -162,6 +168,7 @@ def evaluate(
         compared, given = _sources(known), _scan(images, "images")
         _check_inputs((json_path, sheet_path), [*_paths(known), *_paths(given), *([vgg] if vgg else ())])
         evaluated = _pictures(images, given, pixels or SOURCE_PIXELS, several=len(compared.names) > 1)
+        _check_room(json_path, sheet_path, compared, [picture.shape[:2] for picture in evaluated.pictures])
     evaluator = Evaluator(compared)
     result, unseen = _measured(evaluator, evaluated, references, features, progress)
     found = findings(
@@ -225,6 +232,20 @@ def _check_inputs(files: Sequence[Path | None], inputs: Sequence[str | Path]) ->
             outputs.check(path, inputs, name)
 
 
+def _check_room(json_path: Path | None, sheet_path: Path | None, sources: Sources, extents: Sequence[Any]) -> None:
+    """Raises InputError where the disk, or the format of the sheet, has no room for what will be written.
+
+    Args:
+      extents: heights and widths of the samples.
+    """
+    if json_path:
+        needed, allowed = JSON_BYTES * (1 + len(extents)), "make room, or choose another folder"
+        outputs.check_space(json_path, needed, allowed, ("json",))
+    if sheet_path:
+        height, width = sheet_extent(sources.pictures, extents[:MOST_SHOWN])
+        outputs.check_picture(sheet_path, height, width, settings=("sheet", "pixels", "samples"))
+
+
 def _paths(pictures: manifest.Manifest) -> list[str]:
     return [entry.path for entry in pictures.entries]
 
@@ -249,10 +270,21 @@ def _sources(pictures: manifest.Manifest) -> Sources:
         raise PictureError(subject, reason, "put it back, or give other sources", settings=("sources",)) from None
 
 
+def _extent(config: Config, samples: int | None, pixels: int | None, textures: Sequence[Texture]) -> tuple[int, int]:
+    """Side of the windows of a run, and their number."""
+    side = pixels or config.training.sample_pixels
+    count = samples or max(config.training.samples, len(textures))
+    if count * side**2 > LIMIT_PIXELS:
+        problem = f"{count} of {side}x{side} pixels are more than {LIMIT_PIXELS} in all"
+        raise SettingError("samples, pixels", problem, "choose fewer or smaller ones", settings=("samples", "pixels"))
+    return side, count
+
+
 def _windows(
     folder: RunFolder,
-    samples: int | None,
-    pixels: int | None,
+    config: Config,
+    side: int,
+    count: int,
     seed: int,
     textures: Sequence[Texture],
     dtype: str,
@@ -261,12 +293,6 @@ def _windows(
     display: bool,
 ) -> Samples:
     """Windows of a run's planes; with `elsewhere` as many again, far away."""
-    config = folder.read_config()
-    side = pixels or config.training.sample_pixels
-    count = samples or max(config.training.samples, len(textures))
-    if count * side**2 > LIMIT_PIXELS:
-        problem = f"{count} of {side}x{side} pixels are more than {LIMIT_PIXELS} in all"
-        raise SettingError("samples, pixels", problem, "choose fewer or smaller ones", settings=("samples", "pixels"))
     generator, found = restore_generator(folder.path, dtype)
     plane, several = Plane.from_generator(generator, folder.path, detail), bool(config.model.global_channels)
     if textures and not several:

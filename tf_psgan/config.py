@@ -207,9 +207,13 @@ def check(config: Any) -> None:
             _check_range(field, item)
 
 
-def without_effect(config: Config) -> dict[str, str]:
-    """The settings that differ from their defaults and change nothing beside the others, each with the reason."""
-    model, training = config.model, config.training
+def without_effect(config: Config, fits: bool) -> dict[str, str]:
+    """The settings that differ from their defaults and change nothing beside the others, each with the reason.
+
+    Args:
+      fits: whether the image cache holds all pictures at once.
+    """
+    model, data, training = config.model, config.data, config.training
     reasons: dict[str, str] = {}
     if not model.waves:
         unused = ("quadrature", "wave_angles", "wave_hidden", "wave_init", "wave_lr_multiplier")
@@ -218,9 +222,11 @@ def without_effect(config: Config) -> dict[str, str]:
         reasons["wave_hidden"] = "global_channels is 0"
     if not training.r1:
         reasons["r1_interval"] = "r1 is 0"
+    if fits:
+        reasons["cache_refresh_steps"] = "all pictures fit into cache_megabytes at once"
     changed = {
         field.name
-        for section in (model, training)
+        for section in (model, data, training)
         for field in dataclasses.fields(section)
         if getattr(section, field.name) != field.default
     }

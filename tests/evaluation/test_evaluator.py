@@ -39,6 +39,8 @@ def test_a_sheet_shows_one_source_as_high_as_all_its_samples():
 @pytest.mark.parametrize("sources, count", [(1, 8), (3, 8), (1, 2), (2, 5)])
 def test_the_samples_of_a_sheet_are_found_again(sources, count):
     page = evaluator_of(sources).sheet(samples(count))
+    shown, extents = evaluator_of(sources).sources.pictures, [sample.shape[:2] for sample in samples(count)]
+    assert evaluator.sheet_extent(shown, extents) == page.shape[:2]
     np.testing.assert_array_equal(evaluator.sheet_samples(page, count, SIDE), samples(count))
 
 

@@ -118,3 +118,5 @@ def test_the_detail_stage_is_rejected_or_its_absence_is_said(tmp_path, logged):
 def test_flags_that_have_no_effect_with_web_are_rejected(tmp_path):
     line = ("export.py", "--web", f"--run={page.runs() / 'one'}", f"--out={tmp_path / 'out'}")
     assert "version: has no effect with --web; leave one of them out." in fail(*line, "--version=3")
+    line = [each for each in line if each != "--web"]
+    assert "onnxruntime_web: has no effect without --web" in fail(*line, "--onnxruntime_web=x")

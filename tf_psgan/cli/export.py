@@ -44,6 +44,8 @@ def define(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> str:
     """Exports; the folder of the version or of the page."""
     folder, out, given = path(values, "run"), path(values, "out"), values.flag_values_dict()
+    if values["onnxruntime_web"].present and not values.web:
+        raise SettingError("onnxruntime_web", "has no effect without --web", "add --web, or leave it out")
     if values.web:
         return _run_web(values, folder, out)
     with filtered_stderr():
@@ -64,7 +66,9 @@ def _run_web(values: flags.FlagValues, folder: Path, out: Path) -> str:
         raise SettingError("dtype", "a web page computes in float32", "leave it out", value=values.dtype)
     with filtered_stderr():
         from tf_psgan.exporting import web_page
+        from tf_psgan.runtime import device
 
+    device.choose(values.flag_values_dict()["device"])
     given = values.flag_values_dict()
     names = ("onnxruntime_web", "source_licence", "detail")
     return str(web_page.export(folder, out, progress=True, **{name: given[name] for name in names}))

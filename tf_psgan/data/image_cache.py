@@ -6,6 +6,7 @@ the same crops from any step on.
 """
 
 import threading
+from collections.abc import Iterable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -51,7 +52,7 @@ class ImageCache:
     ) -> None:
         self.entries = manifests.check(manifest, side).usable
         self.side, self.seed, self.cache_refresh_steps = side, seed, cache_refresh_steps
-        self.fits = 3 * sum(entry.height * entry.width for entry in self.entries) <= cache_bytes
+        self.fits = decoded_bytes(self.entries) <= cache_bytes
         self._pixels = cache_bytes // 2 // 3  # half of the memory: the next buffer needs the other half
         if not self.fits and self._pixels < side * side:
             raise SettingError(
@@ -128,6 +129,11 @@ class ImageCache:
             # Without a copy: convert_to_tensor would need the memory twice.
             shared = tf.experimental.dlpack.from_dlpack(pixels.__dlpack__())
             return PackedImages(shared, tf.constant(starts), heights, widths)
+
+
+def decoded_bytes(entries: Iterable[manifests.Entry]) -> int:
+    """Memory of the decoded pictures."""
+    return 3 * sum(entry.height * entry.width for entry in entries)
 
 
 def _extent(height: int, width: int, pixels: int, side: int) -> tuple[int, int]:

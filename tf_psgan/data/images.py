@@ -150,16 +150,27 @@ def sheet(pictures: Sequence[np.ndarray], columns: int, gap: int = 4) -> np.ndar
       columns: cells per row; a column is as wide as its widest picture, a row as high as its highest.
       gap: pixels between cells.
     """
-    columns = min(columns, len(pictures))
-    heights = [max(p.shape[0] for p in pictures[i : i + columns]) for i in range(0, len(pictures), columns)]
-    widths = [max(p.shape[1] for p in pictures[i::columns]) for i in range(columns)]
-    tops = np.cumsum([0] + [height + gap for height in heights])
-    lefts = np.cumsum([0] + [width + gap for width in widths])
+    tops, lefts = _cells([picture.shape[:2] for picture in pictures], columns, gap)
     page = np.full((tops[-1] - gap, lefts[-1] - gap, 3), 255, np.uint8)
     for i, picture in enumerate(pictures):
-        top, left = tops[i // columns], lefts[i % columns]
+        top, left = tops[i // (len(lefts) - 1)], lefts[i % (len(lefts) - 1)]
         page[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
     return page
+
+
+def sheet_extent(extents: Sequence[tuple[int, ...]], columns: int, gap: int = 4) -> tuple[int, int]:
+    """Height and width in pixels of the `sheet` of pictures of these heights and widths."""
+    tops, lefts = _cells(extents, columns, gap)
+    return int(tops[-1]) - gap, int(lefts[-1]) - gap
+
+
+def _cells(extents: Sequence[tuple[int, ...]], columns: int, gap: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first row of each row of a sheet's cells, the first column of each of their columns; and their ends."""
+    columns = min(columns, len(extents))
+    heights = [max(height for height, _ in extents[i : i + columns]) for i in range(0, len(extents), columns)]
+    widths = [max(width for _, width in extents[i::columns]) for i in range(columns)]
+    tops, lefts = (np.cumsum([0] + [side + gap for side in sides]) for sides in (heights, widths))
+    return tops, lefts
 
 
 def _open(stream: IO[bytes], suffix: str) -> Image.Image:

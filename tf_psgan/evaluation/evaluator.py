@@ -84,6 +84,16 @@ class Evaluator:
         return images.sheet([left, right], columns=2, gap=SOURCE_GAP)
 
 
+def sheet_extent(sources: Sequence[np.ndarray], samples: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Height and width of the sheet of `Evaluator.sheet`, for samples of these heights and widths."""
+    rows, right = math.ceil(len(samples) / COLUMNS), images.sheet_extent(samples, COLUMNS, SAMPLE_GAP)
+    shown = sources[: COLUMNS * rows]
+    pixels = right[0] if len(shown) == 1 else max(max(extent) for extent in samples)
+    crops = [(min(source.shape[0], pixels), min(source.shape[1], pixels)) for source in shown]
+    left = images.sheet_extent(crops, math.ceil(len(shown) / rows), SAMPLE_GAP)
+    return images.sheet_extent([left, right], columns=2, gap=SOURCE_GAP)
+
+
 def sheet_samples(sheet: np.ndarray, count: int, side: int) -> list[np.ndarray]:
     """The samples on a sheet of `Evaluator.sheet`.
 

@@ -112,7 +112,14 @@ def check_apart(run: Path, sources: Iterable[str | Path]) -> None:
             raise InputError(str(run), problem, "choose a folder elsewhere", settings=("run", "images"))
 
 
-def check_picture(out: Path, height: int, width: int, pictures: int = 1, form: Format | None = None) -> None:
+def check_picture(
+    out: Path,
+    height: int,
+    width: int,
+    pictures: int = 1,
+    form: Format | None = None,
+    settings: tuple[str, ...] = ("height", "width", "out"),
+) -> None:
     """Checks that a picture fits its format and the disk.
 
     Args:
@@ -120,13 +127,13 @@ def check_picture(out: Path, height: int, width: int, pictures: int = 1, form: F
       height, width: extent in pixels.
       pictures: how many of this extent the file holds.
       form: its format; None for that of the suffix among `PICTURES`.
+      settings: names of the settings that change its extent or its name.
 
     Raises:
       PictureError: it does not fit the format.
       InputError: the disk has no room for it.
     """
     form = form or PICTURES[out.suffix.lower()]
-    settings = ("height", "width", "out")
     if max(height, width) > form.side:
         problem = f"{height}x{width} pixels, but the sides of {out.suffix} files have at most {form.side}"
         raise PictureError(str(out), problem, "choose fewer pixels or another suffix", settings=settings)

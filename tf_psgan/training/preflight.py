@@ -5,6 +5,7 @@ import math
 
 from tf_psgan.config import Config, check_detail, without_effect
 from tf_psgan.data import manifest
+from tf_psgan.data.image_cache import decoded_bytes
 from tf_psgan.errors import PictureError, SettingError
 from tf_psgan.evaluation.texture_features import MIN_PIXELS
 from tf_psgan.runs import outputs
@@ -48,7 +49,8 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
     folder.check_manifest(pictures)
     for entry in pictures.skipped:
         logger.warning("skipped: %s", entry.reason)
-    if unused := without_effect(config):
+    fits = decoded_bytes(pictures.usable) <= config.data.cache_megabytes * 2**20
+    if unused := without_effect(config, fits):
         logger.warning("without effect: %s.", ", ".join(f"{name} ({reason})" for name, reason in unused.items()))
     return pictures
 
@@ -113,7 +115,7 @@ def _check_settings(config: Config) -> None:
 
 def _check_classes(config: Config, pictures: manifest.Manifest) -> None:
     """Raises SettingError where the settings do not suffice for a class for each picture."""
-    count, megabytes = len(pictures.usable), 3 * sum(entry.height * entry.width for entry in pictures.usable) / 2**20
+    count, megabytes = len(pictures.usable), decoded_bytes(pictures.usable) / 2**20
     if config.model.waves and config.model.wave_hidden < count:
         hidden = config.model.wave_hidden
         raise SettingError(
