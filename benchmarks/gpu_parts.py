@@ -133,7 +133,7 @@ def windows(options: Options, keep: Keep) -> None:
     from tf_psgan.exporting import saved_model
     from tf_psgan.exporting.session_model import SessionModel
     from tf_psgan.plane.plane import TexturePlane
-    from tf_psgan.rendering.raster import writer
+    from tf_psgan.rendering.raster import spans, writer
 
     dtype = found.compute_type(options.config.training.dtype)
     folded = work.draw(options.config.model).folded("bfloat16" if dtype == "mixed_bfloat16" else "float32")
@@ -148,7 +148,8 @@ def windows(options: Options, keep: Keep) -> None:
     with tempfile.TemporaryDirectory() as folder:
         tall = 600 if options.is_small else 16384
         began = time.perf_counter()
-        writer.write(Path(folder, "big.tif"), _view(plane, next(seeds)), tall, tall, {})
+        view = spans.batched(_view(plane, next(seeds)), plane.batch, tall, tall)
+        writer.write(Path(folder, "big.tif"), view, tall, tall, {})
         pictures[f".tif, {tall} x {tall}"] = (1e3 * (time.perf_counter() - began), tall**2)
         keep(pictures=pictures)
         with SessionModel(saved_model.write(folded, Path(folder, "model"), {}, {})) as model:

@@ -15,10 +15,11 @@ from PIL import Image
 from tests.support import tiny, tiny_export
 from tf_psgan.data.colour import srgb_profile
 from tf_psgan.errors import ExportError
-from tf_psgan.exporting import saved_model
+from tf_psgan.exporting import graph_plane, saved_model
+from tf_psgan.exporting.graph_plane import GraphPlane
 from tf_psgan.exporting.session_model import SessionModel
-from tf_psgan.exporting.signatures import Signatures
-from tf_psgan.latents import texture_fields
+from tf_psgan.exporting.signatures import Signatures, alone
+from tf_psgan.latents import noise, texture_fields
 from tf_psgan.latents.scene import Scene
 from tf_psgan.loading import load_plane
 from tf_psgan.plane.folded_generator import fold
@@ -161,6 +162,26 @@ def test_an_exported_morph_equals_the_plane(server, height, width):
     asked = {"top": -100, "left": 60, "height": height, "width": width}
     found = run("morph", seed=3, textures=np.ravel(corners), extent_height=500, extent_width=300, **asked)
     np.testing.assert_array_equal(found, plane.render(Scene(3, field), **asked))
+
+
+def test_a_graph_that_finds_itself_on_a_gpu_computes_chunks_together_and_shows_the_same_plane(monkeypatch):
+    monkeypatch.setattr(graph_plane, "_PROCESSOR", "GPU")  # the graph asks for its device, and is on no "GPU" here
+    folded = fold(tiny.generator(global_channels=3))
+    weights = [[tf.Variable(part) for part in block] for block in folded.blocks]
+    plane, together = TexturePlane(folded), GraphPlane(folded, weights, [tf.Variable(part) for part in folded.waves])
+    vectors = noise.global_vector(tf.constant([6], tf.int64), 3)
+
+    @tf.function
+    def render(corner, extent):
+        return together.render(tf.constant(5, tf.int64), vectors, alone, corner, extent)
+
+    def int64(*pair):
+        return tuple(tf.constant(value, tf.int64) for value in pair)
+
+    whole = render(int64(-700, 10**9), int64(1500, 1030)).numpy()  # 4 x 3 chunks
+    expected = plane.window(1500, 1030, top=-700, left=10**9, seed=5, texture=6)
+    assert np.abs(whole.astype(int) - expected).max() <= 1
+    np.testing.assert_array_equal(render(int64(300, 10**9 + 500), int64(100, 90)).numpy(), whole[1000:1100, 500:590])
 
 
 WINDOW = {"seed": 0, "texture": 0, "top": 0, "left": 0, "height": 8, "width": 8}

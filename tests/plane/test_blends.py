@@ -75,10 +75,8 @@ def test_waves_are_blended_not_wave_numbers():
     plane = TexturePlane(fold(network), chunk_cells=CHUNK)
     one, other = plane.wave_numbers((-1.0,)), plane.wave_numbers((1.0,))
     assert np.abs(one - other).max() > 0.1 and np.abs(plane.wave_numbers((0.0,)) - one).max() > 0.05
-    mixed = plane._latents(Scene(SEED, texture_fields.Mix((((-1.0,), 0.5), ((1.0,), 0.5)))), 40, -90).numpy()[..., 4:]
-    parts = [
-        plane._latents(Scene(SEED, texture_fields.Uniform((value,))), 40, -90).numpy()[..., 4:] for value in (-1.0, 1.0)
-    ]
+    mixed = plane.latents(Scene(SEED, texture_fields.Mix((((-1.0,), 0.5), ((1.0,), 0.5)))), 40, -90)[..., 4:]
+    parts = [plane.latents(Scene(SEED, texture_fields.Uniform((value,))), 40, -90)[..., 4:] for value in (-1.0, 1.0)]
     np.testing.assert_allclose(mixed, (parts[0] + parts[1]) / 2, atol=1e-6)
 
 

@@ -167,7 +167,7 @@ def joined(wang, edges, seeds):
     parts = []
     for scene in halves:
         big = TexturePlane(plane.folded, chunk_cells=max(rows, cols))
-        parts.append(big._latents(scene, 0, 0).numpy()[0, : rows + 2 * reach, : cols + 2 * reach])
+        parts.append(big.latents(scene, 0, 0)[: rows + 2 * reach, : cols + 2 * reach])
     left, right = parts
     np.testing.assert_array_equal(left[:, -2 * reach :], right[:, : 2 * reach])  # both know both sides of the edge
     field = np.concatenate([left[:, : cols + reach], right[:, reach:]], axis=1)

@@ -10,7 +10,8 @@ from tests.support import tiny
 from tf_psgan.data import images
 from tf_psgan.errors import SettingError
 from tf_psgan.geometry import MAX_PIXEL
-from tf_psgan.latents import noise, waves
+from tf_psgan.latents import noise, texture_fields, waves
+from tf_psgan.latents.scene import Scene
 from tf_psgan.networks.generator import latent_field
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
@@ -65,6 +66,23 @@ def test_chunks_that_are_computed_together_as_on_a_gpu_show_the_same_plane(plane
     np.testing.assert_array_equal(fresh.window(9, 9, top=33, left=40, seed=SEED, texture=1), whole[40:49, 37:46])
     across = fresh.window(64, 30, top=0, left=40, seed=SEED, texture=1)  # one of its chunks is known
     np.testing.assert_array_equal(across, whole[7:71, 37:67])
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        Scene(SEED, texture_fields.Uniform(2)),
+        Scene(SEED, texture_fields.Morph(((1, 2), (3, 4)), 0, 0, 96, 96)),
+        Scene(SEED, texture_fields.Morph(((1, 2, 3),), 0, 0, 64, 128)),  # not all chunks have the same textures
+        Scene(SEED, texture_fields.Uniform(2), 8, 8, edges=(0, 1, 0, 2), time=0.3, amount=0.5),
+    ],
+)
+def test_latents_of_chunks_made_together_are_those_of_each(scene):
+    plane = TexturePlane(fold(tiny.generator(global_channels=2)), chunk_cells=CHUNK)
+    places = [(0, 0), (-3, 1), (1, 2)]
+    together = plane._latents(scene, places).numpy()
+    for place, found in zip(places, together, strict=True):
+        np.testing.assert_array_max_ulp(found, plane.latents(scene, *place), maxulp=2)
 
 
 def test_windows_reach_across_the_origin(plane):

@@ -20,7 +20,7 @@ from PIL import Image
 
 from tests.support.small_raster import IDENTITY, NAMES, SIDE, Watched, left_behind, levels, view, write
 from tf_psgan.data.colour import srgb_profile
-from tf_psgan.rendering.raster import formats, pyramid
+from tf_psgan.rendering.raster import formats, pyramid, spans
 from tf_psgan.rendering.raster import writer as raster_writer
 from tf_psgan.rendering.raster.journal import Partial
 from tf_psgan.runtime import progress
@@ -53,6 +53,22 @@ def test_every_page_of_a_tiff_equals_the_view(tmp_path, height, width):
         assert json.loads(file.pages[0].description) == IDENTITY
         assert file.pages[0].software.startswith("tf_psgan ")
     assert left_behind(out) == []
+
+
+def test_a_picture_asked_for_in_squares_of_blocks_is_the_same_and_no_square_is_made_twice(tmp_path):
+    asked = Watched()
+    out = tmp_path / "a.tif"
+    write(out, 100, 300, spans.Spans(asked, 100, 300, 4 * SIDE))
+    np.testing.assert_array_equal(tifffile.imread(out, key=0), view(0, 0, 100, 300))
+    assert sorted(asked.blocks) == [(row, col) for row in (0, 4) for col in range(0, 19, 4)]
+
+
+def test_a_square_whose_computation_failed_is_computed_again():
+    asked = Watched(1, broken)
+    shown = spans.Spans(asked, 100, 100, 4 * SIDE)
+    with pytest.raises(RuntimeError, match="interrupted here"):
+        shown(16, 0, 16, 16)
+    np.testing.assert_array_equal(shown(16, 0, 16, 16), view(16, 0, 16, 16))
 
 
 @pytest.mark.parametrize("height, width", EXTENTS)

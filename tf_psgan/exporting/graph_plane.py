@@ -1,7 +1,8 @@
 """The texture plane inside a graph: a window of any extent, assembled from the same chunks as `TexturePlane` makes.
 
 All sizes share one graph, and the chunks are computed one after the other, so that memory does not grow with the
-variety of requests.
+variety of requests; on a GPU several at a time. The graph itself finds out where it runs: a model that was exported on
+a processor may be served on a GPU.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +17,9 @@ from tf_psgan.latents import noise, torus, wave_numbers
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import FoldedGenerator
 
+_PROCESSOR = "CPU"
+"""The kind of device on which chunks are computed one at a time."""
+
 _BLOCK = 512
 """Largest side of a block of the detail stage, in pixels; a multiple of every coarsest pixel."""
 
@@ -29,17 +33,23 @@ class GraphPlane:
     Args:
       folded: the generator. The weights of its convolutions become constants of the graph, once for all signatures:
         variables would be cast and laid out anew for each picture.
+      blocks: `folded.blocks` as variables, for GPUs, where casting them takes no time.
       wave_weights: `folded.waves` as variables.
       detail: makes the pictures from the generator's; None for the generator's own.
     """
 
     def __init__(
-        self, folded: FoldedGenerator, wave_weights: Sequence[tf.Variable], detail: DetailStage | None = None
+        self,
+        folded: FoldedGenerator,
+        blocks: Sequence[Sequence[tf.Variable]],
+        wave_weights: Sequence[tf.Variable],
+        detail: DetailStage | None = None,
     ) -> None:
         self._detail = detail
         if detail:  # one function in the graph for all signatures
             self._arrange = tf.function(detail, input_signature=detail.input_signature)
-        self._config, self._cell, self._wave_weights = folded.config, folded.pixels_per_cell, wave_weights
+        self._config, self._cell, self._dtype = folded.config, folded.pixels_per_cell, folded.dtype
+        self._blocks, self._wave_weights = blocks, wave_weights
         extent = chunks.cells(self._cell) + 2 * geometry.HALO
         self._pixels = tf.function(
             lambda field: chunks.pixels(chunks.cast(folded.blocks, folded.dtype), field, folded.dtype),
@@ -142,34 +152,66 @@ class GraphPlane:
         turns = torus.turns(self.wave_steps(vectors), *(period or (0, 0)))
         first = [at // side for at in corner]
         number = [(at + long - 1) // side - begin + 1 for at, long, begin in zip(corner, extent, first, strict=True)]
+        needed = number[0] * number[1]
 
-        def one(index: Any) -> Any:
+        def latents(index: Any) -> tf.Tensor:
+            """Of a chunk; or of several, int64 [batch]."""
             at = (first[0] + index // number[1], first[1] + index % number[1])
-            rows, cols = (chunk * count - halo + tf.range(count + 2 * halo, dtype=tf.int64) for chunk in at)
+            around = tf.range(count + 2 * halo, dtype=tf.int64)
+            rows, cols = ((chunk * count - halo)[..., tf.newaxis] + around for chunk in at)
             if period is not None:
                 rows, cols = rows % period[0], cols % period[1]
-            field = chunks.latents(
-                self._config, tf.reshape(seed, (1, 1)), rows, cols, phases, vectors, turns, weigh(rows, cols)
-            )
-            return self._pixels(field)
+            seeds = tf.reshape(seed, (1, 1))
+            return chunks.latents(self._config, seeds, rows, cols, phases, vectors, turns, weigh(rows, cols))
 
         down, right = (at - chunk * side for at, chunk in zip(corner, first, strict=True))
 
-        def several() -> Any:
-            pixels = tf.map_fn(
-                one, tf.range(number[0] * number[1]), parallel_iterations=1,
-                fn_output_signature=tf.TensorSpec((side, side, 3), tf.uint8),
-            )  # fmt: skip
-            # Row by row: a transposition would copy the rows outside the window as well.
+        def assembled(pixels: tf.Tensor) -> tf.Tensor:
+            """The window from its chunks, row by row: a transposition would copy what is outside the window, too."""
             rows = (down + tf.range(extent[0]))[:, tf.newaxis]
             parts = (rows // side * number[1] + tf.range(number[1])) * side + rows % side  # [height, chunks across]
             page = tf.reshape(tf.gather(tf.reshape(pixels, (-1, side * 3)), parts), (extent[0], number[1] * side, 3))
             return page[:, right : right + extent[1]]
 
-        def single() -> Any:
-            return one(tf.zeros((), tf.int64))[down : down + extent[0], right : right + extent[1]]
+        def several() -> tf.Tensor:
+            return assembled(
+                tf.map_fn(
+                    lambda index: self._pixels(latents(index)), tf.range(needed), parallel_iterations=1,
+                    fn_output_signature=tf.TensorSpec((side, side, 3), tf.uint8),
+                )
+            )  # fmt: skip
 
-        return tf.cond(number[0] * number[1] > 1, several, single)
+        def single() -> tf.Tensor:
+            pixels = self._pixels(latents(tf.zeros((), tf.int64)))
+            return pixels[down : down + extent[0], right : right + extent[1]]
+
+        def in_batches() -> tf.Tensor:
+            blocks = chunks.cast(self._blocks, self._dtype)
+
+            def batch(begin: Any) -> tf.Tensor:
+                indices = tf.minimum(begin + tf.range(chunks.GPU_BATCH, dtype=tf.int64), needed - 1)
+                pixels = chunks.batch_pixels(blocks, latents(indices), self._dtype)
+                with tf.device("CPU:0"):  # copied while the next batch is computed
+                    return tf.identity(pixels)
+
+            with tf.device("CPU:0"):
+                begins = tf.range(0, needed, chunks.GPU_BATCH)
+            pixels = tf.map_fn(
+                batch, begins, parallel_iterations=2,
+                fn_output_signature=tf.TensorSpec((chunks.GPU_BATCH, side, side, 3), tf.uint8),
+            )  # fmt: skip
+            with tf.device("CPU:0"):
+                return assembled(pixels)
+
+        def one_by_one() -> tf.Tensor:
+            return tf.cond(needed > 1, several, single)
+
+        return tf.cond(_is_on_processor(), one_by_one, in_batches)
 
     def _pixel_extent(self, rows: tf.Tensor, cols: tf.Tensor) -> tf.Tensor:
         return tf.strings.join([tf.as_string(rows * self._cell), "x", tf.as_string(cols * self._cell)])
+
+
+def _is_on_processor() -> tf.Tensor:
+    """Whether the graph runs where there is no GPU, known when it runs."""
+    return tf.equal(tf.raw_ops.DeviceIndex(device_names=[_PROCESSOR]), 0)

@@ -63,7 +63,7 @@ class Signatures(tf.Module):
         self.blocks = [[tf.Variable(part, trainable=False) for part in block] for block in folded.blocks]
         self.waves = [tf.Variable(part, trainable=False) for part in folded.waves]
         self._detail = DetailStage(exemplar) if exemplar else None
-        self._plane = GraphPlane(folded, self.waves, self._detail)
+        self._plane = GraphPlane(folded, self.blocks, self.waves, self._detail)
 
     def signatures(self) -> dict[str, Any]:
         """The signatures as concrete functions, by name."""
@@ -112,7 +112,7 @@ class Signatures(tf.Module):
 
     def _window(self, seed: Any, texture: Any, top: Any, left: Any, height: Any, width: Any) -> tf.Tensor:
         vectors = noise.global_vector(texture[tf.newaxis], self._config.global_channels)
-        return self._plane.render(seed, vectors, _alone, _corner(top, left), self._extent(height, width))
+        return self._plane.render(seed, vectors, alone, _corner(top, left), self._extent(height, width))
 
     def _torus(self, seed: Any, texture: Any, height: Any, width: Any) -> tf.Tensor:
         height, width = self._extent(height, width)
@@ -121,7 +121,7 @@ class Signatures(tf.Module):
         vectors = noise.global_vector(texture[tf.newaxis], self._config.global_channels)
         rows, cols = after(self._plane.check_fit(self._plane.wave_steps(vectors)[0], rows, cols), rows, cols)
         origin = (tf.zeros((), tf.int64), tf.zeros((), tf.int64))
-        return self._plane.render(seed, vectors, _alone, origin, (height, width), (rows, cols))
+        return self._plane.render(seed, vectors, alone, origin, (height, width), (rows, cols))
 
     def _morph(
         self,
@@ -142,8 +142,8 @@ class Signatures(tf.Module):
         def weigh(rows: Any, cols: Any) -> tf.Tensor:
             at = ((rows, over[0]), (cols, over[1]))
             down, right = (texture_fields.hats(cells, self._cell, 0, extent, knots=2) for cells, extent in at)
-            weights = down[:, tf.newaxis, :, tf.newaxis] * right[tf.newaxis, :, tf.newaxis]  # [2, 2, rows, cols]
-            return tf.cast(tf.reshape(weights, (4, len(rows), len(cols))), tf.float32)
+            weights = down[:, tf.newaxis, ..., tf.newaxis] * right[..., tf.newaxis, :]  # [2, 2, ..., rows, cols]
+            return tf.cast(tf.reshape(weights, (4, *weights.shape[2:])), tf.float32)
 
         return self._plane.render(seed, vectors, weigh, _corner(top, left), self._extent(height, width))
 
@@ -161,9 +161,9 @@ def _corner(top: Any, left: Any) -> tuple[tf.Tensor, tf.Tensor]:
     return inside("top", top, -MAX_PIXEL, MAX_PIXEL), inside("left", left, -MAX_PIXEL, MAX_PIXEL)
 
 
-def _alone(rows: Any, cols: Any) -> tf.Tensor:
+def alone(rows: Any, cols: Any) -> tf.Tensor:
     """The weights of a single texture."""
-    return tf.ones((1, len(rows), len(cols)))
+    return tf.ones((1, *rows.shape, cols.shape[-1]))
 
 
 def _signature(picture: Callable[..., Any], encode: Callable[[Any], Any] | None) -> Any:

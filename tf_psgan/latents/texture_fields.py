@@ -195,16 +195,17 @@ def hats(cells: Any, pixels_per_cell: int, first: Any, extent: Any, knots: int) 
     The same bits eagerly, in a graph and in an exported model.
 
     Args:
-      cells: int64 [cells].
+      cells: int64 [..., cells].
       first, extent: of the picture along the axis, in pixels: the first and the last knot lie at its ends.
 
     Returns:
-      float64 [knots, cells], in [0, 1]; sums over the knots are 1.
+      float64 [knots, ..., cells], in [0, 1]; sums over the knots are 1.
     """
     first, extent = tf.cast(first, tf.float64), tf.cast(extent, tf.float64)
     pixels = (tf.cast(cells, tf.float64) + 0.5) * pixels_per_cell
     position = tf.clip_by_value((pixels - first) / extent, 0.0, 1.0) * (knots - 1)
-    return tf.maximum(1.0 - tf.abs(position - tf.range(knots, dtype=tf.float64)[:, tf.newaxis]), 0.0)
+    at = tf.reshape(tf.range(knots, dtype=tf.float64), (knots,) + (1,) * len(position.shape))
+    return tf.maximum(1.0 - tf.abs(position - at), 0.0)
 
 
 def _check_picture(field: Morph | Painting) -> None:

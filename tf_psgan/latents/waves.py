@@ -55,12 +55,13 @@ def at_cells(wave_turns: Any, phase: Any, rows: Any, cols: Any, quadrature: bool
     Args:
       wave_turns: int64 [waves, 2], from `turns` or `torus.turns`.
       phase: int64 [waves], in turns, at cell (0, 0).
-      rows, cols: int64 [rows] and [cols], cells in any order.
+      rows, cols: int64 [..., rows] and [..., cols], cells in any order.
 
     Returns:
-      z_periodic, float32 [rows, cols, waves or 2 waves], as `plane_waves`.
+      z_periodic, float32 [..., rows, cols, waves or 2 waves], as `plane_waves`.
     """
-    angle = radians(phase_at(wave_turns, phase, rows[:, tf.newaxis, tf.newaxis], cols[:, tf.newaxis]))
+    at = rows[..., :, tf.newaxis, tf.newaxis], cols[..., tf.newaxis, :, tf.newaxis]
+    angle = radians(phase_at(wave_turns, phase, *at))
     return tf.concat([tf.sin(angle), tf.cos(angle)], axis=-1) if quadrature else tf.sin(angle)
 
 

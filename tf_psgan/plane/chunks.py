@@ -45,6 +45,9 @@ def latents(
 ) -> tf.Tensor:
     """The network's input for a square of cells: local noise, blended global vectors and blended waves.
 
+    Or for several squares at once, which have the same textures: then rows, cols and the extents of seeds and weights
+    have an axis [batch] in front.
+
     Args:
       seeds: int64 [1, 1]; or [extent, extent] where cells differ in the seed of their noise.
       rows, cols: int64 [extent], the cells of the chunk and of its halo, in any order.
@@ -55,13 +58,13 @@ def latents(
       change: None, or time and amount of animated noise (`noise.changed`).
 
     Returns:
-      float32 [1, extent, extent, channels].
+      float32 [1 or batch, extent, extent, channels].
     """
-    at = (seeds, rows[:, tf.newaxis], cols)
+    at = (seeds, rows[..., :, tf.newaxis], cols[..., tf.newaxis, :])
     z_local = noise.cells(*at, config.local_channels)
     if change is not None:
         z_local = noise.changed(z_local, *at, *change)
-    extent = (len(rows), len(cols))
+    extent = z_local.shape[:-1]
     z_global = tf.zeros((*extent, config.global_channels))
     z_periodic = tf.zeros((*extent, (2 if config.quadrature else 1) * config.waves))
     # One texture at a time, so that its waves have the same bits whatever is blended with them.
@@ -70,7 +73,8 @@ def latents(
         weight = weights[i][..., tf.newaxis]
         z_global += weight * vectors[i]
         z_periodic += weight * waves.at_cells(wave_turns[i], phases, rows, cols, config.quadrature)
-    return latent_field(*(field[tf.newaxis] for field in (z_local, z_global, z_periodic)))
+    fields = (z_local, z_global, z_periodic)
+    return latent_field(*(fields if len(rows.shape) > 1 else (field[tf.newaxis] for field in fields)))
 
 
 def pixel_turns(

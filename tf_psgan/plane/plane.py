@@ -49,6 +49,16 @@ RECENT_PIECES = 16384
 _AXES = ("x", "y", "xy")
 
 
+class _Square(NamedTuple):
+    """What the latents of a chunk are made from."""
+
+    seeds: np.ndarray  # int64 [1, 1]: of all cells; or [extent, extent]
+    rows: np.ndarray  # int64 [extent]
+    cols: np.ndarray
+    textures: tuple[texture_fields.Texture, ...]
+    weights: np.ndarray  # float32 [textures, extent, extent]
+
+
 class _Group(NamedTuple):
     """Chunks that are computed together."""
 
@@ -282,11 +292,10 @@ class TexturePlane:
                     missing.append(place)
         if not missing:
             return _Group(places, known, missing, None)
-        fields = [self._latents(scene, *place) for place in missing]
         if self.batch == 1:
-            return _Group(places, known, missing, self._paint(fields[0])[tf.newaxis])
-        fields += fields[-1:] * (self.batch - len(fields))
-        return _Group(places, known, missing, self._paint_batch(tf.concat(fields, axis=0))[: len(missing)])
+            return _Group(places, known, missing, self._paint(self._latents(scene, missing))[tf.newaxis])
+        filled = missing + missing[-1:] * (self.batch - len(missing))
+        return _Group(places, known, missing, self._paint_batch(self._latents(scene, filled))[: len(missing)])
 
     def _end(self, scene: Scene, group: "_Group") -> Iterator[np.ndarray]:
         if group.painted is not None:
@@ -333,7 +342,7 @@ class TexturePlane:
           float32 [chunk_cells + 4, chunk_cells + 4, channels], in [-1, 1].
         """
         self._check_context()
-        return self._latents(scene, row, col).numpy()[0]
+        return self._latents(scene, [(row, col)]).numpy()[0]
 
     def vector(self, texture: texture_fields.AnyTexture) -> np.ndarray:
         """The global vector of a texture, float32 [global channels].
@@ -466,26 +475,43 @@ class TexturePlane:
             turns, noise.phases(scene.seed, waves), rows, cols, self.pixels_per_cell, (scene.rows, scene.cols)
         )
 
-    def _latents(self, scene: Scene, row: int, col: int) -> tf.Tensor:
-        """The latents of a chunk with its halo: [1, extent, extent, channels]."""
+    def _latents(self, scene: Scene, places: Sequence[tuple[int, int]]) -> tf.Tensor:
+        """The latents of chunks with their halos: [chunks, extent, extent, channels].
+
+        Those of chunks with the same textures are made in one call: on a GPU they take as long as those of one chunk.
+        """
+        squares = [self._square(scene, *place) for place in places]
+        if len({square.textures for square in squares}) > 1:
+            return tf.concat([self._squares_latents(scene, [square]) for square in squares], axis=0)
+        return self._squares_latents(scene, squares)
+
+    def _squares_latents(self, scene: Scene, squares: Sequence[_Square]) -> tf.Tensor:
+        anchors = [self._anchor(texture, scene.rows, scene.cols) for texture in squares[0].textures]
+        vectors, wave_turns = (tf.constant(np.stack(part)) for part in zip(*anchors, strict=True))
+        wave_seed = tf.constant(scene.seed, tf.int64) if scene.edges is None else noise.edge(CORNER, 0)
+        change = tuple(tf.constant(value, tf.float32) for value in (scene.time, scene.amount)) if scene.time else None
+        if len(squares) == 1:
+            seeds, rows, cols, _, weights = squares[0]
+            make = self._fields
+        else:
+            seeds, rows, cols = (np.stack([square[part] for square in squares]) for part in range(3))
+            weights = np.stack([square.weights for square in squares], axis=1)
+            make = self._batch_fields
+        at = tf.constant(seeds), wave_seed, tf.constant(rows), tf.constant(cols)
+        return make(*at, vectors, wave_turns, tf.constant(weights), change)
+
+    def _square(self, scene: Scene, row: int, col: int) -> _Square:
         extent = self.chunk_cells + 2 * geometry.HALO
         first = row * self.chunk_cells - geometry.HALO, col * self.chunk_cells - geometry.HALO
         rows, cols = scene.wrapped(*first, extent)
-        seeds = tf.constant([[scene.seed]], tf.int64)  # [1, 1]: of all cells; or [extent, extent]
-        wave_seed = seeds[0, 0]
+        seeds = np.array([[scene.seed]])
         if scene.edges is not None:
-            corner = noise.edge(CORNER, 0)
             # Opposite edges are one edge of two tiles: top and bottom share, left and right share.
             edges = [noise.edge(CORNER + 1 + i % 2, colour) for i, colour in enumerate(scene.edges)]
-            seeds = tf.gather(tf.stack([wave_seed, corner, *edges]), scene.zones(*first, extent))
-            wave_seed = corner
+            seeds = np.array([scene.seed, noise.edge(CORNER, 0), *edges])[scene.zones(*first, extent)]
         weighted = scene.field.weights(rows, cols, self.pixels_per_cell)
-        anchors = [self._anchor(texture, scene.rows, scene.cols) for texture, _ in weighted]
-        vectors, wave_turns = (tf.constant(np.stack(part)) for part in zip(*anchors, strict=True))
-        weights = tf.constant(np.stack([weight for _, weight in weighted]))
-        change = tuple(tf.constant(value, tf.float32) for value in (scene.time, scene.amount)) if scene.time else None
-        at = tf.constant(rows), tf.constant(cols)
-        return self._fields(seeds, wave_seed, *at, vectors, wave_turns, weights, change)
+        textures, weights = zip(*weighted, strict=True)
+        return _Square(seeds, rows, cols, textures, np.stack(weights))
 
     @tf.function(reduce_retracing=True)
     def _fields(
@@ -493,6 +519,9 @@ class TexturePlane:
     ) -> tf.Tensor:
         phases = noise.phases(wave_seed, self.config.waves)
         return chunks.latents(self.config, seeds, rows, cols, phases, vectors, wave_turns, weights, change)
+
+    # Of several chunks: a function of its own, whose retracing cannot forget that of one chunk.
+    _batch_fields = tf.function(_fields.python_function, reduce_retracing=True)
 
     @tf.function
     def _paint(self, latents: Any) -> tf.Tensor:

@@ -19,7 +19,7 @@ from tf_psgan.rendering import composition, metadata, texture_inversion
 from tf_psgan.rendering.animation import paths
 from tf_psgan.rendering.animation import writer as animation_writer
 from tf_psgan.rendering.composition import Composition
-from tf_psgan.rendering.raster import shard_folder, shards
+from tf_psgan.rendering.raster import shard_folder, shards, spans
 from tf_psgan.rendering.raster import writer as raster_writer
 from tf_psgan.rendering.spec import Animation, Change, Drift, Inversion, Painting, RenderSpec, Tile, Walk
 from tf_psgan.rendering.texture_inversion import FoundTexture
@@ -207,7 +207,7 @@ def _view(plane: TexturePlane, composed: Composition) -> raster_writer.View:
     def view(top: int, left: int, height: int, width: int) -> np.ndarray:
         return plane.render(composed.scene, height, width, top=composed.top + top, left=composed.left + left)
 
-    return view
+    return spans.batched(view, plane.batch, composed.height, composed.width)
 
 
 def _write_picture(

@@ -22,9 +22,9 @@ REMEDY = "load models of your own or of people you trust only"
 
 _SERVED = """
 Abs AddV2 All ArgMin AsString Assert BiasAdd BitwiseAnd BitwiseXor BroadcastTo Cast ConcatV2 Const Conv2D Cos Cumsum
-EncodeJpeg EncodePng Equal ExpandDims Fill Floor FloorDiv FloorMod GatherNd GatherV2 Greater GreaterEqual Identity
-IsFinite LeftShift Less LessEqual LogicalAnd LogicalOr MatMul Max Maximum Minimum Mul Neg NoOp NotEqual Pack Pad
-PartitionedCall Placeholder Pow Prod Range ReadVariableOp RealDiv Relu Reshape ResourceGather RightShift Round
+DeviceIndex EncodeJpeg EncodePng Equal ExpandDims Fill Floor FloorDiv FloorMod GatherNd GatherV2 Greater GreaterEqual
+Identity IsFinite LeftShift Less LessEqual LogicalAnd LogicalOr MatMul Max Maximum Minimum Mul Neg NoOp NotEqual Pack
+Pad PartitionedCall Placeholder Pow Prod Range ReadVariableOp RealDiv Relu Reshape ResourceGather RightShift Round
 SelectV2 Shape Sign Sin Sqrt SquaredDifference Squeeze StatefulPartitionedCall StatelessIf StatelessWhile
 StridedSlice StringJoin Sub Substr Sum Tanh TensorListFromTensor TensorListGetItem TensorListReserve
 TensorListSetItem TensorListStack TensorScatterUpdate Tile TopKV2 Transpose Unpack VarHandleOp Where While
