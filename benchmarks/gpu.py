@@ -6,8 +6,8 @@
 Reports the device and the best matrix product; for the defaults and the presets `gpu` and `paper`, in bfloat16 and
 float32, compiled and not: seconds to the first step (from the start of the process), steps a second, TFLOP/s of useful
 operations, the share of the time in which the device computes, and peak memory; the same step in PyTorch where
-that is installed; windows of the plane, the exported `window` in a session, a `.tif`; and two pictures of a short
-training.
+that is installed, beside this project's without the spectral loss and R1, which the step in PyTorch has not; windows of
+the plane, the exported `window` in a session, a `.tif`; and two pictures of a short training.
 
 Each part runs in a process of its own with a time limit, so that the failure of one leaves the others. Parts for which
 no time is left are listed as left out. Needs no network and no package beyond the project's own. Compiled programs are
@@ -40,6 +40,8 @@ LEAST_SECONDS = 12.0
 """No part begins with less time left."""
 SMALL = ("--filters=8,4", "--discriminator_filters=4,6", "--crop_cells=4", "--batch_size=2", "--local_channels=3")
 """Settings of --small, which replace those of a preset."""
+SHARED_TERMS = ("--spectral_loss_weight=0", "--r1=0")
+"""Leaves the terms of the loss that the step in PyTorch has, too."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,15 +63,17 @@ class Part:
 def parts(is_small: bool = False) -> list[Part]:
     """All parts, the most important ones first; of a trial those that differ in more than their size."""
 
-    def step(preset: str, dtype: str, form: str, note: str = "") -> Part:
+    def chosen(preset: str) -> tuple[str, ...]:
+        return (f"--flagfile={ROOT / 'flags' / preset}.cfg",) if preset else ()
+
+    def step(preset: str, dtype: str, form: str, note: str = "", settings: tuple[str, ...] = ()) -> Part:
         short = "bfloat16" if dtype == "mixed_bfloat16" else dtype
         title = f"{preset or 'default'}, {short}, {'compiled' if form == 'compiled' else 'not compiled'}{note}"
-        chosen = (f"--flagfile={ROOT / 'flags' / preset}.cfg",) if preset else ()
-        return Part("step", title, (*chosen, f"--dtype={dtype}", f"--form={form}"))
+        arguments = (*chosen(preset), *settings, f"--dtype={dtype}", f"--form={form}")
+        return Part("step", title, arguments, 200.0 if is_small else 75.0)  # processors compile for minutes
 
     def torch(preset: str) -> Part:
-        chosen = (f"--flagfile={ROOT / 'flags' / preset}.cfg",) if preset else ()
-        return Part("torch_step", f"PyTorch, {preset or 'default'}", chosen, 60.0)
+        return Part("torch_step", f"PyTorch, {preset or 'default'}", (*chosen(preset), *SHARED_TERMS), 90.0)
 
     narrow, wide = "mixed_bfloat16", "float32"
     if is_small:
@@ -77,9 +81,9 @@ def parts(is_small: bool = False) -> list[Part]:
             Part("device", "device", seconds=60.0),
             step("", narrow, "compiled"),
             step("paper", wide, "plain"),
-            Part("windows", "pictures", ("--dtype=float32",)),
+            Part("windows", "pictures", ("--dtype=float32",), 120.0),
             torch(""),
-            Part("look", "two pictures for a look"),
+            Part("look", "two pictures for a look", seconds=120.0),
         ]
     return [
         Part("device", "device", seconds=45.0),
@@ -87,6 +91,7 @@ def parts(is_small: bool = False) -> list[Part]:
         step("gpu", narrow, "compiled"),
         Part("windows", "pictures", ("--dtype=mixed_bfloat16",), 70.0),
         torch("gpu"),
+        step("gpu", narrow, "compiled", ", without spectral loss and R1", SHARED_TERMS),
         step("", narrow, "compiled", ", again"),
         step("paper", narrow, "compiled"),
         step("", narrow, "plain"),

@@ -79,7 +79,7 @@ def step(options: Options, keep: Keep) -> None:
     first = time.time() - options.started
     for _ in range(2):  # the other half of alternating updates
         advance(at_a_time)
-    rate = _rate(lambda: advance(at_a_time), 0.5 if options.is_small else 6.0) * at_a_time
+    rate = _rate(lambda: advance(at_a_time), 0.5 if options.is_small else 4.0) * at_a_time
     measured = {
         "dtype": "bfloat16" if config.training.dtype == "mixed_bfloat16" else "float32",
         "first_step_seconds": first,
@@ -106,8 +106,9 @@ def torch_step(options: Options, keep: Keep) -> None:
     config, where = options.config, "cuda" if torch.cuda.is_available() else "cpu"
     picture = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
     steps: list[dict[str, Any]] = []
-    notes: list[str] = []
-    for form in torch_step.forms("bfloat16", compiled=where == "cuda"):
+    notes = [f"PyTorch {torch.__version__}; its step has neither spectral loss nor R1"]
+    forms = torch_step.forms("bfloat16", compiled=where == "cuda")
+    for form in sorted(forms, key=lambda form: not form.compiled):  # the fastest first: there may be no time for all
         try:
             run = torch_step.TorchStep(config, picture, form, where)
             run()
@@ -115,7 +116,8 @@ def torch_step(options: Options, keep: Keep) -> None:
             for _ in range(3):
                 run()
             run.wait()
-            rate = 10 * _rate(functools.partial(_ten, run), 0.5 if options.is_small else 3.0)
+            count, seconds = (1, 0.5) if options.is_small else (10, 3.0)
+            rate = count * _rate(functools.partial(_several, run, count), seconds)
         except Exception as error:  # whatever a compiler raises: the other forms are measured all the same
             notes.append(f"{form.name}: {type(error).__name__}: {str(error).splitlines()[0][:200]}")
         else:
@@ -127,7 +129,7 @@ def torch_step(options: Options, keep: Keep) -> None:
 
 def windows(options: Options, keep: Keep) -> None:
     """Windows of the plane, the exported `window` in a session, and a `.tif`, of a network with random weights."""
-    found = _tensorflow(options)[1]
+    tf, found = _tensorflow(options)
     from engines import work
 
     from tf_psgan.exporting import saved_model
@@ -167,6 +169,9 @@ def windows(options: Options, keep: Keep) -> None:
                 )
             pictures[f"exported window, {side} x {side}, eight at a time"] = (1e3 / eight / EIGHT, side**2)
             keep(pictures=pictures)
+    if found.gpus():
+        peak = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e6
+        keep(notes=[f"peak memory, plane and session together: {peak:.0f} MB"])
 
 
 def look(options: Options, keep: Keep) -> None:
@@ -204,8 +209,8 @@ PARTS: dict[str, Callable[[Options, Keep], None]] = {
 """By kind."""
 
 
-def _ten(run: Any) -> None:
-    for _ in range(10):
+def _several(run: Any, count: int) -> None:
+    for _ in range(count):
         run()
     run.wait()
 
