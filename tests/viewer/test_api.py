@@ -15,6 +15,7 @@ from tests.support.fake_server import HANG, NO_RESPONSE, FakeServer, paint
 from tests.support.small_server import until
 from tests.support.viewer import DESCRIPTION, VERSION, get, picture, problem
 from tf_psgan_serving.client import channels
+from tf_psgan_serving.viewer import models
 
 FULL, AWAY, BROKEN = (grpc.StatusCode[name] for name in ("RESOURCE_EXHAUSTED", "UNAVAILABLE", "INTERNAL"))
 
@@ -261,6 +262,15 @@ def test_a_model_of_a_server_that_is_full_stays_in_the_list():
     with FakeServer(description=DESCRIPTION) as server, viewer.running(server.target) as root:
         server.faults = [grpc.StatusCode.RESOURCE_EXHAUSTED] * 8
         assert [model["name"] for model in json.loads(get(root, "/v1/models")[2])["models"]] == ["m"]
+
+
+def test_a_model_that_is_not_there_is_logged_once_until_it_was_there(caplog, monkeypatch):
+    monkeypatch.setattr(models, "KEPT_SECONDS", -1.0)
+    with FakeServer(description=DESCRIPTION) as server, viewer.running(server.target) as root:
+        for is_there in (False, False, False, True, False):
+            server.faults = [] if is_there else [grpc.StatusCode.NOT_FOUND]
+            assert len(json.loads(get(root, "/v1/models")[2])["models"]) == is_there
+    assert sum("NOT_FOUND" in record.getMessage() for record in caplog.records) == 2
 
 
 def test_the_description_of_the_api_has_every_path_and_its_bounds(root):

@@ -8,15 +8,17 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import grpc
 import numpy as np
 import pytest
 
-from tests.support import small_server, viewer
+from tests.support import plain_model, small_server, viewer
 from tests.support.commands import ROOT
 from tests.support.fake_server import HANG, FakeServer
-from tests.support.viewer import DESCRIPTION, get, picture
+from tests.support.viewer import DESCRIPTION, get, picture, problem
+from tf_psgan_serving.server.version import Version
 from tf_psgan_serving.viewer import settings
 from tf_psgan_serving.viewer.command import embedded_server
 
@@ -125,6 +127,27 @@ def test_pictures_are_those_of_the_model(served):
     np.testing.assert_array_equal(picture(embedded, f"{model['path']}/window.png?{query(at)}"), expected)
     np.testing.assert_array_equal(picture(embedded, f"{model['path']}/tile.png?{query(extent)}"), tile)
     np.testing.assert_array_equal(picture(embedded, f"{model['path']}/morph/1,2,3,4/700/900/1/0/2/1.png"), blend)
+
+
+def test_models_that_load_are_not_shown_yet_and_are_named(tmp_path, monkeypatch):
+    go, real = threading.Event(), Version.set_description
+
+    def later(version, *arguments):
+        go.wait(HANG)
+        return real(version, *arguments)
+
+    monkeypatch.setattr(Version, "set_description", later)
+    plain_model.publish(tmp_path / "plain")
+    with embedded_server(tmp_path, waits=False) as target, viewer.running(target, ()) as root:
+        try:
+            text = "'plain' is not loaded, perhaps not yet; try again."
+            assert problem(root, "/v1/models/plain") == (503, text)
+            for path in ("/models.json", "/readyz"):
+                assert problem(root, path) == (503, "no model of the server is loaded; try again.")
+        finally:
+            go.set()
+        small_server.until(lambda: get(root, "/readyz")[0] == 200)
+        assert json.loads(get(root, "/models.json")[2])["models"][0]["name"] == "plain"
 
 
 def query(values):

@@ -1,6 +1,7 @@
 """The viewer's page and a stock map client in a browser, over a server of pictures that follow a formula."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -114,6 +115,35 @@ def test_a_server_that_went_away_is_said_and_its_tiles_come_when_it_is_back(chro
             assert notice.is_hidden()
             assert_shown(tab, seed=5)
         context.close()
+
+
+def answered_late(tab, address, detail, count=2):
+    """The first requests to an address are answered with 503, later ones by the viewer."""
+    problems = iter([detail] * count)
+
+    def answer(route):
+        if text := next(problems, None):
+            route.fulfill(status=503, content_type="application/problem+json", body=json.dumps({"detail": text}))
+        else:
+            route.continue_()
+
+    tab.route(address, answer)
+
+
+def test_a_server_that_is_loading_its_models_is_said_and_waited_for(chromium, site):
+    context = chromium.new_context(**browser.DESKTOP, bypass_csp=True)
+    tab = context.new_page()
+    answered_late(tab, "**/models.json", "no model of the server is loaded; try again.")
+    tab.goto(site)
+    tab.get_by_text("The server is loading its models").wait_for(timeout=WAIT)
+    idle(tab)
+    assert tab.locator("#notice").is_hidden()
+    assert_shown(tab)
+    answered_late(tab, "**/tile.png*", "the server of models cannot be reached; try again.")
+    tab.get_by_role("tab", name="Save").click()
+    tab.get_by_role("button", name="Make a seamless tile").click()
+    tab.get_by_role("button", name="Save the tile").wait_for(timeout=WAIT)
+    context.close()
 
 
 def test_the_page_keeps_its_content_security_policy(chromium, site):

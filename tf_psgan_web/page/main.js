@@ -1,6 +1,7 @@
 // The page: opens the models, the map and the panels, and keeps them at one state.
 
 import { Pool } from "./texture/pool.js";
+import { answer } from "./texture/remote.js";
 import { blendPanel } from "./ui/blend-panel.js";
 import { element } from "./ui/elements.js";
 import { planeMap, textureLayer } from "./ui/layer.js";
@@ -31,8 +32,7 @@ class App {
 
   async start() {
     this.state = fromAddress(location.hash);
-    this.models = (await json("models.json")).models;
-    if (!this.models.length) throw new Error("the server has no model that is ready");
+    this.models = (await this.#json("models.json")).models;
     this.map = planeMap(L, document.getElementById("map"), this.state, ZOOM);
     this.map.on("moveend", () => this.#moved());
     document.getElementById("zoom-in").onclick = () => this.map.zoomIn();
@@ -67,7 +67,7 @@ class App {
     this.entry = entry;
     this.#showPoster();
     const folder = new URL(`${entry.folder}/`, document.baseURI).href;
-    const model = await json(`${folder}meta.json`);
+    const model = await this.#json(`${folder}meta.json`);
     let bytes = 0;
     const onBytes = (more) => {
       bytes += more;
@@ -117,6 +117,13 @@ class App {
     if (message) this.say(message);
     else if (this.#troubled) this.say("");
     this.#troubled = Boolean(message);
+  }
+
+  /** A file of the page's server, as soon as that has it. */
+  async #json(address) {
+    const response = await answer(address, (message) => this.#trouble(message));
+    if (!response.ok) throw new Error(`${address} cannot be loaded (HTTP ${response.status})`);
+    return response.json();
   }
 
   #makePanels() {
@@ -200,14 +207,6 @@ class App {
     console.warn(error);
     this.say(`The texture cannot be shown: ${error.message}. Reload the page to try again.`);
   }
-}
-
-async function json(address) {
-  const response = await fetch(address).catch((error) => {
-    throw new Error(`${address} cannot be loaded (${error.message})`);
-  });
-  if (!response.ok) throw new Error(`${address} cannot be loaded (HTTP ${response.status})`);
-  return response.json();
 }
 
 const app = new App();

@@ -64,6 +64,7 @@ class Api:
     def __init__(self, models: Models, blocks: Blocks, *, waiting: int, deadline: float) -> None:
         self._models, self._blocks = models, blocks
         self._most_waiting, self._deadline, self._waiting = waiting, deadline, 0
+        self._reported: dict[str, str] = {}  # why models are not listed, by name
         self._encoders = ThreadPoolExecutor(ENCODERS, "encode")
 
     def routes(self) -> list[Route]:
@@ -92,6 +93,16 @@ class Api:
         """
         found = await asyncio.gather(*map(self._newest, await self._models.names()))
         return [version for version in found if version]
+
+    async def shown(self) -> list[Version]:
+        """`listed`, at least one.
+
+        Raises:
+          Problem: 503, no model is loaded, perhaps not yet.
+        """
+        if found := await self.listed():
+            return found
+        raise Problem(503, "no model of the server is loaded; try again.")
 
     async def version(self, request: Request) -> Version:
         """The version in a request's path.
@@ -146,8 +157,7 @@ class Api:
         return limited
 
     async def _ready(self, request: Request) -> Response:
-        if not await self.listed():
-            raise Problem(503, "no model of the server is ready; try again.")
+        await self.shown()
         return Response("ok\n", media_type="text/plain", headers={"Cache-Control": "no-store"})
 
     async def _list(self, request: Request) -> Response:
@@ -191,12 +201,14 @@ class Api:
         for name in names:
             if name == request.path_params["model"]:
                 return name
-        known = ", ".join(names)[:200] or "none"
-        raise Problem(404, f"{request.path_params['model'][:60]!r} is no model of the server; it has {known}.")
+        wanted, known = request.path_params["model"][:60], ", ".join(names)[:200] or "none"
+        if not self._models.is_ready:
+            raise Problem(503, f"{wanted!r} is not loaded, perhaps not yet; try again.")
+        raise Problem(404, f"{wanted!r} is no model of the server; it has {known}.")
 
     async def _newest(self, name: str) -> Version | None:
         try:
-            return await self._models.newest(name)
+            version = await self._models.newest(name)
         except ServingError as error:
             if error.code in (
                 "UNAVAILABLE",
@@ -204,8 +216,12 @@ class Api:
                 "RESOURCE_EXHAUSTED",
             ):  # they say nothing of the model
                 raise
-            LOG.warning(error)  # a model that is not loaded, or of another kind
+            if self._reported.get(name) != str(error):  # a model that is not loaded, or of another kind
+                self._reported[name] = str(error)
+                LOG.warning(error)
             return None
+        self._reported.pop(name, None)
+        return version
 
 
 def path(version: Version) -> str:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tf_psgan_serving.viewer import openapi, page
 from tf_psgan_serving.viewer.api import Api
 from tf_psgan_serving.viewer.blocks import Blocks
+from tf_psgan_serving.viewer.connections import LimitedConnection
 from tf_psgan_serving.viewer.models import Models
 from tf_psgan_serving.viewer.problems import Problem
 
@@ -78,11 +79,11 @@ def make(
     return app
 
 
-def web_server(application: Starlette) -> uvicorn.Server:
+def web_server(application: Starlette, connection: type[LimitedConnection] = LimitedConnection) -> uvicorn.Server:
     """A server of the application over HTTP/1.1, without WebSockets."""
     config = uvicorn.Config(
         application,
-        http="h11",
+        http=connection,
         ws="none",
         log_config=None,
         access_log=False,

@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with contextlib.ExitStack() as stack:
             listener = stack.enter_context(_listener(parsed.host, parsed.port))
-            target = stack.enter_context(embedded_server(parsed.models)) if parsed.models else parsed.server
+            embedded = embedded_server(parsed.models, waits=False) if parsed.models else None
+            target = stack.enter_context(embedded) if embedded else parsed.server
             asyncio.run(_serve(parsed, target, listener))
     except ModuleNotFoundError as error:
         extras = "viewer,serving" if parsed.models else "viewer"
@@ -55,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def embedded_server(folder: Path) -> Iterator[str]:
-    """An embedded server in this process; its address."""
+def embedded_server(folder: Path, *, waits: bool = True) -> Iterator[str]:
+    """An embedded server in this process; its address, from the moment when its models are loaded if it `waits`."""
     from tf_psgan_serving.server.command import captured_stderr
 
     with captured_stderr():
@@ -64,7 +65,8 @@ def embedded_server(folder: Path) -> Iterator[str]:
         from tf_psgan_serving.server.settings import Settings as ServerSettings
     server = Server(ServerSettings(folder, port=0))
     try:
-        server.wait_until_loaded(threading.TIMEOUT_MAX)
+        if waits:
+            server.wait_until_loaded(threading.TIMEOUT_MAX)
         yield f"127.0.0.1:{server.port}"
     finally:
         server.stop(GRACE)

@@ -121,6 +121,8 @@ class Models:
         self.target, self._named, self._tls, self._deadline, self._clock = target, names, tls, deadline, clock
         self._clients: dict[str, _ModelClient] = {}
         self._listed: tuple[float, tuple[str, ...]] = (-1e9, ())
+        self.is_ready = True
+        """Whether the server said so when it listed its models; not while it loads those that it had at its start."""
         self._versions: collections.OrderedDict[tuple[str, int], tuple[float, Version]] = collections.OrderedDict()
         self._descriptions: dict[tuple[str, int], asyncio.Task[Version]] = {}
         self._channel: grpc.aio.Channel | None = None
@@ -134,7 +136,7 @@ class Models:
             await self._channel.close()
 
     async def names(self) -> tuple[str, ...]:
-        """The names of the models, sorted.
+        """The names of the models, sorted; of a server that lists them, those that are loaded.
 
         Raises:
           ServingError: the server cannot be reached, or UNIMPLEMENTED, it does not list its models.
@@ -142,7 +144,7 @@ class Models:
         if self._named:
             return self._named
         since, names = self._listed
-        if self._clock() - since > KEPT_SECONDS or not names:
+        if self._clock() - since > KEPT_SECONDS or not (names and self.is_ready):
             self._listed = (self._clock(), await self._list())
         return self._listed[1]
 
@@ -233,7 +235,9 @@ class Models:
         except grpc.RpcError as failure:
             code: Any = failure.code()
             raise ServingError(code.name, f"{self.target}: {code.name}: the models cannot be listed.") from None
-        return tuple(sorted(name for name in wire.services(data) if name not in NOT_MODELS))
+        services = wire.services(data)
+        self.is_ready = services.get("", True)
+        return tuple(sorted(name for name, is_loaded in services.items() if is_loaded and name not in NOT_MODELS))
 
 
 def _is_full(error: ServingError) -> bool:

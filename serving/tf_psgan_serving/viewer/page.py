@@ -29,7 +29,7 @@ def routes(endpoints: Api) -> list[Route]:
     """The routes of the page."""
 
     async def models(request: Request) -> Response:
-        found = [entry(version) for version in await endpoints.listed()]
+        found = [entry(version) for version in await endpoints.shown()]
         return JSONResponse({"format": FORMAT, "models": found}, headers=HEADERS)
 
     async def meta(request: Request) -> Response:

@@ -116,8 +116,8 @@ export class Pool {
    * @returns {Promise<number[]>} rows and cols in cells.
    */
   async fit(scene, cells) {
-    const { model, folder } = this.#options;
-    if (this.remote) return fit(folder, model, scene, cells);
+    const { model, folder, onTrouble } = this.#options;
+    if (this.remote) return fit(folder, model, scene, cells, onTrouble);
     const latents = new SceneLatents(model);
     const used = scene.textures.filter((_, i) => scene.weights[i] > 0);
     const steps = used.map((texture) => latents.steps(texture));

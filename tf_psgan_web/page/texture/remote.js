@@ -50,20 +50,38 @@ export class RemoteWorker {
   }
 
   async #pixels(address, signal) {
-    for (let delay = FIRST_DELAY; ; delay = Math.min(2 * delay, LONGEST_DELAY)) {
-      const response = await fetch(address, { signal }).catch((error) => {
-        if (signal.aborted) throw error;
-        return null;
-      });
-      if (response?.ok) {
-        this.#onTrouble("");
-        return pixelsOf(await response.blob());
-      }
-      // A picture that takes longer than the server allows (504) would take as long again.
-      if (response && response.status !== 503) throw new Error((await problemOf(response)).detail);
-      this.#onTrouble("The server does not answer. What is missing comes when it does.");
-      await pause(delay, signal);
+    const response = await answer(address, this.#onTrouble, signal);
+    // A picture that takes longer than the server allows (504) would take as long again.
+    if (!response.ok) throw new Error((await problemOf(response)).detail);
+    return pixelsOf(await response.blob());
+  }
+}
+
+/**
+ * The response to a request, which is sent again while nothing answers or the server is not ready (503).
+ *
+ * @param {URL | string} address
+ * @param {(message: string) => void} onTrouble called when the server does not answer, and with "" when it does.
+ * @param {AbortSignal} [signal] ends the waiting.
+ * @returns {Promise<Response>}
+ */
+export async function answer(address, onTrouble, signal) {
+  for (let delay = FIRST_DELAY; ; delay = Math.min(2 * delay, LONGEST_DELAY)) {
+    const response = await fetch(address, { signal }).catch((error) => {
+      if (signal?.aborted) throw error;
+      return null;
+    });
+    if (response && response.status !== 503) {
+      onTrouble("");
+      return response;
     }
+    const loads = response && (await problemOf(response)).detail.includes("loaded");
+    onTrouble(
+      loads
+        ? "The server is loading its models. They come when they are ready."
+        : "The server does not answer. What is missing comes when it does.",
+    );
+    await pause(delay, signal);
   }
 }
 
@@ -74,12 +92,14 @@ export class RemoteWorker {
  * @param {object} model its description.
  * @param {object} scene see `scene.js`.
  * @param {number} cells a side.
+ * @param {(message: string) => void} onTrouble as of `answer`.
  * @returns {Promise<number[]>} rows and cols in cells.
  */
-export async function fit(folder, model, scene, cells) {
+export async function fit(folder, model, scene, cells, onTrouble) {
   const request = { scene: { ...scene, torus: [cells, cells] }, row: 0, col: 0, rows: cells, cols: cells, reduce: 1 };
   const cell = model.pixels_per_cell;
-  const response = await fetch(new URL(addressOf({ ...request, cell }, model.identity), folder)); // cached if it fits
+  const address = new URL(addressOf({ ...request, cell }, model.identity), folder);
+  const response = await answer(address, onTrouble); // cached if it fits
   if (response.ok) return [cells, cells];
   const { detail, fits } = await problemOf(response);
   if (!fits) throw new Error(detail);
@@ -122,7 +142,7 @@ async function problemOf(response) {
 function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => {
+    signal?.addEventListener("abort", () => {
       clearTimeout(timer);
       reject(signal.reason);
     });
