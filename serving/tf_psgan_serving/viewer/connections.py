@@ -38,7 +38,7 @@ class LimitedConnection(H11Protocol):
         if self.cycle is None or self.cycle.response_complete:
             self._expect_request()
         else:
-            self._silence = _ended(self._silence)
+            self._end_silence()
 
     def pause_writing(self) -> None:
         """The response is larger than the system's buffers: from now on it has to be read."""
@@ -48,11 +48,12 @@ class LimitedConnection(H11Protocol):
     def resume_writing(self) -> None:
         """The response was read."""
         super().resume_writing()
-        self._unread = _ended(self._unread)
+        self._end_unread()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Ends the waits."""
-        self._silence, self._unread = _ended(self._silence), _ended(self._unread)
+        self._end_silence()
+        self._end_unread()
         super().connection_lost(exc)
 
     def _expect_request(self) -> None:
@@ -70,7 +71,12 @@ class LimitedConnection(H11Protocol):
 
         self._unread = self.loop.call_later(self.unread_seconds, look)
 
+    def _end_silence(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+        self._silence = None
 
-def _ended(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
+    def _end_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+        self._unread = None
