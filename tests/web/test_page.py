@@ -231,6 +231,15 @@ def test_the_noise_moves_in_a_loop(show, planes):
     tab.get_by_role("button", name="Motion").click()
     tab.get_by_text("A loop", exact=True).wait_for(timeout=WAIT)  # all moments are computed
     assert tab.locator("#stage").is_visible() and stage(tab)[..., :3].std() > 1
+    with tab.expect_download(timeout=WAIT) as download:
+        tab.get_by_role("button", name="Save the loop").click()
+    with Image.open(download.value.path()) as file:
+        assert (file.n_frames, file.info["loop"], file.info["duration"]) == (24, 0, 80.0)
+        at = {"height": file.height, "width": file.width, "top": -file.height // 2, "left": -file.width // 2}
+        for moment in (0, 1, 12, 23):
+            file.seek(moment)
+            scene = Scene(0, time=moment / 24, amount=0.4 if moment else 0.0)
+            assert differing(np.asarray(file.convert("RGBA")), planes["one"].render(scene, **at)) < 20
 
 
 def test_another_model_can_be_chosen(chromium, site, planes):

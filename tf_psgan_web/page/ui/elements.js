@@ -28,10 +28,15 @@ export function button(text, onclick, className = "plain", properties = {}) {
   return element("button", { type: "button", className, onclick, ...properties }, text);
 }
 
-/** Lets the browser save a canvas as a PNG file. */
-export async function savePng(canvas, name) {
+/** A canvas as a PNG file. */
+export async function pngOf(canvas) {
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
   if (!blob) throw new Error("this browser cannot save a picture of that size");
+  return blob;
+}
+
+/** Lets the browser save a file. */
+export function saveFile(blob, name) {
   const link = element("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);

@@ -2,7 +2,8 @@
 //
 // The camera's picture is reduced to one value a cell in this page; it is neither stored nor sent.
 
-import { button, element, labelled } from "./elements.js";
+import { animatedPng } from "./animated-png.js";
+import { button, element, labelled, pngOf, saveFile } from "./elements.js";
 import { reduced, weightsFromLight } from "./light.js";
 
 const SIDES = [256, 384, 512];
@@ -40,6 +41,8 @@ export function livePanel(app) {
   const still = button("A picture", () => file.click());
   const loop = button("Motion", () => start(showLoop), several ? "plain" : "main");
   const stop = button("Stop", () => end());
+  const save = button("Save the loop", () => {});
+  save.hidden = true;
   side.onchange = () => {
     const { again } = start;
     if (again) start(again);
@@ -98,7 +101,7 @@ export function livePanel(app) {
     for (const track of stream?.getTracks() ?? []) track.stop();
     stream = null;
     video.srcObject = null;
-    stage.hidden = true;
+    stage.hidden = save.hidden = true;
     text.textContent = "";
   }
 
@@ -164,11 +167,33 @@ export function livePanel(app) {
         frames[i] = await frame({ ...app.scene(), change }, cells);
         text.textContent = `Moment ${i + 1} of ${LOOP_FRAMES} computed`;
       } else {
+        if (save.hidden) offerLoop(frames);
         text.textContent = "A loop";
         await new Promise((resolve) => setTimeout(resolve, LOOP_MS));
       }
       if (isOn()) show(frames[i]);
     }
+  }
+
+  /** Lets the loop be saved, with the pixels that are shown. */
+  function offerLoop(frames) {
+    save.hidden = false;
+    save.onclick = async () => {
+      save.disabled = true;
+      try {
+        const files = [];
+        for (const parts of frames) {
+          const canvas = element("canvas", { width: stage.width, height: stage.height });
+          for (const [part, top] of parts) canvas.getContext("2d").putImageData(part, 0, top);
+          files.push(await pngOf(canvas));
+        }
+        saveFile(await animatedPng(files, LOOP_MS), `${app.entry.name}-loop.png`);
+      } catch (error) {
+        app.say(`The loop cannot be saved: ${error.message}.`);
+      } finally {
+        save.disabled = false;
+      }
+    };
   }
 
   const hint = several
@@ -178,7 +203,7 @@ export function livePanel(app) {
     "div",
     {},
     element("p", { className: "hint" }, hint),
-    element("div", { className: "row" }, ...(several ? [camera, still] : []), loop, stop),
+    element("div", { className: "row" }, ...(several ? [camera, still] : []), loop, stop, save),
     element(
       "div",
       { className: "row" },

@@ -1,6 +1,6 @@
 // The panel that makes pictures to take home: windows of the view, and seamless tiles.
 
-import { button, element, labelled, savePng } from "./elements.js";
+import { button, element, labelled, pngOf, saveFile } from "./elements.js";
 import { picture } from "./windows.js";
 
 const SIDES = [256, 512, 1024, 2048, 4096];
@@ -14,7 +14,7 @@ export function savePanel(app) {
   const text = element("p", { className: "hint", role: "status" }, "");
   const tile = button("Make a seamless tile", () => working(makeTile), "main");
   const window = button("Save this view", () => working(saveWindow));
-  const save = button("Save the tile", () => working(() => savePng(made, `${app.entry.name}-tile.png`)));
+  const save = button("Save the tile", () => saveFile(made, `${app.entry.name}-tile.png`));
   const link = button("Copy the link", copyLink);
   let made = null;
   save.hidden = preview.hidden = true;
@@ -40,7 +40,7 @@ export function savePanel(app) {
     const { lat, lng } = app.map.getCenter();
     const [row, col] = [lat, lng].map((middle) => Math.round(middle / cell - cells / 2));
     const canvas = await picture(app.pool, app.scene(), cell, { row, col, rows: cells, cols: cells }, progress);
-    await savePng(canvas, `${app.entry.name}-${col * cell}-${row * cell}.png`);
+    saveFile(await pngOf(canvas), `${app.entry.name}-${col * cell}-${row * cell}.png`);
     text.textContent = `${canvas.width} × ${canvas.height} pixels from x ${col * cell}, y ${row * cell}.`;
   }
 
@@ -51,10 +51,9 @@ export function savePanel(app) {
     const extent = await app.pool.fit(scene, cells);
     const [rows, cols] = extent;
     const canvas = await picture(app.pool, { ...scene, torus: extent }, cell, { row: 0, col: 0, rows, cols }, progress);
-    made = canvas;
-    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+    made = await pngOf(canvas);
     if (preview.dataset.url) URL.revokeObjectURL(preview.dataset.url);
-    preview.dataset.url = URL.createObjectURL(blob);
+    preview.dataset.url = URL.createObjectURL(made);
     preview.style.backgroundImage = `url(${preview.dataset.url})`;
     save.hidden = preview.hidden = false;
     const near =
