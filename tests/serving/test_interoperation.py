@@ -1,7 +1,7 @@
 """Clients of others get the pixels that ours gets: ovmsclient, @grpc/grpc-js, and clients made from gRPC reflection.
 
 The first two are optional: they need an interpreter with ovmsclient (OVMSCLIENT_PYTHON names another one than that of
-the tests), and Node with @grpc/grpc-js (NODE_PATH).
+the tests), and Node with @grpc/grpc-js (`npm ci`, or NODE_PATH).
 """
 
 import base64
@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from tests.support.fake_server import HANG
 from tests.support.small_server import PREDICT, WINDOW, export, predict, request, running
+
+ROOT = Path(__file__).resolve().parents[2]
 
 OVMSCLIENT = """
 import sys
@@ -63,13 +66,14 @@ def test_ovmsclient_gets_the_networks_pictures(server, tmp_path):
 
 
 def test_grpc_js_gets_the_bytes_of_the_window(server, tmp_path):
-    node = shutil.which("node")
-    if not node or subprocess.run([node, "-e", "require('@grpc/grpc-js')"], capture_output=True).returncode:
-        pytest.skip("Node with @grpc/grpc-js is not installed; NODE_PATH may name a folder that has it")
+    node, environment = shutil.which("node"), {"NODE_PATH": str(ROOT / "node_modules")} | os.environ
+    line = [node, "-e", "require('@grpc/grpc-js')"]
+    if not node or subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True).returncode:
+        pytest.skip("Node with @grpc/grpc-js is not installed; run `npm ci`, or let NODE_PATH name a folder that has it")
     (tmp_path / "client.js").write_text(GRPC_JS)
     asked = request().SerializeToString()
     line = [node, "client.js", f"localhost:{server[0].port}", PREDICT, base64.b64encode(asked).decode()]
-    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=HANG)
+    done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=HANG)
     assert done.returncode == 0, done.stderr[-2000:]
     expected = server[1].unary_unary(PREDICT)(asked, timeout=HANG)
     assert base64.b64decode(done.stdout) == expected
