@@ -3,11 +3,14 @@
 import pytest
 
 from tests.support.synthetic_textures import blobs
+from tests.support.traced_steps import traced_step
 from tf_psgan.cli import program, train
 from tf_psgan.data import images
 from tf_psgan.runs.run_folder import RunFolder
+from tf_psgan.training import training_loop
 
 SMALL = ("--filters=4,4", "--discriminator_filters=4,6", "--crop_cells=4", "--batch_size=2", "--dtype=float32")
+QUICK = ("--r1=0", "--spectral_loss_weight=0", "--detail=none")  # the rest takes a minute
 
 
 @pytest.fixture
@@ -46,8 +49,9 @@ def test_explain_measures_even_where_every_setting_is_given(call, picture):
     assert "repeats: nowhere" in call(picture, "--explain", "--waves=1", "--minutes=2")[1]
 
 
-def test_training_uses_what_was_chosen_and_the_same_command_continues(call, picture, tmp_path):
-    command = picture, f"--run={tmp_path / 'run'}", "--steps=1", "--samples=2", "--sample_pixels=64"
+def test_training_uses_what_was_chosen_and_the_same_command_continues(call, picture, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_loop, "GanStep", traced_step)
+    command = picture, f"--run={tmp_path / 'run'}", "--steps=1", "--samples=2", "--sample_pixels=64", *QUICK
     assert call(*command)[0] == 0
     folder = RunFolder(tmp_path / "run")
     assert folder.read_config().model.waves == 0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support import tiny
+from tests.support import plain_model, tiny
 from tests.support.small_server import publish, running
 from tf_psgan.exporting import saved_model
 from tf_psgan.exporting.signatures import Limits
@@ -84,10 +84,10 @@ def test_the_error_for_an_unknown_model_or_version_names_it(server):
 
 
 def test_a_large_picture_comes_from_one_version_while_versions_change(tmp_path):
-    networks = [fold(tiny.generator(seed=seed, waves=0)) for seed in (0, 1)]
-    small = Limits(side=512)
-    made = [saved_model.write(one, tmp_path / f"{i}", {}, {}, limits=small) for i, one in enumerate(networks)]
-    expected = [TexturePlane(one).window(1100, 1100, top=0, left=0, seed=3, texture=0) for one in networks]
+    small = {"limits": {"height": 512, "width": 512, "pixels": 2**18}}
+    made = [plain_model.publish(tmp_path / f"{shift}", shift=shift, description=small) for shift in (0, 1)]
+    window = {"top": 0, "left": 0, "height": 1100, "width": 1100, "seed": 3, "texture": 0}
+    expected = [plain_model.PlainModel(shift).picture(**window).numpy() for shift in (0, 1)]
     model = tmp_path / "models" / "tiny"
     model.mkdir(parents=True)
     publish(made[0], model, 1)

@@ -69,7 +69,9 @@ def test_grpc_js_gets_the_bytes_of_the_window(server, tmp_path):
     node, environment = shutil.which("node"), {"NODE_PATH": str(ROOT / "node_modules")} | os.environ
     line = [node, "-e", "require('@grpc/grpc-js')"]
     if not node or subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True).returncode:
-        pytest.skip("Node with @grpc/grpc-js is not installed; run `npm ci`, or let NODE_PATH name a folder that has it")
+        pytest.skip(
+            "Node with @grpc/grpc-js is not installed; run `npm ci`, or let NODE_PATH name a folder that has it"
+        )
     (tmp_path / "client.js").write_text(GRPC_JS)
     asked = request().SerializeToString()
     line = [node, "client.js", f"localhost:{server[0].port}", PREDICT, base64.b64encode(asked).decode()]

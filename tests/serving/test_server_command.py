@@ -15,8 +15,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
+from tests.support import plain_model
 from tests.support.fake_server import HANG
-from tests.support.small_server import OPTIONS, WINDOW, export, predict, publish, request, running
+from tests.support.small_server import OPTIONS, WINDOW, export, predict, request, running
 from tf_psgan_serving import command_line
 from tf_psgan_serving.server import command as server_command
 from tf_psgan_serving.server import settings, tls
@@ -150,8 +151,8 @@ def quoted(data):
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="makes certificates with openssl")
-def test_tls_and_mutual_tls_from_tensorflow_servings_file(version, tmp_path):
-    publish(version, (models := tmp_path / "tiny").mkdir() or models, 1)
+def test_tls_and_mutual_tls_from_tensorflow_servings_file(tmp_path):
+    plain_model.publish(models := tmp_path / "tiny")
     _, authority = certificate(tmp_path, "authority")
     key, cert = certificate(tmp_path, "server", "authority")
     own = certificate(tmp_path, "client", "authority")

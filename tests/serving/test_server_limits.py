@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
+from tests.support import plain_model
 from tests.support.fake_server import HANG
 from tests.support.small_server import WINDOW, export, predict, request, running, status, until
 from tf_psgan_serving import wire
@@ -234,6 +235,14 @@ def models(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A folder with a model that is loaded in no time."""
+    folder = tmp_path_factory.mktemp("plain")
+    plain_model.publish(folder / "tiny")
+    return folder
+
+
 @pytest.fixture
 def slow(monkeypatch):
     """Makes every run of window_png wait for an event; (the event, a list with one item per run)."""
@@ -249,11 +258,11 @@ def slow(monkeypatch):
     return go, count
 
 
-def test_a_full_server_rejects_at_once_with_a_delay_and_still_reports_its_health(models, slow):
+def test_a_full_server_rejects_at_once_with_a_delay_and_still_reports_its_health(plain, slow):
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     go, count = slow
-    with running(models, running=1, waiting=1) as (server, channel):
+    with running(plain, running=1, waiting=1) as (server, channel):
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         message = request("window_png")
         accepted = [stub.Predict.future(message, timeout=HANG)]
@@ -270,7 +279,7 @@ def test_a_full_server_rejects_at_once_with_a_delay_and_still_reports_its_health
         assert all(future.result().outputs["image_bytes"].string_val for future in accepted)
 
 
-def test_an_overloaded_server_answers_every_request_and_runs_at_most_its_limit(models, monkeypatch):
+def test_an_overloaded_server_answers_every_request_and_runs_at_most_its_limit(plain, monkeypatch):
     rejected, lock, run, running_now, most, codes = threading.Event(), threading.Lock(), Version.run, [], [], []
 
     def held(self, signature, *rest):
@@ -293,7 +302,7 @@ def test_an_overloaded_server_answers_every_request_and_runs_at_most_its_limit(m
                 rejected.set()
 
     monkeypatch.setattr(Version, "run", held)
-    with running(models, running=2, waiting=2) as (server, channel):
+    with running(plain, running=2, waiting=2) as (server, channel):
         threads = [threading.Thread(target=client, args=(channel,), daemon=True) for _ in range(16)]
         for thread in threads:
             thread.start()
@@ -305,9 +314,9 @@ def test_an_overloaded_server_answers_every_request_and_runs_at_most_its_limit(m
     assert max(most) <= 2
 
 
-def test_a_request_whose_deadline_passed_in_the_queue_is_never_run(models, slow):
+def test_a_request_whose_deadline_passed_in_the_queue_is_never_run(plain, slow):
     go, count = slow
-    with running(models, running=1, waiting=4) as (server, channel):
+    with running(plain, running=1, waiting=4) as (server, channel):
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         message = request("window_png")
         first = stub.Predict.future(message, timeout=HANG)
@@ -357,7 +366,7 @@ def test_a_running_request_stops_between_chunks_when_its_deadline_passes(models,
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-def test_shapes_and_rates_are_limited_over_the_wire(models):
+def test_shapes_and_rates_are_limited_over_the_wire(models, plain):
     def latents(rows):
         return request("serving_default", latents=np.zeros((1, rows, 7, 10), np.float32))
 
@@ -368,7 +377,7 @@ def test_shapes_and_rates_are_limited_over_the_wire(models):
             predict(channel, latents(rows))
         assert status(channel, latents(9))[0] == "RESOURCE_EXHAUSTED"
         predict(channel, request())
-    with running(models, rate=0.001) as (_, channel):
+    with running(plain, rate=0.001) as (_, channel):
         assert [status(channel, request())[0] for _ in range(3)] == ["OK", "RESOURCE_EXHAUSTED", "RESOURCE_EXHAUSTED"]
 
 

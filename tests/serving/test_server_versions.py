@@ -4,7 +4,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from tests.support.small_server import export, publish, request
+from tests.support import plain_model
+from tests.support.small_server import publish, request
 from tf_psgan_serving.server.status import StatusError
 from tf_psgan_serving.server.trial import WARM_UP, load
 from tf_psgan_serving.server.version import public_message
@@ -15,7 +16,7 @@ REQUIRED = ("serving_default", "window", "describe")
 @pytest.fixture(scope="module")
 def version(tmp_path_factory):
     """The folder of a valid version, to be copied."""
-    return export(tmp_path_factory.mktemp("exported") / "tiny")
+    return plain_model.publish(tmp_path_factory.mktemp("exported") / "tiny")
 
 
 def test_versions_without_the_required_signatures_or_with_a_wrong_window_are_not_loaded(tmp_path):
@@ -43,6 +44,7 @@ def test_a_version_with_a_wrong_description_is_not_loaded(tmp_path, text):
 def test_warm_up_requests_are_run_and_a_wrong_one_rejects_the_version(version, tmp_path):
     folder = publish(version, tmp_path, 1)
     path = folder / WARM_UP
+    path.parent.mkdir()
     record = prediction_log_pb2.PredictionLog()
     record.predict_log.request.CopyFrom(request("window_png"))
     for changes, wrong in (({}, None), ({"height": 9000}, "height: 9000 is outside")):
