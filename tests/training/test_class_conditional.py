@@ -77,6 +77,7 @@ def folder(pictures, tmp_path_factory):
     """A finished run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(device, "set_threads", lambda asked: 1)
+        patch.setattr(training_loop, "GanStep", traced_step)
         return RunFolder(train(changed(images=tuple(pictures), **CONDITIONAL), tmp_path_factory.mktemp("runs") / "run"))
 
 

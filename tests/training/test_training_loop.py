@@ -35,7 +35,7 @@ def threads(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def traced_steps(monkeypatch):
-    """Lets the runs of this file share what is traced; `finished` is made before, with a step of its own."""
+    """Lets the runs of this file share what is traced."""
     monkeypatch.setattr(training_loop, "GanStep", traced_step)
 
 
@@ -93,6 +93,7 @@ def counter(folder, name):
 def finished(tmp_path_factory, image):
     patch = pytest.MonkeyPatch()
     patch.setattr(device, "set_threads", lambda asked: 1)
+    patch.setattr(training_loop, "GanStep", traced_step)
     config = changed(images=(image,), checkpoint_steps=3)
     yield RunFolder(train(config, tmp_path_factory.mktemp("runs") / "finished"))
     patch.undo()
