@@ -295,10 +295,18 @@ def test_the_page_says_that_it_does_not_run_from_a_file(chromium, site):
     context.close()
 
 
+ROW_HEIGHTS = """[...document.querySelectorAll("#panels .row > button")].map((node) => node.offsetHeight)
+  .filter(Boolean)"""
+
+
 @pytest.mark.parametrize("scheme, options", [("light", {}), ("dark", PHONE)], ids=["desktop", "phone"])
 def test_the_page_keeps_the_accessibility_rules(chromium, site, options, scheme):
     with opened(chromium, f"{site}#model=many", color_scheme=scheme, **options) as tab:
         assert browser.broken_rules(tab) == []
+        for name in tab.get_by_role("tab").all_inner_texts():
+            tab.get_by_role("tab", name=name).click()
+            heights = tab.evaluate(ROW_HEIGHTS)
+            assert heights and max(heights) <= 44, name  # no text in two lines
 
 
 def test_the_keyboard_moves_and_zooms(show):
