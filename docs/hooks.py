@@ -52,7 +52,7 @@ def _shown(value: Any) -> str:
 def _allowed(field: dataclasses.Field) -> str:
     low, high, choices = (field.metadata.get(key) for key in ("low", "high", "choices"))
     if choices:
-        return ", ".join(f"`{choice}`" for choice in choices if choice)
+        return ", ".join(f"`{choice}`" for choice in choices if choice != "")
     if low is not None and high is not None:
         return f"{low} to {high}"
     return f"{low} or more" if low is not None else ""

@@ -53,3 +53,12 @@ def test_square_crops_lie_inside_row_by_row():
     found = signal_processing.square_crops(pictures, 3, 2)
     assert [crop[0, 0] for crop in found] == [0, 2, 4, 14, 16, 18]
     assert all(crop.shape == (3, 3) for crop in found)
+
+
+def test_a_downsampled_picture_has_the_rounded_means_of_its_blocks():
+    picture = np.arange(2 * 5 * 3, dtype=np.uint8).reshape(2, 5, 3) ** 2
+    found = signal_processing.downsampled(picture, 2)  # the last column is left out
+    assert found.shape == (1, 2, 3) and found.dtype == np.uint8
+    block = picture[:, 2:4, 1].astype(int).sum()
+    assert found[0, 1, 1] == (block + 2) // 4
+    assert signal_processing.downsampled(picture, 1) is picture

@@ -310,7 +310,7 @@ def _windows(
     origin = {"run": str(folder.path), "step": found.step, "dtype": generator.compute_dtype}
     # With a detail stage the pixels are the photographs' after any training.
     training = None if plane.exemplar else TrainingState.from_metrics(folder.read_metrics(), found.step)
-    return Samples(made[0], labels, origin, several, made[ELSEWHERE], generator.pixels_per_cell, training)
+    return Samples(made[0], labels, origin, several, made[ELSEWHERE], plane.pixels_per_cell, training)
 
 
 def _pictures(paths: Sequence[str | Path], given: manifest.Manifest, pixels: int, several: bool) -> Samples:

@@ -16,7 +16,7 @@ from tf_psgan.errors import SettingError
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Of the settings' names and meanings; in `config.json` and in exports. A file without one has version 1."""
 
 RENAMED_SETTINGS = {
@@ -48,7 +48,7 @@ def setting(
     *,
     low: float | None = None,
     high: float | None = None,
-    choices: tuple[str, ...] = (),
+    choices: tuple[str, ...] | tuple[int, ...] = (),
 ) -> Any:
     """A dataclass field that carries its help text and its allowed values."""
     metadata = {"help": text, "low": low, "high": high, "choices": choices}
@@ -82,6 +82,12 @@ class ModelConfig:
         "Filters of the discriminator's hidden layers, picture first; one more layer makes the score.",
         low=1,
         high=4096,
+    )
+    downsampling: int = setting(
+        1,
+        "Learn the pictures reduced by this factor, 1, 2 or 4, for structures larger than half a crop; the plane has "
+        "their own scale again.",
+        choices=(1, 2, 4),
     )
     kernel_size: int = setting(6, "Kernel size of the up-convolutions: 6, or 5 as in the paper.", low=5, high=6)
 
@@ -337,7 +343,7 @@ def _check_type(field: dataclasses.Field, value: Any) -> None:
 def _check_range(field: dataclasses.Field, value: Any) -> None:
     low, high, choices = (field.metadata[key] for key in ("low", "high", "choices"))
     if choices and value not in choices:
-        raise _error(field, value, f"is not one of {', '.join(choices)}")
+        raise _error(field, value, f"is not one of {', '.join(map(str, choices))}", "choose one of them")
     if (low is not None and value < low) or (high is not None and value > high):
         if high is None:
             raise _error(field, value, f"is below {low}", f"choose {low} or more")

@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from tf_psgan import geometry
 from tf_psgan.config import ModelConfig, check_detail
 from tf_psgan.data import manifest
 from tf_psgan.detail import exemplar as exemplars
@@ -17,10 +18,11 @@ from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.runs import checkpoint, exported_model
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
-from tf_psgan.signal_processing import central_crop
+from tf_psgan.signal_processing import central_crop, downsampled
 
-EXEMPLAR_PIXELS = 1024
-"""Side of the central part of a photograph that the detail stage copies from; less of each where there are several."""
+EXEMPLAR_PIXELS = {1: 1024, 2: 1024, 4: 1536}
+"""Side of the central part of a photograph that the detail stage copies from, by `ModelConfig.downsampling`; less of
+each where there are several."""
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +66,8 @@ class Plane(TexturePlane):
         else:
             check_detail(folded.config)
             measured = read_exemplar(folder)
-            has_lattice = all(lattice.repeats([central_crop(p, SOURCE_PIXELS)]) for p in measured.pictures)
+            reduced = [downsampled(picture, folded.config.downsampling) for picture in measured.pictures]
+            has_lattice = all(lattice.repeats([central_crop(picture, SOURCE_PIXELS)]) for picture in reduced)
             exemplar = adapted(measured, TexturePlane(folded), has_lattice)
         plane = cls(folded, {name: texture.vector for name, texture in stored.items()}, exemplar=exemplar)
         balance_colours(plane)
@@ -123,10 +126,11 @@ def build_exemplar(photographs: manifest.Manifest, model: ModelConfig) -> Exempl
     Raises:
       PictureError: a photograph is missing, has changed, or is too small.
     """
-    side = int(EXEMPLAR_PIXELS / len(photographs.usable) ** 0.5)
+    side = int(EXEMPLAR_PIXELS[model.downsampling] / len(photographs.usable) ** 0.5)
     pictures = [central_crop(manifest.read(entry), side) for entry in photographs.usable]
     # The coarsest pixel divides a cell, so that it divides the period of a seamless tile.
-    return Exemplar.build(pictures, min(exemplars.most_resolutions(pictures), len(model.filters) + 2))
+    cell = geometry.pixels_per_cell(len(model.filters) + 1) * model.downsampling
+    return Exemplar.build(pictures, min(exemplars.most_resolutions(pictures, model.downsampling), cell.bit_length()))
 
 
 def restore_generator(path: str | Path, dtype: str = "auto") -> tuple[SpatialGenerator, checkpoint.Restored]:

@@ -52,6 +52,16 @@ def central_crop(picture: np.ndarray, height: int, width: int | None = None) -> 
     return np.ascontiguousarray(picture[top : top + height, left : left + width])
 
 
+def downsampled(picture: np.ndarray, factor: int) -> np.ndarray:
+    """Rounded means of factor x factor pixels: from uint8 [h, w, 3] to uint8 [h // factor, w // factor, 3]."""
+    if factor == 1:
+        return picture
+    rows, cols = (extent // factor for extent in picture.shape[:2])
+    blocks = picture[: rows * factor, : cols * factor].reshape(rows, factor, cols, factor, -1)
+    total, count = blocks.sum(axis=(1, 3), dtype=np.uint32), factor * factor
+    return ((2 * total + count) // (2 * count)).astype(np.uint8)
+
+
 def square_crops(pictures: Iterable[np.ndarray], side: int, step: int) -> list[np.ndarray]:
     """All side x side crops of the pictures [h, w, ...] at multiples of `step`, row by row; views."""
     return [

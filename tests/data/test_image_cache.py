@@ -8,7 +8,9 @@ from PIL import Image
 from tests.support.numbered import numbered
 from tf_psgan.data import crops, image_cache, manifest
 from tf_psgan.data.image_cache import ImageCache
+from tf_psgan.errors import PictureError
 from tf_psgan.latents import noise
+from tf_psgan.signal_processing import downsampled
 
 SIDE = 4
 
@@ -47,6 +49,17 @@ def test_pictures_that_fit_are_loaded_once(many, make):
     for i, (start, height, width) in enumerate(zip(*(t.numpy() for t in packed[1:]), strict=True)):
         picture = packed.pixels[start : start + height * width].numpy().reshape(height, width, 3)
         np.testing.assert_array_equal(picture, numbered(i, height, width))
+
+
+def test_reduced_pictures_are_packed(many, make):
+    cache = make(many, SIDE, seed=1, cache_bytes=1 << 20, cache_refresh_steps=2, downsampling=2)
+    packed = cache.at(0)
+    assert packed.heights.numpy().tolist() == [entry.height // 2 for entry in many.entries]
+    start, height, width = (int(part[3]) for part in packed[1:])
+    found = packed.pixels[start : start + height * width].numpy().reshape(height, width, 3)
+    np.testing.assert_array_equal(found, downsampled(numbered(3, 13, 27), 2))
+    with pytest.raises(PictureError, match="a crop needs 12"):
+        make(many, 6, seed=1, cache_bytes=1 << 20, cache_refresh_steps=2, downsampling=2)
 
 
 def test_a_buffer_stays_within_half_of_the_cache_and_holds_true_regions(many, make):

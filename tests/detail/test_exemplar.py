@@ -6,7 +6,7 @@ import pytest
 from tests.support import synthetic_textures
 from tf_psgan.detail import correction, exemplar
 from tf_psgan.detail.exemplar import OUTSIDE, Exemplar, FormatError
-from tf_psgan.detail.features import COMPONENTS, box_means
+from tf_psgan.detail.features import COMPONENTS, box_means, local_means
 from tf_psgan.detail.phases import PEAK
 from tf_psgan.errors import PictureError
 
@@ -43,10 +43,27 @@ def test_a_level_has_the_colours_of_boxes_at_its_grid(built, pictures):
     np.testing.assert_array_equal(table[second + 3, 5], box_means(pictures[1], 4)[6, 10])
 
 
+def test_the_colours_of_synthesised_levels_are_relative_to_the_local_mean(built, pictures):
+    level = built.levels[1]
+    mean = built.local_means.reshape(-1, built.levels[0].width, 3)[6, 10] / 16
+    expected = box_means(pictures[0], 2)[6, 10] - np.floor(mean + 0.5)
+    np.testing.assert_array_equal(level.colours.reshape(-1, level.width, 3)[6, 10], expected)
+
+
+def test_local_means_are_gaussian_and_of_the_pixels_inside():
+    rows = np.arange(60)
+    picture = np.repeat(np.repeat(2 * rows[:, np.newaxis, np.newaxis], 50, axis=1), 3, axis=2).astype(np.uint8)
+    found = local_means(picture, 4.0) / 16
+    np.testing.assert_allclose(found[20:40], picture[20:40], atol=1 / 16)  # a ramp is its own mean
+    weights = np.exp(-((rows / 4.0) ** 2) / 2)
+    np.testing.assert_allclose(found[0, 7], np.average(2 * rows, weights=weights), atol=1 / 16)
+
+
 def test_features_are_the_filters_responses_to_neighbourhoods_inside_a_photograph(built, pictures):
     level = built.levels[1]
     features = level.features.reshape(-1, level.width, COMPONENTS)
     means = box_means(pictures[0], 2)
+    means = means - (built.local_means.reshape(-1, built.levels[0].width, 3)[:39, :69] + 8) // 16
     block = means[3:12:2, 5:14:2]  # 5 x 5 pixels of two, the middle one at (7, 9)
     expected = np.floor((block.reshape(-1).astype(int) @ level.filters.astype(int) - level.centre) / level.scale)
     np.testing.assert_array_equal(features[7, 9], np.clip(expected, -PEAK, PEAK))
@@ -119,7 +136,7 @@ def test_the_guide_chooses_at_a_resolution_of_its_own(pictures):
 def test_an_exemplar_survives_its_bytes(built):
     with_waves = built.with_waves(np.array([[0.1, 0.0], [0.0, 0.1]]), np.array([1 << 62, 5]))
     again = Exemplar.from_bytes(with_waves.to_bytes())
-    for name in ("places", "guide_table", "colour_shift", "wave_offsets"):
+    for name in ("places", "local_means", "guide_table", "colour_shift", "wave_offsets"):
         np.testing.assert_array_equal(getattr(again, name), getattr(with_waves, name))
     for level, other in zip(again.levels, with_waves.levels, strict=True):
         for field in dataclasses.fields(level):

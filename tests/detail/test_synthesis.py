@@ -47,25 +47,47 @@ def blocks_of(source, rows, cols, seed=0):
 
 def _colours_at(level, picture):
     """The colours of a level whose photograph is replaced by another of the same extent."""
-    table = np.zeros((len(level.colours) // level.width, level.width, 3), np.uint8)
+    table = np.zeros((len(level.colours) // level.width, level.width, 3), np.int16)
     table[: picture.shape[0], : picture.shape[1]] = picture
     return table.reshape(-1, 3)
 
 
 def test_the_margin_is_what_the_corrections_of_all_levels_reach():
     # Level 0 needs 2 * 2 pixels more; level 1 half of that, and 2 * 2; and so on. In blocks of the guide; then patches
-    # reach 8 blocks, their comparison with the guide 3, the guide's neighbourhoods 2.
-    assert synthesis.margin(2) == 2 * (2 + 8 + 3 + 2)
-    assert synthesis.margin(3) == 4 * (3 + 8 + 3 + 2)  # 6 pixels of 2 are 3 blocks of 4
-    assert synthesis.margin(5) == 16 * (2 + 8 + 3 + 2)  # 7 pixels of 4 are in 2 blocks of 16
+    # reach 8 blocks, their comparison with the guide 3, the guide's neighbourhoods 2, the blending of local means 4.
+    assert synthesis.margin(2) == 2 * (2 + 4 + 8 + 3 + 2)
+    assert synthesis.margin(3) == 4 * (3 + 4 + 8 + 3 + 2)  # 6 pixels of 2 are 3 blocks of 4
+    assert synthesis.margin(5) == 16 * (2 + 4 + 8 + 3 + 2)  # 7 pixels of 4 are in 2 blocks of 16
 
 
-def test_every_pixel_is_a_pixel_of_the_photograph(arrange, stage, source):
+def test_every_pixel_is_one_of_the_photograph_where_its_light_is_even(source):
+    """But for the rounding of local means, and for their ripple at the photograph's edges."""
+    random = np.random.default_rng(0)
+    even = np.tile(random.integers(0, 3, (4, 4, 3)) * 100, (44, 52, 1)).astype(np.uint8)
+    stage = DetailStage(Exemplar.build([even], LEVELS))
     margin = stage.margin // 4
-    found = arrange(blocks_of(source, 10 + 2 * margin, 15 + 2 * margin)).numpy()
+    found = stage(*inputs(blocks_of(even, 10 + 2 * margin, 15 + 2 * margin))).numpy()
     assert found.shape == (40, 60, 3)
-    colours = {tuple(colour) for colour in source.reshape(-1, 3)}
-    assert {tuple(colour) for colour in found.reshape(-1, 3)} <= colours
+    from_copies = np.abs(found[..., np.newaxis].astype(int) - np.array([0, 100, 200])).min(axis=-1)
+    assert from_copies.max() <= 2
+
+
+def test_the_light_changes_gradually_between_patches(monkeypatch):
+    """Half of the photograph is in shadow; a seam between copies of both halves is no edge."""
+    random = np.random.default_rng(0)
+    source = 60 + random.integers(0, 30, (160, 160, 3))
+    source[:, 80:] += 100
+    # The guide's brightness changes between its blocks, so that patches of both halves meet.
+    shades = np.repeat(np.repeat(random.integers(0, 2, (5, 5, 1)), 24, axis=0), 24, axis=1) * 100 + 75
+    steps = []
+    for blend in (0, 4):
+        monkeypatch.setattr(synthesis, "BLEND_BLOCKS", blend)
+        stage = DetailStage(Exemplar.build([source.astype(np.uint8)], LEVELS))
+        guide = np.pad(shades, ((stage.margin,) * 2, (stage.margin,) * 2, (0, 0)), mode="reflect").repeat(3, axis=-1)
+        found = stage(*inputs(guide.astype(np.uint8))).numpy().astype(float).mean(axis=-1)
+        rows = found.reshape(30, 4, 120).mean(axis=1)  # local means: the noise is averaged
+        steps.append(np.percentile(np.abs(rows[1:] - rows[:-1]).reshape(29, 30, 4).mean(axis=-1), 99))
+    assert steps[1] < 0.5 * steps[0]
 
 
 def test_windows_of_one_guide_agree_bit_for_bit(arrange, stage, source):
@@ -98,7 +120,8 @@ def test_blocks_copy_a_piece_of_the_photograph_together(source, monkeypatch):
     places = np.concatenate([ramp, np.zeros_like(ramp[..., :1])], axis=-1).astype(np.uint8)
     measured = Exemplar.build([source[:128, :160]], LEVELS)
     finest = dataclasses.replace(measured.levels[0], colours=_colours_at(measured.levels[0], places))
-    named = dataclasses.replace(measured, levels=(finest, *measured.levels[1:]))
+    no_means = np.zeros_like(measured.local_means)
+    named = dataclasses.replace(measured, levels=(finest, *measured.levels[1:]), local_means=no_means)
     monkeypatch.setattr(synthesis, "PASSES", (0, 0, 0))
     shares = []
     for reach in (0, 3):

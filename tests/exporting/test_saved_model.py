@@ -164,12 +164,13 @@ def test_an_exported_morph_equals_the_plane(server, height, width):
     np.testing.assert_array_equal(found, plane.render(Scene(3, field), **asked))
 
 
-def test_a_graph_that_finds_itself_on_a_gpu_computes_chunks_together_and_shows_the_same_plane(monkeypatch):
+@pytest.mark.parametrize("settings", [{"global_channels": 3}, {"downsampling": 2}])
+def test_a_graph_that_finds_itself_on_a_gpu_computes_chunks_together_and_shows_the_same_plane(monkeypatch, settings):
     monkeypatch.setattr(graph_plane, "_PROCESSOR", "GPU")  # the graph asks for its device, and is on no "GPU" here
-    folded = fold(tiny.generator(global_channels=3))
+    folded = fold(tiny.generator(**settings))
     weights = [[tf.Variable(part) for part in block] for block in folded.blocks]
     plane, together = TexturePlane(folded), GraphPlane(folded, weights, [tf.Variable(part) for part in folded.waves])
-    vectors = noise.global_vector(tf.constant([6], tf.int64), 3)
+    vectors = noise.global_vector(tf.constant([6], tf.int64), folded.config.global_channels)
 
     @tf.function
     def render(corner, extent):

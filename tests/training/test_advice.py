@@ -85,6 +85,24 @@ def test_photographs_of_one_texture_get_their_detail_from_their_own_pixels(sides
     assert found["detail"] == expected
 
 
+@pytest.mark.parametrize(
+    "structure, side, settings, expected",
+    [
+        (16, 500, {}, 1),
+        (30, 500, {}, 2),  # half a crop is 16 pixels
+        (30, 90, {}, 1),  # reduced, it would hold less than one and a half crops of 32
+        (60, 500, {}, 4),
+        (900, 500, {}, 4),
+        (30, 500, {"detail": "none"}, 1),
+    ],
+)
+def test_photographs_of_large_structures_are_learned_reduced(structure, side, settings, expected):
+    found = dataclasses.replace(measure(blobs(0)), structure=structure, height=side, width=side)
+    names = [name for name in advice.ADAPTABLE if name not in settings]
+    chosen = advice.choices([found], changed(**({"detail": "patches"} | settings)), names)
+    assert {choice.setting: choice.value for choice in chosen}["downsampling"] == expected
+
+
 def test_many_textures_in_one_model_get_a_minute_each_and_one_texture_the_default():
     pictures = [measure(blobs(0))] * 8
     several = {c.setting: c.value for c in advice.choices(pictures, changed(global_channels=5))}

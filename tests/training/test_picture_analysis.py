@@ -24,6 +24,13 @@ def test_a_lattice_has_its_period_and_no_larger_structure():
     assert found.period == pytest.approx(24, abs=1) and found.structure == pytest.approx(24, abs=1)
 
 
+def test_structures_larger_than_the_centre_are_found_in_the_reduced_picture():
+    large = np.repeat(np.repeat(lattice(0, side=360, period=75), 3, axis=0), 3, axis=1)  # 1080 pixels
+    assert measure(large).period == pytest.approx(225, abs=8)
+    assert measure(large[:900]).period == pytest.approx(225, abs=8)
+    assert measure(large[200:712, 200:712]).period == 0  # the centre alone does not show it
+
+
 def test_stripes_repeat_in_one_direction_and_have_no_lattice():
     found = measure(grating(period=16))
     assert found.lattice.shape == (0, 2) and found.period == pytest.approx(16, abs=0.5)

@@ -92,7 +92,7 @@ def test_findings_name_what_is_wrong_with_the_last_samples_and_the_training(fold
 
 
 def test_pictures_with_the_detail_stage_come_first_and_are_what_is_measured(folder):
-    report.write(folder, CONFIG, SOURCES, detailed=[SOURCES.pictures[0]])
+    report.write(folder, CONFIG, SOURCES, detailed=report.Detailed([SOURCES.pictures[0]], SOURCES, 16))
     text = (folder.path / "report.md").read_text(encoding="utf-8")
     assert text.index("report-detail.png") < text.index("report-samples.png")
     found = text.partition("## Findings\n\n")[2].partition("\n\n")[0]

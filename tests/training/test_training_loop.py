@@ -19,9 +19,11 @@ from tests.support.traced_steps import ObservedStep, traced_step
 from tf_psgan.data.image_cache import ImageCache
 from tf_psgan.data.manifest import Manifest
 from tf_psgan.errors import InputError
+from tf_psgan.loading import Plane
 from tf_psgan.runs import checkpoint
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
+from tf_psgan.signal_processing import downsampled
 from tf_psgan.training import training_loop
 from tf_psgan.training.training_loop import DivergedError, dry_run, train
 
@@ -49,7 +51,7 @@ def run(tmp_path, image):
     """Trains with some settings changed, in one folder; the folder."""
 
     def go(name="run", **settings):
-        return RunFolder(train(changed(images=(image,), **settings), tmp_path / name))
+        return RunFolder(train(changed(**({"images": (image,)} | settings)), tmp_path / name))
 
     return go
 
@@ -116,10 +118,18 @@ def test_an_evaluation_is_a_preview_and_a_line_with_losses_metrics_wave_lengths_
 
 
 def test_a_run_with_the_detail_stage_stores_its_photographs_and_shows_pictures_in_the_report(run, tmp_path):
+    """And learns them reduced, while the report shows them at their own scale."""
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "exemplar.npz").write_bytes(b"of a run that failed before its first step")
-    folder = run(steps=1, detail="patches")
-    assert len(folder.read_exemplar().levels) == 4  # 96 pixels: room for pixels of 8
+    photograph = picture(tmp_path / "photograph.png", pixels=192, period=24)
+    folder = run(steps=1, detail="patches", images=(photograph,), downsampling=2)
+    levels = folder.read_exemplar().levels
+    assert [level.pixels for level in levels] == [1, 2, 4, 16]  # a cell has 8 reduced pixels
+    with Image.open(folder.preview(1)) as sheet, Image.open(photograph) as whole:
+        np.testing.assert_array_equal(np.asarray(sheet)[:64, :64], downsampled(np.asarray(whole), 2)[16:80, 16:80])
+        sample = np.asarray(sheet)[:, 64 + 24 : 64 + 24 + 64]
+    enlarged = Plane.from_run(folder.path, "float32", detail="none").window(128, 128)
+    assert np.corrcoef(downsampled(enlarged, 2).ravel(), sample.ravel())[0, 1] > 0.8
     with Image.open(folder.path / "report-detail.png") as sheet:
         assert sheet.size == (64 + 24 + 2 * 64 + 4, 64)
 

@@ -196,7 +196,7 @@ def _define(values: flags.FlagValues, field: dataclasses.Field) -> None:
     kind, text, choices = field.type, field.metadata["help"], field.metadata["choices"]
     default: Any = field.default
     where: Mapping[str, Any] = {"flag_values": values}
-    if choices:
+    if choices and kind is str:
         flags.DEFINE_enum(field.name, default, choices, text, **where)
     elif kind is bool:
         flags.DEFINE_bool(field.name, default, text, **where)

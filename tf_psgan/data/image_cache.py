@@ -17,6 +17,7 @@ from tf_psgan.data import manifest as manifests
 from tf_psgan.data.crops import PackedImages
 from tf_psgan.errors import SettingError
 from tf_psgan.latents import noise
+from tf_psgan.signal_processing import downsampled
 
 _STREAM = 0x5E1F  # separates these random numbers from others with the same seed
 _SHARES = 8  # a buffer holds at least so many pictures, if there are as many
@@ -42,17 +43,26 @@ class ImageCache:
       cache_bytes: for decoded pictures, including the buffer in preparation. The picture that is being decoded comes
         on top.
       cache_refresh_steps: steps that a buffer serves if not all pictures fit.
+      downsampling: factor by which the pictures are reduced before anything else.
 
     Raises:
       InputError: no usable pictures, too many that cannot be used, or no room for two crops.
     """
 
     def __init__(
-        self, manifest: manifests.Manifest, side: int, seed: int, cache_bytes: int, cache_refresh_steps: int
+        self,
+        manifest: manifests.Manifest,
+        side: int,
+        seed: int,
+        cache_bytes: int,
+        cache_refresh_steps: int,
+        downsampling: int = 1,
     ) -> None:
-        self.entries = manifests.check(manifest, side).usable
+        self.entries = manifests.check(manifest, side * downsampling).usable
+        self._downsampling = downsampling
+        self._sizes = [(entry.height // downsampling, entry.width // downsampling) for entry in self.entries]
         self.side, self.seed, self.cache_refresh_steps = side, seed, cache_refresh_steps
-        self.fits = decoded_bytes(self.entries) <= cache_bytes
+        self.fits = decoded_bytes(self.entries, downsampling) <= cache_bytes
         self._pixels = cache_bytes // 2 // 3  # half of the memory: the next buffer needs the other half
         if not self.fits and self._pixels < side * side:
             raise SettingError(
@@ -91,7 +101,7 @@ class ImageCache:
 
     def regions(self, refresh: int) -> list[Region]:
         """The content of the buffer after a refresh: a pure function of the seed, its number and the manifest."""
-        sizes = [(entry.height, entry.width) for entry in self.entries]
+        sizes = self._sizes
         if self.fits:
             return [Region(i, 0, 0, height, width) for i, (height, width) in enumerate(sizes)]
         with tf.device("CPU:0"):
@@ -121,7 +131,7 @@ class ImageCache:
         for region, start, area in zip(regions, starts, areas, strict=True):
             if self._closed.is_set():
                 raise CancelledError
-            picture = manifests.read(self.entries[region.picture])
+            picture = downsampled(manifests.read(self.entries[region.picture]), self._downsampling)
             part = picture[region.top : region.top + region.height, region.left : region.left + region.width]
             pixels[start : start + area] = part.reshape(-1, 3)
         with tf.device("CPU:0"):
@@ -131,9 +141,9 @@ class ImageCache:
             return PackedImages(shared, tf.constant(starts), heights, widths)
 
 
-def decoded_bytes(entries: Iterable[manifests.Entry]) -> int:
-    """Memory of the decoded pictures."""
-    return 3 * sum(entry.height * entry.width for entry in entries)
+def decoded_bytes(entries: Iterable[manifests.Entry], downsampling: int = 1) -> int:
+    """Memory of the decoded pictures, reduced by a factor."""
+    return 3 * sum((entry.height // downsampling) * (entry.width // downsampling) for entry in entries)
 
 
 def _extent(height: int, width: int, pixels: int, side: int) -> tuple[int, int]:

@@ -92,6 +92,10 @@ def scan(sources: Sequence[str], setting: str = "images", limit: int | None = No
 def check(manifest: Manifest, crop_pixels: int) -> Manifest:
     """The manifest with pictures smaller than a crop marked as unusable; may be repeated for another crop.
 
+    Args:
+      manifest: a scan.
+      crop_pixels: side of a crop, at the pictures' own scale.
+
     Raises:
       PictureError: no usable picture, or more than one in ten that is not.
     """
@@ -212,6 +216,6 @@ def _check(entry: Entry, crop_pixels: int) -> Entry:
     if min(entry.height, entry.width) < crop_pixels:
         reason = (
             f"{entry.path}: {entry.height}x{entry.width} pixels, but a crop needs {crop_pixels}; "
-            "remove or enlarge the picture, or choose smaller crops (crop_cells)."
+            "remove or enlarge the picture, or choose smaller crops (crop_cells, downsampling)."
         )
     return dataclasses.replace(entry, reason=reason)

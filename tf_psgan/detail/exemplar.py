@@ -16,20 +16,24 @@ import numpy as np
 
 from tf_psgan.detail.features import (
     COMPONENTS,
+    MEAN_STEPS,
     TAPS,
     box_means,
+    component_features,
+    local_means,
     neighbourhoods,
     principal_components,
     similar_positions,
 )
-from tf_psgan.detail.phases import PEAK, local_phases, phase_features
+from tf_psgan.detail.phases import local_phases, phase_features
 from tf_psgan.errors import PictureError
 
 OUTSIDE = 8191
 """Component of a pixel whose neighbourhood leaves its photograph: farther from every feature than any other."""
 
 RESOLUTIONS = 5
-"""Most resolutions: the guide's has pixels of 16 x 16, neighbourhoods of 80 x 80."""
+"""Most resolutions where the generator learned the photographs at their own scale: the guide's has pixels of 16 x 16,
+neighbourhoods of 80 x 80. As many more as the photographs were halved before."""
 
 SIMILAR = (0, 0, 1)
 """Similar positions stored per pixel of the levels that are synthesised, finest first."""
@@ -43,13 +47,14 @@ _APART = 0.05
 _LEAST_SIDE = 8
 """Least side of a photograph, in pixels of the coarsest level."""
 
-FORMAT = 4
+LOCAL_BLOCKS = 2
+"""Standard deviation of the weights of local means, in pixels of the guide's resolution."""
+
+FORMAT = 5
 """Counts up when exemplars get other contents; photographs are measured again where a file has another number."""
 
-_OWN = ("places", "guide_table", "colour_shift", "wave_offsets")
+_OWN = ("places", "local_means", "guide_table", "colour_shift", "wave_offsets")
 """Fields of an exemplar besides its levels."""
-
-_ALIGNMENT = 2 ** (RESOLUTIONS - 1)
 
 
 class FormatError(ValueError):
@@ -64,7 +69,8 @@ class Level:
       pixels: pixels of the photographs from one pixel of this level to the next: 1, 2, 4, ...
       grid: pixels from one position of the table to the next; positions between the level's pixels count, too.
       width: positions in a row of the table.
-      colours: uint8 [positions, 3]: the mean of `pixels` x `pixels` pixels, the first of them at the position.
+      colours: int16 [positions, 3]: the mean of `pixels` x `pixels` pixels, the first of them at the position. At the
+        levels that are synthesised less the rounded local mean there, so that they are independent of uneven light.
       features: int16 [positions, COMPONENTS], in -PEAK .. PEAK, or OUTSIDE.
       filters: int16 [TAPS * TAPS * 3, COMPONENTS], from colours (rows, columns, channels) to components.
       centre: int32 [COMPONENTS], subtracted from the filters' response.
@@ -101,6 +107,8 @@ class Exemplar:
       levels: the finest first. Those that are synthesised, each of half the resolution of the one before, and the
         resolution at which the guide chooses.
       places: int32 [photographs, 3]: first row in the finest table, height and width.
+      local_means: int16 [positions of the finest level, 3]: means of the photographs around a position, in 8-bit
+        values in units of 1 / MEAN_STEPS (`features.local_means`).
       guide_table: uint8 [3, 256]: the 8-bit value to use for each 8-bit value of a guide's means of blocks of the
         coarsest level, by channel.
       colour_shift: int32 [3]: added to the copied pixels' 8-bit values, by channel.
@@ -110,6 +118,7 @@ class Exemplar:
 
     levels: tuple[Level, ...]
     places: np.ndarray
+    local_means: np.ndarray
     guide_table: np.ndarray
     colour_shift: np.ndarray
     wave_offsets: np.ndarray
@@ -120,7 +129,7 @@ class Exemplar:
 
         Args:
           pictures: uint8 [h, w, 3] each.
-          resolutions: 2 to RESOLUTIONS; the guide's has pixels of 2**(resolutions - 1).
+          resolutions: 2 or more; the guide's has pixels of 2**(resolutions - 1).
 
         Returns:
           An exemplar without waves.
@@ -139,13 +148,25 @@ class Exemplar:
                     value=(height, width),
                     settings=("detail",),
                 )
-        tops = np.cumsum([0, *(_aligned(picture.shape[0]) for picture in pictures)])
+        side = 2 ** (resolutions - 1)
+        tops = np.cumsum([0, *(_aligned(picture.shape[0], side) for picture in pictures)])
         places = tuple((int(top), *picture.shape[:2]) for top, picture in zip(tops, pictures, strict=False))
+        means = [local_means(picture, LOCAL_BLOCKS * side) for picture in pictures]
+        base = [_rounded(mean) for mean in means]
         synthesised = range(synthesis_levels(resolutions))
-        measured = [_level(pictures, 2**level, SIMILAR[level]) for level in synthesised]
-        measured.append(_level(pictures, 2 ** (resolutions - 1), 0))
-        same = np.repeat(np.arange(256, dtype=np.uint8)[np.newaxis], 3, axis=0)
-        return cls(tuple(measured), np.array(places, np.int32), same, np.zeros(3, np.int32), np.zeros(0, np.int64))
+        measured = [_level(pictures, base, 2**level, SIMILAR[level], side) for level in synthesised]
+        measured.append(_level(pictures, [np.zeros_like(mean) for mean in means], side, 0, side))
+        finest = np.zeros((len(measured[0].colours) // measured[0].width, measured[0].width, 3), np.int16)
+        for (top, height, width), mean in zip(places, means, strict=True):
+            finest[top : top + height, :width] = mean
+        return cls(
+            levels=tuple(measured),
+            places=np.array(places, np.int32),
+            local_means=finest.reshape(-1, 3),
+            guide_table=np.repeat(np.arange(256, dtype=np.uint8)[np.newaxis], 3, axis=0),
+            colour_shift=np.zeros(3, np.int32),
+            wave_offsets=np.zeros(0, np.int64),
+        )
 
     @property
     def resolutions(self) -> int:
@@ -155,7 +176,8 @@ class Exemplar:
     @property
     def pictures(self) -> list[np.ndarray]:
         """The photographs, uint8 [h, w, 3] each."""
-        table = self.levels[0].colours.reshape(-1, self.levels[0].width, 3)
+        table = (self.levels[0].colours + _rounded(self.local_means)).astype(np.uint8)
+        table = table.reshape(-1, self.levels[0].width, 3)
         return [table[top : top + height, :width] for top, height, width in self.places]
 
     def with_guide(self, guide: np.ndarray) -> "Exemplar":
@@ -236,10 +258,15 @@ class Exemplar:
             return cls(levels, *(arrays[name] for name in _OWN))
 
 
-def most_resolutions(pictures: Sequence[np.ndarray]) -> int:
-    """The most resolutions that the smallest photograph has room for, 2 to RESOLUTIONS."""
+def most_resolutions(pictures: Sequence[np.ndarray], downsampling: int = 1) -> int:
+    """The most resolutions that the smallest photograph has room for: 2 to RESOLUTIONS, or more where they are halved.
+
+    Args:
+      pictures: uint8 [h, w, 3] each.
+      downsampling: by which the generator learned them reduced, a power of two.
+    """
     side = min(min(picture.shape[:2]) for picture in pictures)
-    return min(RESOLUTIONS, max(2, int(np.log2(max(1, side / _LEAST_SIDE))) + 1))
+    return min(RESOLUTIONS - 1 + downsampling.bit_length(), max(2, int(np.log2(max(1, side / _LEAST_SIDE))) + 1))
 
 
 def synthesis_levels(resolutions: int) -> int:
@@ -262,25 +289,33 @@ def _read_level(arrays: Any, number: int) -> Level:
     return Level(**values)
 
 
-def _level(pictures: Sequence[np.ndarray], pixels: int, similar: int) -> Level:
+def _rounded(means: np.ndarray) -> np.ndarray:
+    """Local means in whole 8-bit values."""
+    return (means + MEAN_STEPS // 2) // MEAN_STEPS
+
+
+def _level(
+    pictures: Sequence[np.ndarray], base: Sequence[np.ndarray], pixels: int, similar: int, alignment: int
+) -> Level:
+    """A level, whose colours are relative to `base`, int16 [h, w, 3] for each photograph."""
     grid = max(1, pixels // 2)
     stride = pixels // grid
-    tables = [box_means(picture, pixels)[::grid, ::grid] for picture in pictures]
+    tables = []
+    for picture, less in zip(pictures, base, strict=True):
+        means = box_means(picture, pixels)
+        tables.append((means - less[: means.shape[0], : means.shape[1]])[::grid, ::grid])
     blocks = [neighbourhoods(table, stride) for table in tables]
-    filters, centre, scale = principal_components(
-        np.concatenate([block.reshape(-1, block.shape[-1]) for block in blocks])
-    )
+    filters, centre, scale = principal_components(blocks)
     # Aligned to the coarsest grid, so that a position of one level is one of the next at twice its row and column.
-    heights = [_aligned(picture.shape[0]) // grid for picture in pictures]
-    width = max(_aligned(picture.shape[1]) for picture in pictures) // grid
-    colours = np.zeros((sum(heights), width, 3), np.uint8)
+    heights = [_aligned(picture.shape[0], alignment) // grid for picture in pictures]
+    width = max(_aligned(picture.shape[1], alignment) for picture in pictures) // grid
+    colours = np.zeros((sum(heights), width, 3), np.int16)
     features = np.full((sum(heights), width, COMPONENTS), OUTSIDE, np.int16)
     for top, table, block in zip(np.cumsum([0, *heights]), tables, blocks, strict=False):
         colours[top : top + table.shape[0], : table.shape[1]] = table
         first, rows, cols = top + TAPS // 2 * stride, *block.shape[:2]
-        response = np.floor((block.astype(np.float32) @ filters.astype(np.float32) - centre) / scale)
         left = TAPS // 2 * stride
-        features[first : first + rows, left : left + cols] = np.clip(response, -PEAK, PEAK)
+        features[first : first + rows, left : left + cols] = component_features(block, filters, centre, scale)
     flat = features.reshape(-1, COMPONENTS)
     positions = np.flatnonzero(flat[:, 0] != OUTSIDE).astype(np.int32)
     starts = positions[:: -(-len(positions) // _CANDIDATES)]
@@ -290,5 +325,5 @@ def _level(pictures: Sequence[np.ndarray], pixels: int, similar: int) -> Level:
     return Level(pixels, grid, width, colours.reshape(-1, 3), flat, filters, centre, scale, phases, found, starts)
 
 
-def _aligned(pixels: int) -> int:
-    return -(-pixels // _ALIGNMENT) * _ALIGNMENT
+def _aligned(pixels: int, alignment: int) -> int:
+    return -(-pixels // alignment) * alignment

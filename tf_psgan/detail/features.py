@@ -1,5 +1,7 @@
 """Features of pixels: principal components of their neighbourhoods, in integers, and which positions are similar."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tf_psgan.detail.phases import PEAK
@@ -10,6 +12,12 @@ TAPS = 5
 COMPONENTS = 12
 """Principal components of a neighbourhood."""
 
+_SAMPLES = 20000
+"""Most neighbourhoods from which principal components are computed."""
+
+MEAN_STEPS = 16
+"""Steps of local means from one 8-bit value to the next."""
+
 
 def box_means(picture: np.ndarray, side: int) -> np.ndarray:
     """Rounded means of side x side pixels: from uint8 [h, w, 3] to uint8 [h - side + 1, w - side + 1, 3]."""
@@ -18,19 +26,51 @@ def box_means(picture: np.ndarray, side: int) -> np.ndarray:
     return ((2 * total + side * side) // (2 * side * side)).astype(np.uint8)
 
 
+def local_means(picture: np.ndarray, deviation: float) -> np.ndarray:
+    """Gaussian-weighted means around each pixel, of the pixels inside: from uint8 [h, w, 3] to int16 of the same shape.
+
+    Args:
+      picture: uint8 [h, w, 3].
+      deviation: standard deviation of the weights in pixels.
+
+    Returns:
+      8-bit values in units of 1 / MEAN_STEPS.
+    """
+    weights = []
+    for extent in picture.shape[:2]:
+        apart = np.subtract.outer(np.arange(extent), np.arange(extent))
+        gaussian = np.exp(-((apart / deviation) ** 2) / 2).astype(np.float32)
+        weights.append(gaussian / gaussian.sum(axis=1, keepdims=True))
+    channels = np.moveaxis(picture.astype(np.float32) * MEAN_STEPS, -1, 0)
+    return np.moveaxis(np.round(weights[0] @ channels @ weights[1].T), 0, -1).astype(np.int16)
+
+
 def neighbourhoods(table: np.ndarray, stride: int) -> np.ndarray:
-    """The neighbourhoods of a table that lie inside: uint8 [h - 4 stride, w - 4 stride, TAPS * TAPS * 3]."""
-    rows, cols = (extent - (TAPS - 1) * stride for extent in table.shape[:2])
-    corners = [(i * stride, j * stride) for i in range(TAPS) for j in range(TAPS)]
-    return np.concatenate([table[i : i + rows, j : j + cols] for i, j in corners], axis=-1)
+    """The neighbourhoods of a table [h, w, 3] that lie inside, a view: [h - 4 stride, w - 4 stride, TAPS, TAPS, 3]."""
+    side = (TAPS - 1) * stride + 1
+    inside = np.lib.stride_tricks.sliding_window_view(table, (side, side), axis=(0, 1))
+    return np.moveaxis(inside[..., ::stride, ::stride], 2, -1)
 
 
-def principal_components(neighbourhoods: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Integer filters of the principal components, their mean response, and the divisor that keeps it within PEAK."""
+def principal_components(blocks: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, int]:
+    """The principal components of neighbourhoods, as integer filters.
+
+    Args:
+      blocks: `neighbourhoods` of some tables; every n-th counts, so that there are at most _SAMPLES.
+
+    Returns:
+      Filters int16 [TAPS * TAPS * 3, COMPONENTS], their mean response, and the divisor that keeps it within PEAK.
+    """
     reach = np.arange(TAPS) - TAPS // 2
     weights = np.exp(-(reach[:, np.newaxis] ** 2 + reach**2) / (2 * 1.5**2))
     weights = np.repeat(np.sqrt(weights / weights.sum()).ravel(), 3)
-    some = neighbourhoods[:: -(-len(neighbourhoods) // 20000)].astype(np.float64)
+    counts = [rows * cols for rows, cols, *_ in (block.shape for block in blocks)]
+    chosen = np.arange(0, sum(counts), -(-sum(counts) // _SAMPLES))
+    parts = []
+    for block, first, count in zip(blocks, np.cumsum([0, *counts]), counts, strict=False):
+        rows, cols = np.divmod(chosen[(chosen >= first) & (chosen < first + count)] - first, block.shape[1])
+        parts.append(block[rows, cols].reshape(len(rows), -1))
+    some = np.concatenate(parts).astype(np.float64)
     _, vectors = np.linalg.eigh(np.cov((some * weights).T))
     vectors = vectors[:, ::-1][:, :COMPONENTS] * weights[:, np.newaxis]
     filters = np.round(vectors * (127 / np.abs(vectors).max())).astype(np.int16)
@@ -38,6 +78,18 @@ def principal_components(neighbourhoods: np.ndarray) -> tuple[np.ndarray, np.nda
     centre = np.round(response.mean(axis=0)).astype(np.int32)
     peak = np.percentile(np.abs(response - centre), 99.9)
     return filters, centre, 2 ** max(0, int(np.ceil(np.log2(max(1.0, peak) / PEAK))))
+
+
+def component_features(block: np.ndarray, filters: np.ndarray, centre: np.ndarray, scale: int) -> np.ndarray:
+    """The features of neighbourhoods [rows, cols, TAPS, TAPS, 3]: int16 [rows, cols, COMPONENTS].
+
+    Row by row: copies of all neighbourhoods would take 75 times the memory of the picture.
+    """
+    found = np.empty((*block.shape[:2], COMPONENTS), np.int16)
+    for row, part in zip(found, block, strict=True):
+        response = part.reshape(len(part), -1).astype(np.float32) @ filters.astype(np.float32)
+        row[:] = np.clip(np.floor((response - centre) / scale), -PEAK, PEAK)
+    return found
 
 
 def similar_positions(

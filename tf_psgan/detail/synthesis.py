@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from tf_psgan.detail.correction import REACH, LevelTables, correction, crop, offset, responses
 from tf_psgan.detail.exemplar import OUTSIDE, Exemplar, Level, synthesis_levels
+from tf_psgan.detail.features import MEAN_STEPS
 from tf_psgan.detail.phases import PEAK, STEPS
 
 PASSES = (2, 2, 2)
@@ -29,8 +30,14 @@ REACH_BLOCKS = 8
 FIT_BLOCKS = 3
 """Farthest block that counts when a block's copy is compared with the guide: 7 x 7 blocks."""
 
+BLEND_BLOCKS = 4
+"""Farthest block whose copy counts in the local mean of the picture: seams between light and dark are blended."""
+
 _CHANCE = 1 << 16
 """Steps of the random factor of a copy's distance from the guide, which is between 2 and 5."""
+
+_BLEND = 4096
+"""Sum of the weights of the blocks in a blended local mean."""
 
 _BLOCK = 128
 """Positions of the guide's level whose least distance is searched at a time."""
@@ -38,14 +45,14 @@ _BLOCK = 128
 
 def margin(levels: int) -> int:
     """Pixels of the guide that a picture needs beyond each edge, a multiple of the guide's resolution."""
-    return (_blocks(levels) + REACH_BLOCKS + FIT_BLOCKS + REACH) * 2 ** (levels - 1)
+    return (_blocks(levels) + BLEND_BLOCKS + REACH_BLOCKS + FIT_BLOCKS + REACH) * 2 ** (levels - 1)
 
 
 def _blocks(levels: int) -> int:
     """Blocks of the guide's resolution that the first map needs beyond each edge of the picture."""
     count = synthesis_levels(levels)
     pixels = (_edges(count)[-1] + PASSES[count - 1] * REACH) * 2 ** (count - 1)
-    return -(-pixels // 2 ** (levels - 1))
+    return max(1, -(-pixels // 2 ** (levels - 1)))  # one at least, as local means are interpolated between blocks
 
 
 def _edges(count: int) -> list[int]:
@@ -77,6 +84,7 @@ class DetailStage(tf.Module):
             tf.TensorSpec((None, waves), tf.int64, "row_turns"),
             tf.TensorSpec((None, waves), tf.int64, "col_turns"),
         ]
+        self._local_means = tf.Variable(exemplar.local_means, trainable=False)
         self.colour_shift = tf.Variable(exemplar.colour_shift, trainable=False)
         self._guide_table = tf.Variable(exemplar.guide_table, trainable=False)
         self._tables = [LevelTables(level) for level in self.levels]
@@ -106,9 +114,13 @@ class DetailStage(tf.Module):
         last = len(self.levels) - 1
         edges = _edges(len(self.levels))
         phases = _phases((row_turns, col_turns), self.alignment) if len(self.wave_offsets) else None
-        index = self._start(guide, keys, phases)
-        blocks = self.margin // self.alignment - REACH_BLOCKS - FIT_BLOCKS - REACH
-        known = blocks * self.alignment // self.levels[-1].pixels
+        rows, cols = self._copies(guide, keys, phases)
+        means = self._blended_means(rows, cols)
+        rows, cols = (crop(part, BLEND_BLOCKS) for part in (rows, cols))
+        first, parts = self.levels[last], self.alignment // self.levels[last].pixels
+        index = _subdivided(rows // first.grid * first.width + cols // first.grid, parts, first)
+        blocks = self.margin // self.alignment - BLEND_BLOCKS - REACH_BLOCKS - FIT_BLOCKS - REACH
+        known = blocks * parts
         for number in range(last, -1, -1):
             level, edge = self.levels[number], edges[number] + PASSES[number] * REACH
             if number < last:
@@ -117,11 +129,12 @@ class DetailStage(tf.Module):
             for _ in range(PASSES[number]):
                 index = self._correct(number, index)
         copied = tf.cast(tf.gather(self._tables[0].colours, index), tf.int32)
+        copied += _interpolated(crop(means, blocks - 1)[1:, 1:], self.alignment)
         return tf.cast(tf.clip_by_value(copied + self.colour_shift, 0, 255), tf.uint8)
 
-    def _start(self, guide: Any, keys: Any, phases: tf.Tensor | None) -> tf.Tensor:
-        """The first map of the coarsest synthesised level, in patches: int32."""
-        level, first = self.guide_level, self.levels[-1]
+    def _copies(self, guide: Any, keys: Any, phases: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+        """The first map, in patches: the row and the column of the first pixel that each block copies, int32."""
+        level = self.guide_level
         means = tf.cast(_means(guide, level.pixels), tf.int32)
         channels = [tf.gather(table, means[..., i]) for i, table in enumerate(tf.unstack(self._guide_table))]
         features = responses(level, tf.cast(tf.stack(channels, axis=-1), tf.float32))
@@ -131,9 +144,7 @@ class DetailStage(tf.Module):
         if phases is not None:
             rows, cols = self._in_phase(rows, cols, phases)
         ranks = self._ranks(features, rows, cols, crop(keys, REACH))
-        rows, cols = self._patches(crop(rows, FIT_BLOCKS), crop(cols, FIT_BLOCKS), ranks)
-        index = rows // first.grid * first.width + cols // first.grid
-        return _subdivided(index, level.pixels // first.pixels, first)
+        return self._patches(crop(rows, FIT_BLOCKS), crop(cols, FIT_BLOCKS), ranks)
 
     def _nearest(self, query: tf.Tensor) -> tf.Tensor:
         """The positions [rows, cols] of the guide's level with the least distances to queries [rows, cols, columns]."""
@@ -194,25 +205,81 @@ class DetailStage(tf.Module):
 
     def _patches(self, rows: tf.Tensor, cols: tf.Tensor, ranks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Each block's copy continues that of the block with the highest rank nearby that it can be continued from."""
-        side, reach, beyond = self.alignment, REACH_BLOCKS, REACH * self.levels[-1].pixels
-        tops, heights, widths = (tf.constant(part) for part in self._places.T)
-        photograph = tf.searchsorted(tops, tf.reshape(rows, (-1,)), side="right") - 1
-        # The first and the last row and column where a block's copy, and what its pixels compare, lies inside.
-        limits = tf.stack((tops + beyond, tops + heights - side - beyond, widths - side - beyond), axis=-1)
-        tall, wide = (extent - 2 * reach for extent in tf.unstack(tf.shape(rows)))
-        near = tf.constant([(0, 0), *_disc(reach)])  # a block keeps its own copy if no other can be continued there
-        down, right = tf.unstack(near, axis=1)
-        width = tf.shape(rows)[1]
-        own = tf.range(reach, reach + tall)[:, tf.newaxis] * width + tf.range(reach, reach + wide)
-        there = own[..., tf.newaxis] + down * width + right  # [tall, wide, near]
-        copies = [tf.gather(tf.reshape(rows, (-1,)), there) - side * down]
-        copies.append(tf.gather(tf.reshape(cols, (-1,)), there) - side * right)
-        low, high, far = tf.unstack(tf.gather(limits, tf.gather(photograph, there)), axis=-1)
-        allowed = (copies[0] >= low) & (copies[0] <= high) & (copies[1] >= beyond) & (copies[1] <= far)
+        beyond = REACH * self.levels[-1].pixels
+        near = tf.constant([(0, 0), *_disc(REACH_BLOCKS)])  # a block keeps its own copy if no other can be continued
+        there = _beside(tf.shape(rows), near, REACH_BLOCKS)
+        copies, (tops, heights, widths) = self._continued(rows, cols, near, there)
+        # Where a block's copy, and what its pixels compare, lies inside.
+        far = (tops + heights - self.alignment - beyond, widths - self.alignment - beyond)
+        allowed = (copies[0] >= tops + beyond) & (copies[0] <= far[0]) & (copies[1] >= beyond) & (copies[1] <= far[1])
         allowed |= tf.range(near.shape[0]) == 0
         ranked = tf.gather(tf.reshape(ranks, (-1,)), there)
         best = tf.argmax(tf.where(allowed, ranked, tf.int64.min), axis=-1)
         return tf.gather(copies[0], best, batch_dims=2), tf.gather(copies[1], best, batch_dims=2)
+
+    def _continued(self, rows: tf.Tensor, cols: tf.Tensor, near: tf.Tensor, there: tf.Tensor) -> tuple[Any, Any]:
+        """What continues the copies of the blocks `near` each block, and the places of their photographs.
+
+        Returns:
+          Rows and columns, int32 [tall, wide, near]; first rows, heights and widths of the photographs, of that shape.
+        """
+        tops = self._places[:, 0]
+        photograph = tf.searchsorted(tops, tf.reshape(rows, (-1,)), side="right") - 1
+        copies = [
+            tf.gather(tf.reshape(part, (-1,)), there) - self.alignment * step
+            for part, step in zip((rows, cols), tf.unstack(near, axis=1), strict=True)
+        ]
+        return copies, tf.unstack(tf.gather(tf.constant(self._places), tf.gather(photograph, there)), axis=-1)
+
+    def _blended_means(self, rows: tf.Tensor, cols: tf.Tensor) -> tf.Tensor:
+        """Local means of the picture at the first pixels of blocks: int32 [rows, cols, 3], in units of 1 / MEAN_STEPS.
+
+        The mean over the blocks nearby of the photograph's local mean where the block's copy is continued. Inside a
+        patch it is the photograph's own; between patches it changes gradually.
+        """
+        reach, step = BLEND_BLOCKS, tf.range(-BLEND_BLOCKS, BLEND_BLOCKS + 1)
+        near = tf.reshape(tf.stack(tf.meshgrid(step, step, indexing="ij"), axis=-1), (-1, 2))
+        copies, (tops, heights, widths) = self._continued(rows, cols, near, _beside(tf.shape(rows), near, reach))
+        down = tf.clip_by_value(copies[0], tops, tops + heights - 1)
+        right = tf.clip_by_value(copies[1], 0, widths - 1)
+        found = tf.gather(self._local_means, down * self.levels[0].width + right)  # [tall, wide, near, 3]
+        weights = tf.constant(_blend_weights(reach))
+        total = tf.reduce_sum(tf.cast(found, tf.int32) * weights[:, tf.newaxis], axis=2)
+        return (total + _BLEND // 2) // _BLEND
+
+
+def _beside(extent: tf.Tensor, near: tf.Tensor, reach: int) -> tf.Tensor:
+    """The places in a flattened map of the blocks `near` each block `reach` from the edge: [rows, cols, near]."""
+    width = extent[1]
+    own = tf.range(reach, extent[0] - reach)[:, tf.newaxis] * width + tf.range(reach, width - reach)
+    return own[..., tf.newaxis] + near[:, 0] * width + near[:, 1]
+
+
+def _blend_weights(reach: int) -> np.ndarray:
+    """Weights of the blocks around a block, int32, with the sum _BLEND: a Gaussian of standard deviation reach / 2."""
+    steps = np.arange(-reach, reach + 1)
+    gaussian = np.exp(-2 * (steps / max(1, reach)) ** 2)
+    weights = np.outer(gaussian, gaussian).ravel()
+    weights = np.floor(weights * (_BLEND / weights.sum())).astype(np.int32)
+    weights[len(weights) // 2] += _BLEND - weights.sum()
+    return weights
+
+
+def _interpolated(means: tf.Tensor, side: int) -> tf.Tensor:
+    """Rounded local means of pixels, by linear interpolation: from int32 [rows + 1, cols + 1, 3] to int32 [h, w, 3].
+
+    Args:
+      means: at the first pixels of blocks, and of the blocks below and to the right, in units of 1 / MEAN_STEPS.
+      side: of a block in pixels, a power of two.
+    """
+    share = tf.range(side)[:, tf.newaxis, tf.newaxis]
+    tall = means[:-1, tf.newaxis] * (side - share) + means[1:, tf.newaxis] * share  # [rows, side, cols + 1, 3]
+    tall = tf.reshape(tall, (-1, tf.shape(means)[1], 1, 3))
+    share = share[:, 0]
+    wide = tall[:, :-1] * (side - share) + tall[:, 1:] * share  # [h, cols, side, 3]
+    steps = MEAN_STEPS * side * side
+    rounded = tf.bitwise.right_shift(wide + steps // 2, steps.bit_length() - 1)
+    return tf.reshape(rounded, (tf.shape(wide)[0], -1, 3))
 
 
 def _disc(reach: int) -> list[tuple[int, int]]:

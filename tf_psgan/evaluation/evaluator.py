@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_psgan.data import images, manifest
 from tf_psgan.evaluation import texture_features, texture_metrics
-from tf_psgan.signal_processing import central_crop, square_crops
+from tf_psgan.signal_processing import central_crop, downsampled, square_crops
 
 METRICS = {
     "peak_offset_pixels": ("how far the autocorrelation's peak lies from the source's, in pixels", "0"),
@@ -47,10 +47,11 @@ class Sources:
     pictures: tuple[np.ndarray, ...]
 
     @classmethod
-    def read(cls, pictures: manifest.Manifest) -> "Sources":
-        """Decodes the pictures."""
+    def read(cls, pictures: manifest.Manifest, downsampling: int = 1) -> "Sources":
+        """Decodes the pictures, and reduces them by a factor."""
         entries = pictures.usable[:MAX_SOURCES]
-        read = tuple(central_crop(manifest.read(entry), SOURCE_PIXELS) for entry in entries)
+        reduced = (downsampled(manifest.read(entry), downsampling) for entry in entries)
+        read = tuple(central_crop(picture, SOURCE_PIXELS) for picture in reduced)
         return cls(tuple(entry.path for entry in entries), read)
 
 

@@ -52,7 +52,9 @@ class GraphPlane:
         self._blocks, self._wave_weights = blocks, wave_weights
         extent = chunks.cells(self._cell) + 2 * geometry.HALO
         self._pixels = tf.function(
-            lambda field: chunks.pixels(chunks.cast(folded.blocks, folded.dtype), field, folded.dtype),
+            lambda field: chunks.pixels(
+                chunks.cast(folded.blocks, folded.dtype), field, folded.dtype, folded.config.downsampling
+            ),
             input_signature=[tf.TensorSpec((1, extent, extent, folded.blocks[0][0].shape[2]), tf.float32)],
         )
 
@@ -190,7 +192,7 @@ class GraphPlane:
 
             def batch(begin: Any) -> tf.Tensor:
                 indices = tf.minimum(begin + tf.range(chunks.GPU_BATCH, dtype=tf.int64), needed - 1)
-                pixels = chunks.batch_pixels(blocks, latents(indices), self._dtype)
+                pixels = chunks.batch_pixels(blocks, latents(indices), self._dtype, self._config.downsampling)
                 with tf.device("CPU:0"):  # copied while the next batch is computed
                     return tf.identity(pixels)
 

@@ -93,8 +93,8 @@ def export(
       The page's folder.
 
     Raises:
-      SettingError: the detail stage is requested, a cell is larger than `LARGEST_CELL`, or onnxruntime-web or a package
-        for ONNX is missing.
+      SettingError: the detail stage is requested, the network learned reduced pictures, a cell is larger than
+        `LARGEST_CELL`, or onnxruntime-web or a package for ONNX is missing.
       RunError: the run has no good checkpoint, or a file of it is missing or damaged.
       InputError: the disk has no room for it.
       ExportError: the folder holds something else, or the network as ONNX computes other pictures.
@@ -107,6 +107,9 @@ def export(
     if (cell := geometry.pixels_per_cell(len(config.model.filters) + 1)) > LARGEST_CELL:
         problem, allowed = f"a cell of {cell} pixels", f"a web page needs cells of at most {LARGEST_CELL} pixels"
         raise SettingError("filters", problem, allowed, value=config.model.filters)
+    if (factor := config.model.downsampling) > 1:
+        problem = f"the network learned pictures reduced by {factor}, and a web page has the network's own pictures"
+        raise SettingError("downsampling", problem, "train a run with downsampling=1", value=factor)
     _check_runtime(runtime)
     models = _read_models(out)
     generator, found = restore_generator(run, "float32")

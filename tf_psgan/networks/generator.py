@@ -35,6 +35,8 @@ class SpatialGenerator(keras.Model):
       wave_hidden: hidden units of the MLP from global vector to wave numbers.
       filters: channels of the hidden layers, input side first; one more layer makes the colours.
       kernel_size: of the up-convolutions, 5 or 6.
+      downsampling: factor by which the pictures that it learns are reduced, and by which its own ones are to be
+        enlarged. The network does not depend on it.
       seed: of the initial weights.
 
     Raises:
@@ -51,6 +53,7 @@ class SpatialGenerator(keras.Model):
         wave_hidden: int = 60,
         filters: Sequence[int] = (128, 64, 32),
         kernel_size: int = 6,
+        downsampling: int = 1,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -65,6 +68,7 @@ class SpatialGenerator(keras.Model):
             wave_hidden,
         )
         self.filters, self.kernel_size, self.seed = tuple(filters), kernel_size, seed
+        self.downsampling = downsampling
         widths = (*self.filters, 3)
         for i, width in enumerate(widths):
             use_batch_norm = i + 1 < len(widths)
@@ -187,6 +191,7 @@ class SpatialGenerator(keras.Model):
             "wave_hidden": self.wave_hidden_units,
             "filters": self.filters,
             "kernel_size": self.kernel_size,
+            "downsampling": self.downsampling,
         }
 
 

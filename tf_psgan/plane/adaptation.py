@@ -16,7 +16,8 @@ _WAVES = 2
 """Waves that determine the position in a lattice; further ones have phases of their own."""
 
 _WINDOW = 512
-"""Side of the windows that are measured, in pixels."""
+"""Side of the windows that are measured, in pixels; more where the network learned reduced pictures, whose structures
+and blocks are larger."""
 
 _CORNERS = tuple((row << 14, col << 14) for row in range(2) for col in range(2))
 """First row and column of the windows on which colours are balanced: far apart, as structures may be large."""
@@ -38,8 +39,8 @@ def adapted(exemplar: Exemplar, plane: TexturePlane, has_lattice: bool) -> Exemp
       An exemplar without phases where the model has fewer than two waves, or where its waves do not predict the
       photographs.
     """
-    drawn = plane.window(_WINDOW, _WINDOW)
-    exemplar = exemplar.with_guide(drawn)
+    side = _WINDOW * plane.config.downsampling
+    exemplar = exemplar.with_guide(plane.window(side, side))
     if not has_lattice or plane.config.waves < _WAVES:
         return exemplar
     waves = plane.wave_numbers(0)[:_WAVES] / (2 * np.pi * plane.pixels_per_cell)  # cycles per pixel
@@ -48,7 +49,7 @@ def adapted(exemplar: Exemplar, plane: TexturePlane, has_lattice: bool) -> Exemp
         or min(phases.agreement(picture, waves) for picture in exemplar.pictures) < LEAST_AGREEMENT
     ):
         return exemplar
-    found = phases.local_phases(drawn, waves)
+    found = phases.local_phases(plane.window(_WINDOW, _WINDOW), waves)
     rows, cols = plane.pixel_turns(Scene(), np.arange(_WINDOW), np.arange(_WINDOW), _WAVES)
     expected = (rows[:, tf.newaxis] + cols).numpy() / 2.0**64  # [window, window, waves]
     ahead = np.angle(np.exp(2j * np.pi * (found - expected)).mean(axis=(0, 1))) / (2 * np.pi)
@@ -63,5 +64,6 @@ def balance_colours(plane: TexturePlane) -> None:
     if plane.exemplar is None:
         return
     plane.shift_colours(np.zeros(3, np.int32))
-    drawn = [plane.window(_WINDOW, _WINDOW, top=top, left=left).mean(axis=(0, 1)) for top, left in _CORNERS]
+    side = _WINDOW * min(2, plane.config.downsampling)  # larger ones would take too long
+    drawn = [plane.window(side, side, top=top, left=left).mean(axis=(0, 1)) for top, left in _CORNERS]
     plane.shift_colours(np.round(plane.exemplar.mean_colour() - np.mean(drawn, axis=0)).astype(np.int32))

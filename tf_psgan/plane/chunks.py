@@ -129,23 +129,34 @@ def cast(blocks: Iterable[Sequence[Any]], dtype: str) -> list[tuple[Any, Any]]:
     return [(tf.cast(kernel, dtype), tf.cast(bias, dtype)) for kernel, bias in blocks]
 
 
-def pixels(blocks: list[tuple[Any, Any]], field: Any, dtype: str) -> tf.Tensor:
+def pixels(blocks: list[tuple[Any, Any]], field: Any, dtype: str, factor: int = 1) -> tf.Tensor:
     """The pixels of a chunk from its latents: uint8 [side, side, 3], without the halo.
 
     Args:
       blocks: kernels and biases of the network, already of `dtype`.
       field: float32 [1, extent, extent, channels], from `latents`.
       dtype: of the convolutions.
+      factor: by which the network's picture is enlarged, `ModelConfig.downsampling`.
     """
     # `images.to_bytes` without its clipping, since tanh stays inside. The halo is cut from bytes, not from floats: a
     # quarter of the copying.
     picture = inference.generate_strips(
         blocks, field, dtype, lambda strip: tf.cast(tf.round((strip + 1.0) * 127.5), tf.uint8)
     )
-    return picture[0, geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO]
+    return _without_halo(picture, factor)[0]
 
 
-def batch_pixels(blocks: list[tuple[Any, Any]], fields: Any, dtype: str) -> tf.Tensor:
+def batch_pixels(blocks: list[tuple[Any, Any]], fields: Any, dtype: str, factor: int = 1) -> tf.Tensor:
     """`pixels` of several chunks at once: [batch, extent, extent, channels] -> uint8 [batch, side, side, 3]."""
     pictures = tf.cast(tf.round((inference.generate(blocks, fields, dtype) + 1.0) * 127.5), tf.uint8)
-    return pictures[:, geometry.HALO : -geometry.HALO, geometry.HALO : -geometry.HALO]
+    return _without_halo(pictures, factor)
+
+
+def _without_halo(pictures: tf.Tensor, factor: int) -> tf.Tensor:
+    """The chunks in the network's pictures, uint8 [batch, rows, cols, 3], enlarged by linear interpolation."""
+    halo = geometry.HALO * factor
+    if factor > 1:
+        extent = factor * tf.shape(pictures)[1:3]
+        enlarged = tf.image.resize(tf.cast(pictures, tf.float32), extent, "bilinear")
+        pictures = tf.cast(tf.round(enlarged), tf.uint8)
+    return pictures[:, halo:-halo, halo:-halo]

@@ -32,8 +32,8 @@ class FoldedGenerator:
 
     @property
     def pixels_per_cell(self) -> int:
-        """Side of the block of pixels that one cell becomes."""
-        return geometry.pixels_per_cell(len(self.blocks))
+        """Side of the block of pixels that one cell becomes, at the pictures' own scale."""
+        return geometry.pixels_per_cell(len(self.blocks)) * self.config.downsampling
 
     def wave_steps(self, z_global: np.ndarray) -> np.ndarray:
         """The wave numbers of a texture on their grid (`latents.wave_numbers`).

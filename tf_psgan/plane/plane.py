@@ -41,10 +41,10 @@ DETAIL_PIXELS = 512
 
 DETAIL_PIECE = 32
 """Side of the pieces in which the detail stage's pixels are kept: larger ones would cost more beyond a window's edges,
-smaller ones more steps in Python. A multiple of the coarsest pixel of the detail stage."""
+smaller ones more steps in Python. Where the coarsest pixel of the detail stage is larger, pieces have its side."""
 
 RECENT_PIECES = 16384
-"""Pieces kept in memory, 50 MB."""
+"""Pieces kept in memory, 50 MB; fewer where they are larger."""
 
 _AXES = ("x", "y", "xy")
 
@@ -108,7 +108,8 @@ class TexturePlane:
             self._arrange = tf.function(self._detail, input_signature=self._detail.input_signature)
             piece = max(DETAIL_PIECE, self._detail.alignment)
             # A piece more, so that a window of DETAIL_PIXELS is one block wherever it lies.
-            self._finished = FinishedPixels(piece, DETAIL_PIXELS + piece, RECENT_PIECES)
+            kept = RECENT_PIECES * DETAIL_PIECE**2 // piece**2
+            self._finished = FinishedPixels(piece, DETAIL_PIXELS + piece, kept)
         self._recent: collections.OrderedDict[tuple[Scene, int, int], np.ndarray] = collections.OrderedDict()
         self._lock = threading.Lock()
         self._process = os.getpid()
@@ -526,11 +527,13 @@ class TexturePlane:
     @tf.function
     def _paint(self, latents: Any) -> tf.Tensor:
         # NumPy arrays become constants of the graph, 6 % faster than captured tensors.
-        return chunks.pixels(chunks.cast(self.folded.blocks, self.folded.dtype), latents, self.folded.dtype)
+        blocks = chunks.cast(self.folded.blocks, self.folded.dtype)
+        return chunks.pixels(blocks, latents, self.folded.dtype, self.config.downsampling)
 
     @tf.function
     def _paint_batch(self, latents: Any) -> tf.Tensor:
-        return chunks.batch_pixels(chunks.cast(self.folded.blocks, self.folded.dtype), latents, self.folded.dtype)
+        blocks = chunks.cast(self.folded.blocks, self.folded.dtype)
+        return chunks.batch_pixels(blocks, latents, self.folded.dtype, self.config.downsampling)
 
 
 def _runs(first: int, length: int, side: int, period: int) -> Iterator[tuple[int, int, int, int]]:

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan.config import ModelConfig, check_schema, from_dict
-from tf_psgan.detail.exemplar import Exemplar
+from tf_psgan.detail.exemplar import Exemplar, FormatError
 from tf_psgan.errors import ExportError
 from tf_psgan.plane.folded_generator import FoldedGenerator
 from tf_psgan.runtime import files
@@ -75,6 +75,9 @@ def read(path: Path) -> tuple[FoldedGenerator, dict[str, tuple[float, ...]], Exe
     except OSError as error:
         problem, allowed = f"cannot be read ({error.strerror})", "give the folder of an exported model"
         raise ExportError(str(folder), problem, allowed) from None
+    except FormatError:
+        problem = "the photographs of its detail stage were stored by another version of this package"
+        raise ExportError(str(folder), problem, "export it again") from None
     except _DAMAGED as error:
         reason = " ".join(str(error).split()).rstrip(".")[:200]
         raise ExportError(str(folder), f"not a SavedModel of this package ({reason})", "export it again") from None

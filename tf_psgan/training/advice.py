@@ -7,6 +7,7 @@ defaults.
 import dataclasses
 import logging
 import os
+import statistics
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.training.gan_step import crop_pixels
 from tf_psgan.training.picture_analysis import Measurements, measure
 
-ADAPTABLE = ("waves", "detail", "minutes")
+ADAPTABLE = ("waves", "detail", "downsampling", "minutes")
 """Settings that follow from the pictures where nobody gives them."""
 
 FEW_CROPS = 1.5
@@ -76,9 +77,10 @@ class Advice:
 
     def log(self) -> None:
         """Logs two lines, what was chosen and why, and a warning for each of `warnings`."""
-        if self.choices:
-            logger.info("chosen from the pictures: %s.", ", ".join(_written(c.setting, c.value) for c in self.choices))
-            logger.info("because %s.", "; ".join(choice.reason for choice in self.choices))
+        told = [choice for choice in self.choices if choice.setting != "downsampling" or choice.value > 1]
+        if told:
+            logger.info("chosen from the pictures: %s.", ", ".join(_written(c.setting, c.value) for c in told))
+            logger.info("because %s.", "; ".join(choice.reason for choice in told))
         for warning in self.warnings:
             logger.warning("%s", warning)
 
@@ -138,14 +140,20 @@ def advice_for(
         return Advice(config, continues=continues)
     measured = _measured(config.data.images)
     pictures = [found for _, found in measured]
-    chosen = tuple(choice for choice in choices(pictures, config) if choice.setting in open_names)
+    chosen = choices(pictures, config, open_names)
     config = _replaced(config, {choice.setting: choice.value for choice in chosen})
-    return Advice(config, chosen, tuple(warnings_for(measured, config)), tuple(measured), continues)
+    return Advice(config, tuple(chosen), tuple(warnings_for(measured, config)), tuple(measured), continues)
 
 
-def choices(pictures: Sequence[Measurements], config: Config) -> list[Choice]:
-    """A choice for each of `ADAPTABLE`, from measurements and from settings that are not adaptable."""
-    return [_waves(pictures), _detail(pictures, config), _minutes(pictures, config)]
+def choices(pictures: Sequence[Measurements], config: Config, names: Collection[str] = ADAPTABLE) -> list[Choice]:
+    """A choice for each of the adaptable settings `names`, from measurements and from all other settings."""
+    found = []
+    for choose in (_waves, _detail, _downsampling, _minutes):
+        choice = choose(pictures, config)
+        if choice.setting in names:
+            found.append(choice)
+            config = _replaced(config, {choice.setting: choice.value})
+    return found
 
 
 def warnings_for(pictures: Sequence[tuple[str, Measurements]], config: Config) -> list[str]:
@@ -156,7 +164,8 @@ def warnings_for(pictures: Sequence[tuple[str, Measurements]], config: Config) -
     return found
 
 
-def _waves(pictures: Sequence[Measurements]) -> Choice:
+def _waves(pictures: Sequence[Measurements], config: Config) -> Choice:
+    del config
     # docs/research/recipe.md, "Initial wave numbers"; photographs that repeat nowhere are better without waves.
     default = ModelConfig().waves
     if not any(picture.period for picture in pictures):
@@ -174,6 +183,28 @@ def _detail(pictures: Sequence[Measurements], config: Config) -> Choice:
     return Choice("detail", "patches", "the pictures' own pixels are sharper than the network's")
 
 
+def _downsampling(pictures: Sequence[Measurements], config: Config) -> Choice:
+    # docs/research/photographs.md, "Large structures".
+    if config.rendering.detail == "none":
+        return Choice("downsampling", 1, "only the detail stage makes sharp pictures at another scale")
+    structure = statistics.median(picture.structure for picture in pictures)
+    crops = min(picture.side for picture in pictures) / (FEW_CROPS * crop_pixels(config))
+    # Further pictures are not measured, and might be too small.
+    factors = [factor for factor in (1, 2, 4) if factor == 1 or (factor < crops and len(pictures) < MAX_SOURCES)]
+    largest = crop_pixels(config) / 2
+    found = next((factor for factor in factors if structure <= largest * factor), factors[-1])
+    reason = f"structures of about {structure:.0f} pixels "
+    if structure <= largest:
+        reason += "fit into a crop"
+    elif found == 1:
+        reason += "are large, but the reduced picture would hold few crops"
+    elif structure <= largest * found:
+        reason += f"fit into a crop of the picture reduced by {found}"
+    else:
+        reason += f"are large, and the picture can be reduced by {found} only"
+    return Choice("downsampling", found, reason)
+
+
 def _minutes(pictures: Sequence[Measurements], config: Config) -> Choice:
     # docs/research/measured.md: eight textures in one model 511 s, fifty-six an hour.
     default = TrainingConfig().minutes
@@ -185,7 +216,7 @@ def _minutes(pictures: Sequence[Measurements], config: Config) -> Choice:
 
 
 def _problems(picture: Measurements, config: Config) -> list[str]:
-    crop, found = crop_pixels(config), []
+    crop, found = crop_pixels(config) * config.model.downsampling, []
     if picture.side <= FEW_CROPS * crop:
         found.append(
             f"{picture.height}x{picture.width} pixels hold few crops of {crop}x{crop}, which are learned by heart; "

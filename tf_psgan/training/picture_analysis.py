@@ -10,10 +10,11 @@ import numpy as np
 
 from tf_psgan.evaluation import lattice, texture_features
 from tf_psgan.evaluation.autocorrelation import autocorrelation
-from tf_psgan.signal_processing import central_crop, luminance
+from tf_psgan.signal_processing import central_crop, downsampled, luminance
 
 CENTRE_PIXELS = 512
-"""Repetition and structure are measured in a central crop of at most so many pixels a side."""
+"""Repetition and structure are measured in a central crop of at most so many pixels a side: of the picture, or of the
+reduced picture where that crop does not show them."""
 
 WHITE, BLACK = 254, 1
 """A channel at or above WHITE, or at or below BLACK, counts as clipped; 8-bit values."""
@@ -72,8 +73,8 @@ def measure(picture: np.ndarray) -> Measurements:
       PictureError: a side below 64 pixels, or another type or shape.
     """
     texture_features.checked(picture)
-    light, centre = luminance(picture).astype(np.float64), central_crop(picture, CENTRE_PIXELS)
-    found = lattice.repetition([centre])
+    light = luminance(picture).astype(np.float64)
+    found, structure = _repetition_and_structure(picture)
     largest, smallest = picture.max(axis=-1), picture.min(axis=-1)
     quadrants = _quadrants(light)
     deviations = [max(float(quadrant.std()), 1e-3) for quadrant in quadrants]
@@ -83,7 +84,7 @@ def measure(picture: np.ndarray) -> Measurements:
         width=picture.shape[1],
         lattice=found.lattice,
         period=found.nearest,
-        structure=max([found.nearest, *np.linalg.norm(found.lattice, axis=-1)]) or _structure(centre),
+        structure=structure,
         bright=float(np.mean(largest >= WHITE)),
         dark=float(np.mean(smallest <= BLACK)),
         chroma=float(np.mean(largest.astype(np.float64) - smallest)),
@@ -95,8 +96,34 @@ def measure(picture: np.ndarray) -> Measurements:
     )
 
 
+def _repetition_and_structure(picture: np.ndarray) -> tuple[lattice.Repetition, float]:
+    """How a picture repeats, and its `Measurements.structure`.
+
+    The centre of a large picture may hold less than its structures. Such a picture is measured reduced by 2, and by 4,
+    too; the first scale counts at which a repetition is found, or else a structure.
+    """
+    centres = [central_crop(downsampled(picture, factor), CENTRE_PIXELS) for factor in _factors(picture)]
+    for factor, centre in zip(_factors(picture), centres, strict=True):
+        found = lattice.repetition([centre])
+        if found.nearest:
+            found = lattice.Repetition(found.lattice * factor, found.nearest * factor)
+            return found, max([found.nearest, *np.linalg.norm(found.lattice, axis=-1)])
+    structures = [factor * _structure(centre) for factor, centre in zip(_factors(picture), centres, strict=True)]
+    largest = float(_factors(picture)[-1] * min(centres[-1].shape[:2]))
+    return lattice.Repetition(np.zeros((0, 2)), 0.0), next((size for size in structures if size), largest)
+
+
+def _factors(picture: np.ndarray) -> list[int]:
+    """Reductions at which a picture is measured: further ones while the centre shows only a part of it."""
+    side = min(picture.shape[:2])
+    return [factor for factor in (1, 2, 4) if factor == 1 or side > CENTRE_PIXELS * factor // 2]
+
+
 def _structure(picture: np.ndarray) -> float:
-    """Twice the distance of the first minimum below `_UNLIKE` of the autocorrelation's mean over directions, pixels."""
+    """Twice the distance of the first minimum below `_UNLIKE` of the autocorrelation's mean over directions, pixels.
+
+    0 without such a minimum within half the picture's side.
+    """
     side = min(picture.shape[:2])
     reach = side // 2
     table = autocorrelation(picture, reach, side / 8)
@@ -105,7 +132,7 @@ def _structure(picture: np.ndarray) -> float:
     profile = (np.bincount(ring, table.ravel()) / np.bincount(ring))[: reach + 1]
     is_minimum = (profile[1:-1] <= profile[:-2]) & (profile[1:-1] < profile[2:]) & (profile[1:-1] < _UNLIKE)
     minima = 1 + np.flatnonzero(is_minimum)
-    return 2.0 * float(minima[0] if len(minima) else reach)
+    return 2.0 * float(minima[0]) if len(minima) else 0.0
 
 
 def _anisotropy(light: np.ndarray) -> float:

@@ -33,10 +33,12 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
     outputs.check_owner(folder.path, "run")
     outputs.check_apart(folder.path, config.data.images)
     folder.check_config(config)
-    pictures = manifest.check(manifest.scan(config.data.images), crop_pixels(config))
-    if small := [entry for entry in pictures.usable if min(entry.height, entry.width) < MIN_PIXELS]:
+    factor = config.model.downsampling
+    least = MIN_PIXELS * factor
+    pictures = manifest.check(manifest.scan(config.data.images), crop_pixels(config) * factor)
+    if small := [entry for entry in pictures.usable if min(entry.height, entry.width) < least]:
         found = [f"{entry.path}: {entry.height}x{entry.width} pixels" for entry in small]
-        problem, allowed = "too few to measure samples against", f"use pictures of {MIN_PIXELS}x{MIN_PIXELS} or more"
+        problem, allowed = "too few to measure samples against", f"use pictures of {least}x{least} or more"
         if len(small) == 1:
             path, _, extent = found[0].rpartition(": ")
             raise PictureError(path, f"{extent} are {problem}", allowed, value=(small[0].height, small[0].width))
@@ -49,7 +51,7 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
     folder.check_manifest(pictures)
     for entry in pictures.skipped:
         logger.warning("skipped: %s", entry.reason)
-    fits = decoded_bytes(pictures.usable) <= config.data.cache_megabytes * 2**20
+    fits = decoded_bytes(pictures.usable, factor) <= config.data.cache_megabytes * 2**20
     if unused := without_effect(config, fits):
         logger.warning("without effect: %s.", ", ".join(f"{name} ({reason})" for name, reason in unused.items()))
     return pictures
@@ -65,6 +67,8 @@ def describe(config: Config, pictures: manifest.Manifest) -> str:
     count, crop = len(pictures.usable), crop_pixels(config)
     dtype = device.compute_type(config.training.dtype)
     many = f"{count} picture{'s' * (count != 1)}"
+    if config.model.downsampling > 1:
+        many += f" reduced by {config.model.downsampling}"
     return f"{many}, crops of {crop}x{crop} pixels, {config.data.batch_size} per step, {dtype}"
 
 
@@ -109,13 +113,22 @@ def _check_settings(config: Config) -> None:
             value=training.conditioning,
             settings=("global_channels", "conditioning"),
         )
+    if config.model.global_channels and config.model.downsampling > 1:
+        raise SettingError(
+            "downsampling",
+            f"{config.model.downsampling} is for models of one texture, and global_channels is "
+            f"{config.model.global_channels}",
+            "choose 1",
+            value=config.model.downsampling,
+            settings=("downsampling", "global_channels"),
+        )
     if config.rendering.detail != "none":
         check_detail(config.model)
 
 
 def _check_classes(config: Config, pictures: manifest.Manifest) -> None:
     """Raises SettingError where the settings do not suffice for a class for each picture."""
-    count, megabytes = len(pictures.usable), decoded_bytes(pictures.usable) / 2**20
+    count, megabytes = len(pictures.usable), decoded_bytes(pictures.usable, config.model.downsampling) / 2**20
     if config.model.waves and config.model.wave_hidden < count:
         hidden = config.model.wave_hidden
         raise SettingError(

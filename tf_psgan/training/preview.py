@@ -1,5 +1,6 @@
 """Previews of a model during training: samples, a contact sheet, metrics, and TensorBoard's events."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -75,8 +76,13 @@ class Preview:
         self._writer.close()
 
     def samples(self, generator: SpatialGenerator) -> list[np.ndarray]:
-        """Windows at the origin, uint8 [side, side, 3]: sample i has seed i and, with global channels, texture i."""
-        plane, side = TexturePlane(fold(generator)), self.training.sample_pixels
+        """Windows at the origin, uint8 [side, side, 3]: sample i has seed i and, with global channels, texture i.
+
+        At the scale at which the generator learns the pictures.
+        """
+        folded, side = fold(generator), self.training.sample_pixels
+        as_learned = dataclasses.replace(folded.config, downsampling=1)
+        plane = TexturePlane(dataclasses.replace(folded, config=as_learned))
         return [plane.window(side, side, seed=i, texture=i) for i in range(self.training.samples)]
 
 

@@ -24,28 +24,48 @@ ZERO_WAVE_PIXELS = 1e6
 """Wave length above which a wave number counts as zero."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Detailed:
+    """Pictures with the detail stage.
+
+    Args:
+      samples: uint8 [side, side, 3] each.
+      sources: the pictures that the run learns from, at their own scale.
+      pixels_per_cell: of the samples.
+    """
+
+    samples: Sequence[np.ndarray]
+    sources: Sources
+    pixels_per_cell: int
+
+
 def write(
     folder: RunFolder,
     config: Config,
     sources: Sources,
     failure: str = "",
-    detailed: Sequence[np.ndarray] = (),
+    detailed: Detailed | None = None,
 ) -> None:
     """Writes `report.md` and its pictures into the run's folder.
 
     Args:
       folder: of a run with a manifest and conditions; evaluations may be missing.
       config: the run's settings.
-      sources: the pictures that the run learns from.
+      sources: the pictures that the run learns from, at the scale at which it does.
       failure: why the run failed; "" for a run that did not.
-      detailed: samples with the detail stage, uint8 [side, side, 3] each; empty for a run without it.
+      detailed: of a run with the detail stage.
     """
     rows = folder.read_metrics()
     lines = [f"# {folder.path.resolve().name}", ""]
     if failure:
         lines += [f"**The run failed.** {failure}", ""]
     if rows:
-        lines += _detail(folder, sources, detailed) if detailed else []
+        lines += _detail(folder, detailed) if detailed else []
+        if (factor := config.model.downsampling) > 1:
+            lines += [
+                f"The network learned the pictures reduced by {factor}; pictures and lengths below are reduced, too.",
+                "",
+            ]
         lines += _pictures(folder, sources, rows) + _findings(folder, config, sources, rows, detailed) + _metrics(rows)
         lines += _waves(config, sources, rows)
         lines += _training(folder, rows)
@@ -56,8 +76,8 @@ def write(
     folder.write("report.md", "\n".join(lines) + "\n")
 
 
-def _detail(folder: RunFolder, sources: Sources, detailed: Sequence[np.ndarray]) -> list[str]:
-    sheet = Evaluator(sources).sheet(detailed)
+def _detail(folder: RunFolder, detailed: Detailed) -> list[str]:
+    sheet = Evaluator(detailed.sources).sheet(detailed.samples)
     images.write_png(folder.path / "report-detail.png", sheet)
     return [
         "Left: the source. Right: pictures as `psgan generate` makes them, with the detail stage, not selected.",
@@ -85,7 +105,7 @@ def _pictures(folder: RunFolder, sources: Sources, rows: Sequence[dict[str, Any]
 
 
 def _findings(
-    folder: RunFolder, config: Config, sources: Sources, rows: Sequence[dict[str, Any]], detailed: Sequence[np.ndarray]
+    folder: RunFolder, config: Config, sources: Sources, rows: Sequence[dict[str, Any]], detailed: Detailed | None
 ) -> list[str]:
     """What is wrong with the last samples by metrics that no loss uses, and with the training.
 
@@ -94,7 +114,10 @@ def _findings(
     own: comparison.Row = {}
     source: comparison.Row = {}
     cell = geometry.pixels_per_cell(len(config.model.filters) + 1)
-    if samples := list(detailed) or _samples(folder, rows[-1]):
+    samples = _samples(folder, rows[-1])
+    if detailed:
+        samples, sources, cell = list(detailed.samples), detailed.sources, detailed.pixels_per_cell
+    if samples:
         own, source = comparison.without_weights(samples, sources.pictures, cell)
         if config.model.global_channels and len(sources.names) > 1:
             source = {}  # a sample need not be of every source

@@ -27,7 +27,7 @@ from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
 from tf_psgan.runtime.progress import Progress
 from tf_psgan.runtime.signals import StopSignals
-from tf_psgan.signal_processing import central_crop
+from tf_psgan.signal_processing import central_crop, downsampled
 from tf_psgan.training import preflight, preview, report, until, wave_initialisation
 from tf_psgan.training.compiled_steps import CompiledSteps
 from tf_psgan.training.gan_step import GanStep, crop_pixels
@@ -138,7 +138,7 @@ class _Run:
         self.compiled = CompiledSteps(self.step) if compiled else None
         self.state = self.step.state()
         _check_space(folder, config, self.state)
-        self.pictures, self.sources = pictures, Sources.read(pictures)
+        self.pictures, self.sources = pictures, Sources.read(pictures, config.model.downsampling)
         self.preview = preview.Preview(self.sources, config.training, folder)
         self.cache = ImageCache(
             pictures,
@@ -146,6 +146,7 @@ class _Run:
             config.training.seed,
             config.data.cache_megabytes << 20,
             config.data.cache_refresh_steps,
+            config.model.downsampling,
         )
         self.speed = Speed()
         self.losses: dict[str, tf.Tensor] = {}
@@ -192,16 +193,18 @@ class _Run:
             except DivergedError as error:
                 report.write(self.folder, self.config, self.sources, str(error))
                 raise
-            report.write(self.folder, self.config, self.sources, detailed=self._detailed() if finished else ())
+            report.write(self.folder, self.config, self.sources, detailed=self._detailed() if finished else None)
         if not finished:
             logger.info("stopped at step %d; train again in the same folder to resume.", self.steps_done)
 
-    def _detailed(self) -> list[np.ndarray]:
-        """Samples with the detail stage, uint8 [side, side, 3] each; none where the run has none."""
+    def _detailed(self) -> report.Detailed | None:
+        """Samples with the detail stage, and the pictures at their scale; None where the run has no such stage."""
         if self.config.rendering.detail == "none":
-            return []
+            return None
         plane, side = Plane.from_generator(self.step.averaged, self.folder.path), self.config.training.sample_pixels
-        return [plane.window(side, side, seed=i, texture=i) for i in range(min(DETAILED, self.config.training.samples))]
+        count = min(DETAILED, self.config.training.samples)
+        samples = [plane.window(side, side, seed=i, texture=i) for i in range(count)]
+        return report.Detailed(samples, Sources.read(self.pictures), plane.pixels_per_cell)
 
     def _steps(self, stopping: StopSignals) -> None:
         """Steps, with previews and checkpoints when they are due, until the run is finished or a signal arrives."""
@@ -378,9 +381,10 @@ def _initial_wave_numbers(config: Config, pictures: manifest.Manifest) -> np.nda
     model, wave_init = config.model, config.training.wave_init
     side = geometry.pixels_per_cell(len(model.filters) + 1)
     if preflight.is_class_conditional(config):
-        read = (central_crop(manifest.read(entry), SOURCE_PIXELS) for entry in pictures.usable)
+        reduced = (downsampled(manifest.read(entry), model.downsampling) for entry in pictures.usable)
+        read = (central_crop(picture, SOURCE_PIXELS) for picture in reduced)
         return wave_initialisation.initial_wave_numbers_by_class(read, model, wave_init, side)
-    sources = Sources.read(pictures).pictures
+    sources = Sources.read(pictures, model.downsampling).pictures
     if model.waves and wave_init == "source" and not any(lattice.repeats([source]) for source in sources):
         logger.info("the pictures do not repeat; a Spatial GAN (waves=0) mostly learns such textures better.")
     return wave_initialisation.initial_wave_numbers(sources, model, wave_init, side)
