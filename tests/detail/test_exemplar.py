@@ -107,7 +107,7 @@ def test_similar_positions_are_apart_and_nearer_than_most():
     level = Exemplar.build([synthetic_textures.blobs(3)], 4).levels[2]
     inside = np.flatnonzero(level.features[:, 0] != OUTSIDE)
     similar = level.similar[inside]
-    assert similar.shape[1] == exemplar.SIMILAR[2]
+    assert similar.shape[1] == exemplar.SIMILAR
     apart = np.maximum(
         np.abs(similar // level.width - inside[:, np.newaxis] // level.width),
         np.abs(similar % level.width - inside[:, np.newaxis] % level.width),
@@ -131,6 +131,9 @@ def test_the_guide_chooses_at_a_resolution_of_its_own(pictures):
         assert [level.pixels for level in built.levels] == pixels and built.resolutions == resolutions
     large = Exemplar.build([synthetic_textures.blobs(3, 128)], 5)
     assert [level.pixels for level in large.levels] == [1, 2, 4, 16] and large.resolutions == 5
+    # Of photographs that the generator learned reduced by 2, at one resolution more.
+    larger = Exemplar.build([synthetic_textures.blobs(3, 256)], 6)
+    assert [level.pixels for level in larger.levels] == [1, 2, 4, 8, 32]
 
 
 def test_an_exemplar_survives_its_bytes(built):

@@ -122,7 +122,7 @@ def test_blocks_copy_a_piece_of_the_photograph_together(source, monkeypatch):
     finest = dataclasses.replace(measured.levels[0], colours=_colours_at(measured.levels[0], places))
     no_means = np.zeros_like(measured.local_means)
     named = dataclasses.replace(measured, levels=(finest, *measured.levels[1:]), local_means=no_means)
-    monkeypatch.setattr(synthesis, "PASSES", (0, 0, 0))
+    monkeypatch.setattr(synthesis, "PASSES", 0)
     shares = []
     for reach in (0, 3):
         monkeypatch.setattr(synthesis, "REACH_BLOCKS", reach)

@@ -35,8 +35,12 @@ RESOLUTIONS = 5
 """Most resolutions where the generator learned the photographs at their own scale: the guide's has pixels of 16 x 16,
 neighbourhoods of 80 x 80. As many more as the photographs were halved before."""
 
-SIMILAR = (0, 0, 1)
-"""Similar positions stored per pixel of the levels that are synthesised, finest first."""
+SYNTHESISED = 3
+"""Resolutions at which a picture is made, where the generator learned the photographs at their own scale. As many more
+as the photographs were halved before."""
+
+SIMILAR = 1
+"""Similar positions stored per pixel of the coarsest level that is synthesised; none at finer ones."""
 
 _CANDIDATES = 12000
 """Positions among which similar ones are searched, and with which patches start."""
@@ -153,8 +157,9 @@ class Exemplar:
         places = tuple((int(top), *picture.shape[:2]) for top, picture in zip(tops, pictures, strict=False))
         means = [local_means(picture, LOCAL_BLOCKS * side) for picture in pictures]
         base = [_rounded(mean) for mean in means]
-        synthesised = range(synthesis_levels(resolutions))
-        measured = [_level(pictures, base, 2**level, SIMILAR[level], side) for level in synthesised]
+        count = synthesis_levels(resolutions)
+        similar = [0] * (count - 1) + [SIMILAR]
+        measured = [_level(pictures, base, 2**level, similar[level], side) for level in range(count)]
         measured.append(_level(pictures, [np.zeros_like(mean) for mean in means], side, 0, side))
         finest = np.zeros((len(measured[0].colours) // measured[0].width, measured[0].width, 3), np.int16)
         for (top, height, width), mean in zip(places, means, strict=True):
@@ -271,7 +276,7 @@ def most_resolutions(pictures: Sequence[np.ndarray], downsampling: int = 1) -> i
 
 def synthesis_levels(resolutions: int) -> int:
     """How many of the finest resolutions are synthesised; the guide's is none of them."""
-    return min(len(SIMILAR), resolutions - 1)
+    return min(SYNTHESISED + max(0, resolutions - RESOLUTIONS), resolutions - 1)
 
 
 def _histogram_table(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:

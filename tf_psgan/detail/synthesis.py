@@ -21,8 +21,8 @@ from tf_psgan.detail.exemplar import OUTSIDE, Exemplar, Level, synthesis_levels
 from tf_psgan.detail.features import MEAN_STEPS
 from tf_psgan.detail.phases import PEAK, STEPS
 
-PASSES = (2, 2, 2)
-"""Corrections of a map, finest level first."""
+PASSES = 2
+"""Corrections of each map."""
 
 REACH_BLOCKS = 8
 """Farthest block whose copy a block continues, in blocks of the guide's resolution: patches of 17 blocks."""
@@ -51,15 +51,15 @@ def margin(levels: int) -> int:
 def _blocks(levels: int) -> int:
     """Blocks of the guide's resolution that the first map needs beyond each edge of the picture."""
     count = synthesis_levels(levels)
-    pixels = (_edges(count)[-1] + PASSES[count - 1] * REACH) * 2 ** (count - 1)
+    pixels = (_edges(count)[-1] + PASSES * REACH) * 2 ** (count - 1)
     return max(1, -(-pixels // 2 ** (levels - 1)))  # one at least, as local means are interpolated between blocks
 
 
 def _edges(count: int) -> list[int]:
     """Pixels of the finished map of each level beyond the picture's edge, finest level first."""
     edges = [0]
-    for level in range(count - 1):
-        edges.append(-(-(edges[-1] + PASSES[level] * REACH) // 2))
+    for _ in range(count - 1):
+        edges.append(-(-(edges[-1] + PASSES * REACH) // 2))
     return edges
 
 
@@ -122,11 +122,11 @@ class DetailStage(tf.Module):
         blocks = self.margin // self.alignment - BLEND_BLOCKS - REACH_BLOCKS - FIT_BLOCKS - REACH
         known = blocks * parts
         for number in range(last, -1, -1):
-            level, edge = self.levels[number], edges[number] + PASSES[number] * REACH
+            level, edge = self.levels[number], edges[number] + PASSES * REACH
             if number < last:
                 index, known = _refine(index, self.levels[number + 1], level), 2 * edges[number + 1]
             index = crop(index, known - edge)
-            for _ in range(PASSES[number]):
+            for _ in range(PASSES):
                 index = self._correct(number, index)
         copied = tf.cast(tf.gather(self._tables[0].colours, index), tf.int32)
         copied += _interpolated(crop(means, blocks - 1)[1:, 1:], self.alignment)
