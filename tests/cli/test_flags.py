@@ -81,7 +81,8 @@ def test_help_shows_every_setting_with_its_default_and_help(call):
         default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
         switch = f"--[no]{field.name}  (default: {'yes' if default else 'no'})"
         flag = switch if field.type is bool else f"--{field.name}={default}"
-        text = f"<{'|'.join(field.metadata['choices'])}>: " if field.metadata["choices"] else ""
+        choices = field.metadata["choices"] if field.type is str else ()  # the help of numbers names them
+        text = f"<{'|'.join(choices)}>: " if choices else ""
         assert f"  {flag}\n      {text}{field.metadata['help']}\n" in out
     assert out.index("Model:") < out.index("--filters=") < out.index("Data:") < out.index("Training:")
 

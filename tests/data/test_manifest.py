@@ -95,7 +95,7 @@ def test_a_picture_smaller_than_the_crop_is_skipped_until_crops_shrink():
     checked = manifest.check(scanned, 160)
     assert [entry.reason for entry in checked.skipped] == [
         "small.png: 100x200 pixels, but a crop needs 160; "
-        "remove or enlarge the picture, or choose smaller crops (crop_cells)."
+        "remove or enlarge the picture, or choose smaller crops (crop_cells, downsampling)."
     ]
     assert manifest.check(checked, 100) == scanned
 

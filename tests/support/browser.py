@@ -66,7 +66,11 @@ def watched(tab):
 
 def idle(tab):
     """Returns when every visible tile shows the present state."""
-    tab.wait_for_function("app.layer && !app.pool.waiting && !app.pool.busy && !app.layer._loading", timeout=WAIT)
+    tab.wait_for_function(
+        """() => app.layer && !app.pool.waiting && !app.pool.busy && !app.layer._loading &&
+             [...app.layer._drawn.values()].every(({ coords, done }) => coords.z !== app.layer._tileZoom || !done)""",
+        timeout=WAIT,
+    )
 
 
 def tiles(tab):

@@ -136,6 +136,13 @@ def test_where_all_is_given_no_picture_is_read_and_nothing_is_logged(logged):
     assert found.config == config and not found.measured and logged() == ""
 
 
+def test_without_the_detail_stage_pictures_are_not_measured_for_downsampling(logged):
+    config = changed(images=("nowhere.png",), detail="none")
+    found = advice.advice_for(config, given={"waves", "detail", "minutes"})
+    found.log()
+    assert found.config == config and not found.measured and logged() == ""
+
+
 def test_a_run_that_has_begun_keeps_its_own_settings_but_for_those_given(tmp_path):
     folder = RunFolder(tmp_path / "run")
     (folder.checkpoints / "step-00000003").mkdir(parents=True)

@@ -131,6 +131,8 @@ def advice_for(
       RunError: the folder of a run is damaged.
     """
     open_names = [name for name in ADAPTABLE if name not in given]
+    if "detail" in given and config.rendering.detail == "none" and "downsampling" in open_names:
+        open_names.remove("downsampling")  # chosen for the detail stage only
     folder = RunFolder(run_folder) if run_folder is not None else None
     continues = folder is not None and folder.has_begun()
     if folder and continues:
