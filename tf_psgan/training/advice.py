@@ -166,8 +166,7 @@ def warnings_for(pictures: Sequence[tuple[str, Measurements]], config: Config) -
     return found
 
 
-def _waves(pictures: Sequence[Measurements], config: Config) -> Choice:
-    del config
+def _waves(pictures: Sequence[Measurements], _: Config) -> Choice:
     # docs/research/recipe.md, "Initial wave numbers"; photographs that repeat nowhere are better without waves.
     default = ModelConfig().waves
     if not any(picture.period for picture in pictures):

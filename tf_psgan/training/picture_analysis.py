@@ -102,15 +102,16 @@ def _repetition_and_structure(picture: np.ndarray) -> tuple[lattice.Repetition, 
     The centre of a large picture may hold less than its structures. Such a picture is measured reduced by 2, and by 4,
     too; the first scale counts at which a repetition is found, or else a structure.
     """
-    centres = [central_crop(downsampled(picture, factor), CENTRE_PIXELS) for factor in _factors(picture)]
-    for factor, centre in zip(_factors(picture), centres, strict=True):
+    centres = {factor: central_crop(downsampled(picture, factor), CENTRE_PIXELS) for factor in _factors(picture)}
+    for factor, centre in centres.items():
         found = lattice.repetition([centre])
         if found.nearest:
             found = lattice.Repetition(found.lattice * factor, found.nearest * factor)
             return found, max([found.nearest, *np.linalg.norm(found.lattice, axis=-1)])
-    structures = [factor * _structure(centre) for factor, centre in zip(_factors(picture), centres, strict=True)]
-    largest = float(_factors(picture)[-1] * min(centres[-1].shape[:2]))
-    return lattice.Repetition(np.zeros((0, 2)), 0.0), next((size for size in structures if size), largest)
+    structures = [factor * _structure(centre) for factor, centre in centres.items()]
+    most = max(centres)
+    shown = float(most * min(centres[most].shape[:2]))
+    return lattice.Repetition(np.zeros((0, 2)), 0.0), next((size for size in structures if size), shown)
 
 
 def _factors(picture: np.ndarray) -> list[int]:
