@@ -1,5 +1,6 @@
 """Opens what was trained or exported: runs and SavedModels, as planes and as generators."""
 
+import contextlib
 import logging
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from tf_psgan.errors import RunError
 from tf_psgan.evaluation import lattice
 from tf_psgan.evaluation.evaluator import SOURCE_PIXELS
 from tf_psgan.networks.generator import SpatialGenerator
-from tf_psgan.plane.adaptation import adapted, balance_colours
-from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane import adaptation
+from tf_psgan.plane.adaptation import Adaptation
+from tf_psgan.plane.folded_generator import FoldedGenerator, fold
 from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.runs import checkpoint, exported_model
 from tf_psgan.runs.run_folder import RunFolder
@@ -66,12 +68,8 @@ class Plane(TexturePlane):
         else:
             check_detail(folded.config)
             measured = read_exemplar(folder)
-            reduced = [downsampled(picture, folded.config.downsampling) for picture in measured.pictures]
-            has_lattice = all(lattice.repeats([central_crop(picture, SOURCE_PIXELS)]) for picture in reduced)
-            exemplar = adapted(measured, TexturePlane(folded), has_lattice)
-        plane = cls(folded, {name: texture.vector for name, texture in stored.items()}, exemplar=exemplar)
-        balance_colours(plane)
-        return plane
+            exemplar = read_adaptation(folder, folded, measured).applied(measured)
+        return cls(folded, {name: texture.vector for name, texture in stored.items()}, exemplar=exemplar)
 
     @classmethod
     def from_saved_model(cls, path: str | Path) -> "Plane":
@@ -118,6 +116,23 @@ def read_exemplar(folder: RunFolder) -> Exemplar:
     exemplar = build_exemplar(folder.read_manifest(), folder.read_config().model)
     folder.write_exemplar(exemplar)
     return exemplar
+
+
+def read_adaptation(folder: RunFolder, folded: FoldedGenerator, exemplar: Exemplar) -> Adaptation:
+    """How the detail stage of a run fits its generator; measured and stored if this was not done before.
+
+    Raises:
+      RunError: the stored file is damaged.
+    """
+    key = f"{folded.fingerprint()}-{exemplar.fingerprint()}"
+    if (found := folder.read_adaptation(key)) is not None:
+        return found
+    reduced = [downsampled(picture, folded.config.downsampling) for picture in exemplar.pictures]
+    has_lattice = all(lattice.repeats([central_crop(picture, SOURCE_PIXELS)]) for picture in reduced)
+    found = adaptation.measure(exemplar, folded, has_lattice)
+    with contextlib.suppress(OSError):  # a run that cannot be written is measured again each time
+        folder.write_adaptation(key, found)
+    return found
 
 
 def build_exemplar(photographs: manifest.Manifest, model: ModelConfig) -> Exemplar:

@@ -28,11 +28,3 @@ def test_phase_features_are_triangles_a_quarter_turn_apart():
     found = phases.phase_features(np.array([[0.0], [0.25], [0.5], [0.75], [0.125]]))
     # 1024 steps a turn, 255 - |step - 512|, held within +-255
     np.testing.assert_array_equal(found, [[-1, -255], [255, -1], [-1, 255], [-255, -1], [127, -129]])
-
-
-def test_waves_of_the_lattice_agree_and_others_do_not():
-    picture = lattice(WAVES)
-    assert phases.agreement(picture, WAVES) > 0.95
-    noise = grey(np.random.default_rng(0).integers(0, 256, (120, 160)))
-    assert phases.agreement(noise, WAVES) < 0.8
-    assert phases.agreement(np.full((64, 64, 3), 7, np.uint8), WAVES) == 0.0

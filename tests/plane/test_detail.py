@@ -1,13 +1,18 @@
+import dataclasses
+import json
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.support import synthetic_textures, tiny
 from tf_psgan.detail.exemplar import Exemplar
+from tf_psgan.detail.synthesis import DetailStage
 from tf_psgan.errors import SettingError
 from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
 from tf_psgan.plane import adaptation
-from tf_psgan.plane.adaptation import adapted, balance_colours
+from tf_psgan.plane.adaptation import Adaptation
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import DETAIL_PIXELS, TexturePlane
 from tf_psgan.rendering import metadata
@@ -74,23 +79,53 @@ def test_pixel_turns_add_up_to_the_waves_of_the_cells(plane):
     np.testing.assert_array_equal(turns[1], [[0, 0], per_cell[:, 1]])
 
 
-def test_balanced_colours_have_the_photographs_mean(exemplar, monkeypatch):
-    monkeypatch.setattr(adaptation, "_WINDOW", 96)
-    plane = TexturePlane(fold(tiny.generator(seed=1)), exemplar=Exemplar.build(exemplar.pictures, 3))
-    balance_colours(plane)
-    shift = plane.exemplar.colour_shift
-    corners = [(top, left) for top in (0, 2**14) for left in (0, 2**14)]
-    drawn = np.stack([plane.window(96, 96, top=top, left=left) for top, left in corners])
-    assert np.abs(drawn.mean(axis=(0, 1, 2)) - exemplar.mean_colour()).max() <= 1.0  # rounding, and what is clipped
-    plane.shift_colours(shift * 0)
-    copied = plane.window(96, 96).astype(int)
-    np.testing.assert_array_equal(drawn[0], np.clip(copied + shift, 0, 255))
+def test_adapted_pictures_have_the_photographs_mean_colour(exemplar, monkeypatch):
+    monkeypatch.setattr(adaptation, "_WINDOW", 64)
+    bare, folded = Exemplar.build(exemplar.pictures, 3), fold(tiny.generator(seed=1))
+    found = adaptation.measure(bare, folded, False)
+    assert not len(found.waves)
+    plane = TexturePlane(folded, exemplar=found.applied(bare))
+    drawn = plane.window(384, 384, top=9, left=10**6)
+    assert np.abs(drawn.mean(axis=(0, 1)) - exemplar.mean_colour()).max() <= 2.0  # rounding, and what is clipped
+    plain = TexturePlane(folded, exemplar=dataclasses.replace(found, colour_shift=np.zeros(3, np.int32)).applied(bare))
+    copied = plain.window(384, 384, top=9, left=10**6).astype(int)
+    np.testing.assert_array_equal(drawn, np.clip(copied + found.colour_shift, 0, 255))
 
 
-def test_waves_that_do_not_predict_the_photograph_are_not_used(exemplar):
+def test_statistics_of_windows_are_those_of_their_pictures(exemplar):
+    """Their mean colours differ by what the corrections change."""
+    plane = TexturePlane(fold(tiny.generator(seed=1)), chunk_cells=4, exemplar=exemplar)
+    stage = DetailStage(exemplar)
+    colour, cost = stage.statistics(*plane.stage_inputs(stage, Scene(SEED), -800, 1 << 12, 128, 128))
+    drawn = plane.window(128, 128, top=-800, left=1 << 12, seed=SEED).mean(axis=(0, 1))
+    assert np.abs(drawn - colour).max() < 3.0
+    assert cost > 0
+
+
+@pytest.mark.parametrize("cheaper, count", [(0.0, 0), (1.0, 2)])
+def test_copies_follow_the_lattice_if_that_makes_their_seams_cheaper(exemplar, monkeypatch, cheaper, count):
+    monkeypatch.setattr(adaptation, "_WINDOW", 64)
+    costs = {0: 1.0 + cheaper, 2: 1.5}
+    monkeypatch.setattr(
+        DetailStage, "statistics", lambda stage, *_: (tf.zeros(3, tf.float64), costs[len(stage.wave_offsets)])
+    )
     bare = Exemplar.build(exemplar.pictures, 3)
-    found = adapted(bare, TexturePlane(fold(tiny.generator(seed=1)), chunk_cells=4), True)
-    assert not len(found.wave_offsets)
+    found = adaptation.measure(bare, fold(tiny.generator(seed=1)), True)
+    assert len(found.waves) == len(found.wave_offsets) == len(found.applied(bare).wave_offsets) == count
+
+
+def test_an_adaptation_is_exact_in_json():
+    found = Adaptation(
+        np.arange(768, dtype=np.uint8).reshape(3, 256),
+        np.array([[1 / 3, -1e-17], [0.1, 0.2]]),
+        np.array([-(2**63), 2**62 + 1]),
+        np.array([-3, 0, 255], np.int32),
+    )
+    again = Adaptation.from_dict(json.loads(json.dumps(found.to_dict())))
+    for field in dataclasses.fields(Adaptation):
+        one, other = getattr(found, field.name), getattr(again, field.name)
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_generator_of_several_textures_has_no_detail_stage(exemplar):
@@ -98,17 +133,10 @@ def test_a_generator_of_several_textures_has_no_detail_stage(exemplar):
         TexturePlane(fold(tiny.generator(global_channels=2)), exemplar=exemplar)
 
 
-def test_pixels_in_other_colours_are_made_again(exemplar):
-    plane = TexturePlane(fold(tiny.generator(seed=1)), chunk_cells=4, exemplar=exemplar)
-    before = plane.window(8, 8, seed=SEED)
-    plane.shift_colours(np.array([0, 0, 3], np.int32))
-    assert (plane.window(8, 8, seed=SEED) != before).any()
-
-
 def test_the_digest_of_the_pixels_differs_with_the_photographs_and_their_colours(exemplar):
     folded, other = fold(tiny.generator(seed=1)), Exemplar.build([synthetic_textures.blobs(4, 96)], 3)
-    planes = [TexturePlane(folded, exemplar=stage) for stage in (None, exemplar, other, exemplar)]
-    planes[-1].shift_colours(np.array([0, 0, 3], np.int32))
+    bluer = dataclasses.replace(exemplar, colour_shift=np.array([0, 0, 3], np.int32))
+    planes = [TexturePlane(folded, exemplar=stage) for stage in (None, exemplar, other, bluer)]
     found = [metadata.digest(plane, texture_fields.Uniform(0)) for plane in planes]
     assert len(set(found)) == len(found)
     assert metadata.digest(TexturePlane(folded, exemplar=exemplar), texture_fields.Uniform(0)) == found[1]

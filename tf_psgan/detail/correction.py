@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan.detail.exemplar import OUTSIDE, Level
-from tf_psgan.detail.features import TAPS
+from tf_psgan.detail.features import COMPONENTS, TAPS
 from tf_psgan.detail.phases import PEAK
 
 PHASE_WEIGHT = 4
@@ -48,12 +48,18 @@ class LevelTables(tf.Module):
         self.level = level
         self.colours = tf.Variable(level.colours, trainable=False)
         self.has_similar = level.similar.shape[1] > 0
+        self._norms = COMPONENTS + (level.phases.shape[1] if guides else 0)  # column of the multiples of _BASE
         if self.has_similar or guides:
             self.keys = tf.Variable(_keys(level, guides), trainable=False)
         else:
             self.features = tf.Variable(level.features, trainable=False)
         if self.has_similar:
             self.similar = tf.Variable(level.similar, trainable=False)
+
+    def features_at(self, positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Features of positions, float32 [..., components], and whether these lie inside; of a table with `keys`."""
+        found = tf.gather(self.keys, positions)
+        return tf.cast(found[..., :COMPONENTS], tf.float32), found[..., self._norms] != np.iinfo(np.int16).max
 
     def query(self, features: tf.Tensor, phases: tf.Tensor | None = None) -> tf.Tensor:
         """The vectors whose products with `keys` are distances: from features [..., n] and phases [..., 2 waves]."""

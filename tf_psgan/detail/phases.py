@@ -13,9 +13,6 @@ STEPS = 1024
 _BAND = 0.25
 """Standard deviation of the band of a wave, as a share of its wave number."""
 
-_BINS = 12
-"""Bins of each phase in `agreement`."""
-
 
 def local_phases(picture: np.ndarray, waves: np.ndarray) -> np.ndarray:
     """The phase of plane waves at each pixel of a photograph, which follows a lattice through its irregularities.
@@ -51,25 +48,3 @@ def phase_features(turns: np.ndarray) -> np.ndarray:
     steps = np.floor(turns * STEPS).astype(np.int64)
     both = np.stack([steps + STEPS // 4, steps], axis=-1).reshape(*turns.shape[:-1], -1) % STEPS
     return np.clip(PEAK - np.abs(both - STEPS // 2), -PEAK, PEAK).astype(np.int16)
-
-
-def agreement(picture: np.ndarray, waves: np.ndarray) -> float:
-    """How well two waves predict a photograph: 1 where both its halves show the same pattern at the same phases.
-
-    The correlation between the mean luminances of the left and of the right half, by bins of the two phases.
-
-    Args:
-      picture: uint8 [h, w, 3].
-      waves: float [2, 2], cycles per pixel, (row, col) last.
-    """
-    bins = np.minimum((local_phases(picture, waves) * _BINS).astype(int), _BINS - 1) @ (_BINS, 1)
-    light, half = luminance(picture), picture.shape[1] // 2
-    means, seen = [], np.ones(_BINS**2, bool)
-    for part in (np.s_[:, :half], np.s_[:, half:]):
-        count = np.bincount(bins[part].ravel(), minlength=_BINS**2)
-        means.append(np.bincount(bins[part].ravel(), light[part].ravel(), _BINS**2) / np.maximum(count, 1))
-        seen &= count > 0
-    left, right = (mean[seen] for mean in means)
-    if len(left) < 2 or not (left.std() and right.std()):
-        return 0.0
-    return float(np.corrcoef(left, right)[0, 1])

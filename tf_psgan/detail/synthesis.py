@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_psgan.detail import block_maps, seams
 from tf_psgan.detail.correction import REACH, LevelTables, correction, crop, offset, responses
 from tf_psgan.detail.exemplar import OUTSIDE, Exemplar, Level, synthesis_levels
 from tf_psgan.detail.features import MEAN_STEPS
@@ -47,7 +48,12 @@ _BLOCK = 128
 
 def margin(levels: int) -> int:
     """Pixels of the guide that a picture needs beyond each edge, a multiple of the guide's resolution."""
-    return (_blocks(levels) + BLEND_BLOCKS + REACH_BLOCKS + FIT_BLOCKS + REACH) * 2 ** (levels - 1)
+    return (_blocks(levels) + BLEND_BLOCKS + _before_blend()) * 2 ** (levels - 1)
+
+
+def _before_blend() -> int:
+    """Blocks around a block that its place in the finished map of blocks depends on."""
+    return seams.PASSES + REACH_BLOCKS + FIT_BLOCKS + REACH
 
 
 def _blocks(levels: int) -> int:
@@ -93,6 +99,7 @@ class DetailStage(tf.Module):
         corrections = [correction(tables) for tables in self._tables]
         # Behind a function: a SavedModel would store functions that are attributes beside those that call them.
         self._correct = lambda number, index: corrections[number](index)
+        self._seams = seams.Seams(self._tables[-1], self._places, self.alignment)
         self._guide_tables = LevelTables(self.guide_level, guides=True)
         self._guide_features = tf.Variable(self.guide_level.features, trainable=False)
         self._comparable = _comparable_blocks(exemplar)
@@ -115,14 +122,9 @@ class DetailStage(tf.Module):
         """
         last = len(self.levels) - 1
         edges = _edges(len(self.levels))
-        phases = _phases((row_turns, col_turns), self.alignment) if len(self.wave_offsets) else None
-        rows, cols = self._copies(guide, keys, phases)
-        means = self._blended_means(rows, cols)
-        rows, cols = (crop(part, BLEND_BLOCKS) for part in (rows, cols))
-        first, parts = self.levels[last], self.alignment // self.levels[last].pixels
-        index = _subdivided(rows // first.grid * first.width + cols // first.grid, parts, first)
-        blocks = self.margin // self.alignment - BLEND_BLOCKS - REACH_BLOCKS - FIT_BLOCKS - REACH
-        known = blocks * parts
+        index, means = self._first_map(*self._patched(guide, keys, row_turns, col_turns))
+        around = self.margin // self.alignment - BLEND_BLOCKS - _before_blend()
+        known = around * self.alignment // self.levels[last].pixels
         for number in range(last, -1, -1):
             level, edge = self.levels[number], edges[number] + PASSES * REACH
             if number < last:
@@ -131,8 +133,37 @@ class DetailStage(tf.Module):
             for _ in range(PASSES):
                 index = self._correct(number, index)
         copied = tf.cast(tf.gather(self._tables[0].colours, index), tf.int32)
-        copied += _interpolated(crop(means, blocks - 1)[1:, 1:], self.alignment)
+        copied += _interpolated(crop(means, around - 1)[1:, 1:], self.alignment)
         return tf.cast(tf.clip_by_value(copied + self.colour_shift, 0, 255), tf.uint8)
+
+    def statistics(self, guide: Any, keys: Any, row_turns: Any, col_turns: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """What can be said of a picture before its seams are corrected, for a fraction of its cost; arguments as above.
+
+        Returns:
+          Its mean colour, float64 [3], in 8-bit values; the cost of its seams per block, float64.
+        """
+        rows, cols = self._patched(guide, keys, row_turns, col_turns)
+        index, means = self._first_map(rows, cols)
+        colours = tf.gather(self._tables[len(self.levels) - 1].colours, index)
+        mean = tf.reduce_mean(tf.cast(colours, tf.float64), axis=(0, 1))
+        mean += tf.reduce_mean(tf.cast(means, tf.float64), axis=(0, 1)) / MEAN_STEPS
+        return mean, self._seams.mean_cost(rows, cols)
+
+    def _patched(self, guide: Any, keys: Any, row_turns: Any, col_turns: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """The map of blocks, whose seams have been moved: row and column of the first pixel that each copies, int32."""
+        phases = _phases((row_turns, col_turns), self.alignment) if len(self.wave_offsets) else None
+        rows, cols = self._copies(guide, keys, phases)
+        for _ in range(seams.PASSES):
+            rows, cols = self._seams.move(rows, cols)
+        return rows, cols
+
+    def _first_map(self, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The map of the coarsest level that is synthesised, and the blended means of its blocks."""
+        means = self._blended_means(rows, cols)
+        rows, cols = (crop(part, BLEND_BLOCKS) for part in (rows, cols))
+        level = self.levels[-1]
+        first = rows // level.grid * level.width + cols // level.grid
+        return _subdivided(first, self.alignment // level.pixels, level), means
 
     def _copies(self, guide: Any, keys: Any, phases: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
         """The first map, in patches: the row and the column of the first pixel that each block copies, int32."""
@@ -155,7 +186,7 @@ class DetailStage(tf.Module):
         def row(wanted: Any) -> Any:
             # The first of the least distances, in two steps: minima are computed faster than their places.
             distance = tf.matmul(wanted, keys, transpose_b=True)
-            blocks = tf.reshape(distance, (-1, len(self._starts) // _BLOCK, _BLOCK))
+            blocks = tf.reshape(distance, (-1, self._starts.shape[0] // _BLOCK, _BLOCK))
             block = tf.argmin(tf.reduce_min(blocks, axis=2), axis=1, output_type=tf.int32)
             nearest = tf.argmin(tf.gather(blocks, block, batch_dims=1), axis=1, output_type=tf.int32)
             return tf.gather(self._starts, block * _BLOCK + nearest)
@@ -190,14 +221,14 @@ class DetailStage(tf.Module):
         tall, wide = (extent - 2 * fit for extent in tf.unstack(tf.shape(rows)))
         beside = tf.range(-fit, fit + 1)
         row, col = (crop(part, fit)[..., tf.newaxis] // level.grid for part in (rows, cols))
+        across = tf.range(wide)[:, tf.newaxis] + tf.range(2 * fit + 1)
         cost, count = tf.zeros((tall, wide), tf.int32), tf.zeros((tall, wide), tf.int32)
         for down in range(-fit, fit + 1):
             there = (row + down * step, col + beside * step)  # [tall, wide, 2 fit + 1]
             inside = (there[0] >= 0) & (there[0] < height) & (there[1] >= 0) & (there[1] < level.width)
             found = tf.gather(self._guide_features, tf.where(inside, there[0] * level.width + there[1], 0))
             known = tf.cast(inside & (found[..., 0] != OUTSIDE), tf.int32)
-            part = features[fit + down : fit + down + tall]
-            wanted = tf.stack([part[:, i : i + wide] for i in range(2 * fit + 1)], axis=2)
+            wanted = tf.gather(features[fit + down : fit + down + tall], across, axis=1)
             distance = tf.math.squared_difference(tf.cast(found, tf.int32), tf.cast(wanted, tf.int32))
             cost += tf.reduce_sum(tf.reduce_sum(distance, axis=-1) * known, axis=-1)
             count += tf.reduce_sum(known, axis=-1)
@@ -209,29 +240,15 @@ class DetailStage(tf.Module):
         """Each block's copy continues that of the block with the highest rank nearby that it can be continued from."""
         beyond = REACH * self.levels[-1].pixels
         near = tf.constant([(0, 0), *_disc(REACH_BLOCKS)])  # a block keeps its own copy if no other can be continued
-        there = _beside(tf.shape(rows), near, REACH_BLOCKS)
-        copies, (tops, heights, widths) = self._continued(rows, cols, near, there)
+        found = block_maps.continued(rows, cols, near, REACH_BLOCKS, self._places, self.alignment)
+        copies, (tops, heights, widths) = found
         # Where a block's copy, and what its pixels compare, lies inside.
         far = (tops + heights - self.alignment - beyond, widths - self.alignment - beyond)
         allowed = (copies[0] >= tops + beyond) & (copies[0] <= far[0]) & (copies[1] >= beyond) & (copies[1] <= far[1])
         allowed |= tf.range(near.shape[0]) == 0
-        ranked = tf.gather(tf.reshape(ranks, (-1,)), there)
+        ranked = block_maps.of_blocks_near(ranks, near, REACH_BLOCKS)
         best = tf.argmax(tf.where(allowed, ranked, tf.int64.min), axis=-1)
         return tf.gather(copies[0], best, batch_dims=2), tf.gather(copies[1], best, batch_dims=2)
-
-    def _continued(self, rows: tf.Tensor, cols: tf.Tensor, near: tf.Tensor, there: tf.Tensor) -> tuple[Any, Any]:
-        """What continues the copies of the blocks `near` each block, and the places of their photographs.
-
-        Returns:
-          Rows and columns, int32 [tall, wide, near]; first rows, heights and widths of the photographs, of that shape.
-        """
-        tops = self._places[:, 0]
-        photograph = tf.searchsorted(tops, tf.reshape(rows, (-1,)), side="right") - 1
-        copies = [
-            tf.gather(tf.reshape(part, (-1,)), there) - self.alignment * step
-            for part, step in zip((rows, cols), tf.unstack(near, axis=1), strict=True)
-        ]
-        return copies, tf.unstack(tf.gather(tf.constant(self._places), tf.gather(photograph, there)), axis=-1)
 
     def _blended_means(self, rows: tf.Tensor, cols: tf.Tensor) -> tf.Tensor:
         """Local means of the picture at the first pixels of blocks: int32 [rows, cols, 3], in units of 1 / MEAN_STEPS.
@@ -241,20 +258,14 @@ class DetailStage(tf.Module):
         """
         reach, step = BLEND_BLOCKS, tf.range(-BLEND_BLOCKS, BLEND_BLOCKS + 1)
         near = tf.reshape(tf.stack(tf.meshgrid(step, step, indexing="ij"), axis=-1), (-1, 2))
-        copies, (tops, heights, widths) = self._continued(rows, cols, near, _beside(tf.shape(rows), near, reach))
+        found = block_maps.continued(rows, cols, near, reach, self._places, self.alignment)
+        copies, (tops, heights, widths) = found
         down = tf.clip_by_value(copies[0], tops, tops + heights - 1)
         right = tf.clip_by_value(copies[1], 0, widths - 1)
-        found = tf.gather(self._local_means, down * self.levels[0].width + right)  # [tall, wide, near, 3]
+        means = tf.gather(self._local_means, down * self.levels[0].width + right)  # [tall, wide, near, 3]
         weights = tf.constant(_blend_weights(reach))
-        total = tf.reduce_sum(tf.cast(found, tf.int32) * weights[:, tf.newaxis], axis=2)
+        total = tf.reduce_sum(tf.cast(means, tf.int32) * weights[:, tf.newaxis], axis=2)
         return (total + _BLEND // 2) // _BLEND
-
-
-def _beside(extent: tf.Tensor, near: tf.Tensor, reach: int) -> tf.Tensor:
-    """The places in a flattened map of the blocks `near` each block `reach` from the edge: [rows, cols, near]."""
-    width = extent[1]
-    own = tf.range(reach, extent[0] - reach)[:, tf.newaxis] * width + tf.range(reach, width - reach)
-    return own[..., tf.newaxis] + near[:, 0] * width + near[:, 1]
 
 
 def _blend_weights(reach: int) -> np.ndarray:

@@ -1,69 +1,134 @@
 """Adapts an exemplar to a generator: to the colours that it draws, and to its lattice."""
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
 from tf_psgan.detail import phases
 from tf_psgan.detail.exemplar import Exemplar
+from tf_psgan.detail.synthesis import DetailStage
 from tf_psgan.latents.scene import Scene
+from tf_psgan.plane.folded_generator import FoldedGenerator
 from tf_psgan.plane.plane import TexturePlane
-
-LEAST_AGREEMENT = 0.8
-"""Of waves with a photograph (`phases.agreement`). Measured: .92 to 1.0 where the waves were those of a lattice that
-can be seen, .05 and .46 on two photographs whose lattice had been measured wrongly."""
 
 _WAVES = 2
 """Waves that determine the position in a lattice; further ones have phases of their own."""
 
 _WINDOW = 512
-"""Side of the windows that are measured, in pixels; more where the network learned reduced pictures, whose structures
-and blocks are larger."""
+"""Side of the window on which the generator's histograms and phases are measured, in pixels of what it learned."""
 
-_CORNERS = tuple((row << 14, col << 14) for row in range(2) for col in range(2))
-"""First row and column of the windows on which colours are balanced: far apart, as structures may be large."""
+_WINDOWS = 3
+"""Windows down and across on which colours are balanced; on the first of them it is decided whether waves are used."""
+
+_FAR = 1 << 14
+"""Pixels from one of them to the next: far apart, as structures may be large."""
 
 
-def adapted(exemplar: Exemplar, plane: TexturePlane, has_lattice: bool) -> Exemplar:
-    """An exemplar adapted to what a generator draws: to its colours, and to the lattice of its waves.
-
-    The generator draws the lattice of the photographs at some distance from its waves' crests. That offset is measured
-    on a window of its plane, as the circular mean over the pixels.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Adaptation:
+    """What an exemplar lacks until it is known whose pictures will guide its stage.
 
     Args:
-      exemplar: of the photographs that the generator has learned.
-      plane: of the generator, without a detail stage.
+      guide_table: `Exemplar.guide_table`.
+      waves: float64 [waves, 2], cycles per pixel, (row, col) last; of no waves where copies follow no lattice.
+      wave_offsets: `Exemplar.wave_offsets`.
+      colour_shift: `Exemplar.colour_shift`.
+    """
+
+    guide_table: np.ndarray
+    waves: np.ndarray
+    wave_offsets: np.ndarray
+    colour_shift: np.ndarray
+
+    def applied(self, exemplar: Exemplar) -> Exemplar:
+        """The exemplar, adapted."""
+        if len(self.waves):
+            exemplar = exemplar.with_waves(self.waves, self.wave_offsets)
+        return dataclasses.replace(exemplar, guide_table=self.guide_table, colour_shift=self.colour_shift)
+
+    def to_dict(self) -> dict[str, list]:
+        """Lists of numbers by name, exact in JSON."""
+        return {field.name: getattr(self, field.name).tolist() for field in dataclasses.fields(self)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, list]) -> "Adaptation":
+        """Reads what `to_dict` made.
+
+        Raises:
+          ValueError, LookupError, TypeError, OverflowError: damaged values.
+        """
+        waves = np.array(values["waves"], np.float64).reshape(-1, 2)
+        offsets = np.array(values["wave_offsets"], np.int64)
+        table, shift = np.array(values["guide_table"], np.uint8), np.array(values["colour_shift"], np.int32)
+        if table.shape != (3, 256) or shift.shape != (3,) or offsets.shape != waves.shape[:1]:
+            raise ValueError("tables of other shapes")
+        return cls(table, waves, offsets, shift)
+
+
+def measure(exemplar: Exemplar, folded: FoldedGenerator, has_lattice: bool) -> Adaptation:
+    """Measures what a generator draws, and how the photographs' pixels are to be arranged after it.
+
+    The generator draws the lattice of the photographs at some distance from its waves' crests. That offset is measured
+    on a window of its plane, as the circular mean over the pixels. Copies follow the lattice if that makes the seams
+    between them cheaper (`seams.Seams.mean_cost`): waves that were measured wrongly do not.
+
+    Args:
+      exemplar: of the photographs that the generator has learned, as it was measured.
+      folded: the generator.
       has_lattice: whether a lattice was measured in all photographs. Where there is none, the waves follow chance
         structures, and copies at their phases would stand in rows.
-
-    Returns:
-      An exemplar without phases where the model has fewer than two waves, or where its waves do not predict the
-      photographs.
     """
-    side = _WINDOW * plane.config.downsampling
-    exemplar = exemplar.with_guide(plane.window(side, side))
-    if not has_lattice or plane.config.waves < _WAVES:
-        return exemplar
-    waves = plane.wave_numbers(0)[:_WAVES] / (2 * np.pi * plane.pixels_per_cell)  # cycles per pixel
-    if (
-        min(np.hypot(*waves.T)) == 0
-        or min(phases.agreement(picture, waves) for picture in exemplar.pictures) < LEAST_AGREEMENT
-    ):
-        return exemplar
+    plane = TexturePlane(folded)
+    side = _WINDOW * folded.config.downsampling
+    table = exemplar.with_guide(plane.window(side, side)).guide_table
+    none = np.zeros((0, 2)), np.zeros(0, np.int64)
+    found = [Adaptation(table, *none, np.zeros(3, np.int32))]
+    if has_lattice and (lattice := _lattice(plane)) is not None:
+        found.append(Adaptation(table, *lattice, np.zeros(3, np.int32)))
+    measured = [_Measured(plane, each.applied(exemplar)) for each in found]
+    corners = [(row * _FAR, (row + col) * _FAR) for col in range(_WINDOWS) for row in range(_WINDOWS)]
+    if len(measured) > 1:
+        for corner in corners[:_WINDOWS]:  # one after the other: the plane keeps what it has drawn
+            for each in measured:
+                each.add(corner)
+    best = int(np.argmin([np.mean(each.costs or 0.0) for each in measured]))
+    for corner in corners[len(measured[best].costs) :]:
+        measured[best].add(corner)
+    shift = np.round(exemplar.mean_colour() - np.mean(measured[best].colours, axis=0)).astype(np.int32)
+    return dataclasses.replace(found[best], colour_shift=shift)
+
+
+class _Measured:
+    """Statistics of windows that a detail stage would make (`DetailStage.statistics`)."""
+
+    def __init__(self, plane: TexturePlane, exemplar: Exemplar) -> None:
+        self._plane, self._stage = plane, DetailStage(exemplar)
+        signature = self._stage.input_signature
+        self._measure = tf.function(self._stage.statistics, input_signature=signature, autograph=False)
+        self.colours: list[np.ndarray] = []
+        self.costs: list[float] = []
+
+    def add(self, corner: tuple[int, int]) -> None:
+        """Measures the window that begins at this row and column."""
+        side = 2 * _WINDOW * min(2, self._plane.config.downsampling)  # larger ones would take too long
+        colour, cost = self._measure(*self._plane.stage_inputs(self._stage, Scene(), *corner, side, side))
+        self.colours.append(colour.numpy())
+        self.costs.append(float(cost))
+
+
+def _lattice(plane: TexturePlane) -> tuple[np.ndarray, np.ndarray] | None:
+    """The first waves of a generator, in cycles per pixel, and how far its pictures are ahead of them (`wave_offsets`).
+
+    None where there are fewer waves, or one of no frequency.
+    """
+    if plane.config.waves < _WAVES:
+        return None
+    waves = plane.wave_numbers(0)[:_WAVES] / (2 * np.pi * plane.pixels_per_cell)
+    if min(np.hypot(*waves.T)) == 0:
+        return None
     found = phases.local_phases(plane.window(_WINDOW, _WINDOW), waves)
     rows, cols = plane.pixel_turns(Scene(), np.arange(_WINDOW), np.arange(_WINDOW), _WAVES)
     expected = (rows[:, tf.newaxis] + cols).numpy() / 2.0**64  # [window, window, waves]
     ahead = np.angle(np.exp(2j * np.pi * (found - expected)).mean(axis=(0, 1))) / (2 * np.pi)
-    return exemplar.with_waves(waves, np.round(ahead * 2**32).astype(np.int64) << 32)
-
-
-def balance_colours(plane: TexturePlane) -> None:
-    """Gives the pictures of a plane with a detail stage the photographs' mean colour, measured on four windows.
-
-    Where the light changes over a photograph, the copies favour a part of it.
-    """
-    if plane.exemplar is None:
-        return
-    plane.shift_colours(np.zeros(3, np.int32))
-    side = _WINDOW * min(2, plane.config.downsampling)  # larger ones would take too long
-    drawn = [plane.window(side, side, top=top, left=left).mean(axis=(0, 1)) for top, left in _CORNERS]
-    plane.shift_colours(np.round(plane.exemplar.mean_colour() - np.mean(drawn, axis=0)).astype(np.int32))
+    return waves, np.round(ahead * 2**32).astype(np.int64) << 32

@@ -8,7 +8,6 @@ chunks. Seamless tiles, blends of textures and animated noise are other scenes o
 """
 
 import collections
-import dataclasses
 import functools
 import itertools
 import os
@@ -105,7 +104,8 @@ class TexturePlane:
         self.exemplar = exemplar
         self._detail = DetailStage(exemplar) if exemplar else None
         if self._detail:  # one graph for all extents
-            self._arrange = tf.function(self._detail, input_signature=self._detail.input_signature)
+            signature = self._detail.input_signature
+            self._arrange = tf.function(self._detail, input_signature=signature, autograph=False)
             piece = max(DETAIL_PIECE, self._detail.alignment)
             # A piece more, so that a window of DETAIL_PIXELS is one block wherever it lies.
             kept = RECENT_PIECES * DETAIL_PIECE**2 // piece**2
@@ -115,18 +115,6 @@ class TexturePlane:
         self._process = os.getpid()
         self.batch = chunks.GPU_BATCH if device.gpus() else 1
         """Chunks that are computed together."""
-
-    def shift_colours(self, shift: np.ndarray) -> None:
-        """Adds 8-bit values to all pixels that the detail stage copies from now on.
-
-        Args:
-          shift: int32 [3], by channel.
-        """
-        if self.exemplar is None or self._detail is None:
-            raise ValueError("shift_colours: the plane has no detail stage.")
-        self.exemplar = dataclasses.replace(self.exemplar, colour_shift=shift)
-        self._detail.colour_shift.assign(shift)
-        self._finished.clear()
 
     def clear_cache(self) -> None:
         """Forgets the pixels that are kept for further windows, about 100 MB at most."""
@@ -325,6 +313,18 @@ class TexturePlane:
 
     def _block(self, detail: DetailStage, scene: Scene, top: int, left: int, height: int, width: int) -> np.ndarray:
         """The detail stage's picture of a window whose corner and extent are multiples of `detail.alignment`."""
+        return self._arrange(*self.stage_inputs(detail, scene, top, left, height, width)).numpy()
+
+    def stage_inputs(
+        self, detail: DetailStage, scene: Scene, top: int, left: int, height: int, width: int
+    ) -> tuple[np.ndarray, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The arguments of a detail stage (`DetailStage.__call__`) for a window of the generator's picture.
+
+        Args:
+          detail: the stage, of this plane or another.
+          scene: seed, textures and topology of the plane.
+          top, left, height, width: of the stage's picture in pixels, multiples of its `alignment`.
+        """
         margin = detail.margin
         top, left, height, width = top - margin, left - margin, height + 2 * margin, width + 2 * margin
         guide = self._generated(scene, height, width, top, left)
@@ -332,7 +332,7 @@ class TexturePlane:
         torus_cells = (scene.rows, scene.cols)
         keys = chunks.patch_keys(scene.seed, rows, cols, detail.alignment, self.pixels_per_cell, torus_cells)
         row_turns, col_turns = self.pixel_turns(scene, rows, cols, len(detail.wave_offsets))
-        return self._arrange(guide, keys, row_turns + detail.wave_offsets, col_turns).numpy()
+        return guide, keys, row_turns + detail.wave_offsets, col_turns
 
     def latents(self, scene: Scene, row: int, col: int) -> np.ndarray:
         """The network's input for chunk (row, col) of a scene's grid, with a halo of two cells on each side.

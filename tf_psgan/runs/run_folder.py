@@ -7,6 +7,7 @@ checkpoints/     previews/   logs/ (TensorBoard)
 metrics.jsonl    one line per evaluation
 textures/        global vectors by name, one file each
 exemplar.npz     the photographs as the detail stage needs them
+adaptation.json  how they fit the generator of the newest checkpoint
 report.md        with its pictures, at the end
 """
 
@@ -25,6 +26,7 @@ from tf_psgan.data import manifest
 from tf_psgan.detail.exemplar import Exemplar, FormatError
 from tf_psgan.errors import RunError
 from tf_psgan.latents import texture_names
+from tf_psgan.plane.adaptation import Adaptation
 from tf_psgan.runs import checkpoint, metric_rows
 from tf_psgan.runtime import files, locks
 
@@ -289,6 +291,25 @@ class RunFolder:
     def write_exemplar(self, exemplar: Exemplar) -> None:
         """Writes the exemplar."""
         files.write(self.exemplar, exemplar.to_bytes())
+
+    def read_adaptation(self, key: str) -> Adaptation | None:
+        """How the exemplar fits a generator; None where that was not written, or for others.
+
+        Args:
+          key: of the exemplar and the generator.
+
+        Raises:
+          RunError: the file is damaged.
+        """
+        if not (self.path / "adaptation.json").exists():
+            return None
+        with self._reading("adaptation.json", "delete it, and it is measured again") as text:
+            values = json.loads(text)
+            return Adaptation.from_dict(values) if values["key"] == key else None
+
+    def write_adaptation(self, key: str, adaptation: Adaptation) -> None:
+        """Writes how the exemplar fits a generator."""
+        self.write("adaptation.json", json.dumps({"key": key, **adaptation.to_dict()}) + "\n")
 
     def forget_after(self, step: int) -> None:
         """Drops the evaluations of later steps, before the run resumes from this one."""
