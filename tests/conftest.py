@@ -6,6 +6,7 @@ import os
 import pytest
 
 from tests.support import shared
+from tf_psgan.plane import adaptation
 
 WORKER = "PYTEST_XDIST_WORKER"
 """The environment variable that pytest-xdist sets in its processes."""
@@ -22,6 +23,15 @@ def shared_folder(tmp_path_factory):
     """The parent of the folders that `tests.support.shared` makes: one for all processes of a run of the tests."""
     own = tmp_path_factory.getbasetemp()
     shared.parent = own.parent if WORKER in os.environ else own
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_adaptation():
+    """Photographs are adapted to a network on one small window, instead of nine large ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adaptation, "_WINDOWS", 1)
+        patch.setattr(adaptation, "_BLOCKS", 16)
+        yield
 
 
 @pytest.fixture

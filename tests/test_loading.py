@@ -1,5 +1,8 @@
 """Runs and exports as planes and generators."""
 
+import errno
+import json
+
 import numpy as np
 import pytest
 
@@ -9,6 +12,7 @@ from tf_psgan.data import manifest
 from tf_psgan.detail import exemplar
 from tf_psgan.errors import ExportError, PictureError, RunError, SettingError
 from tf_psgan.loading import Plane, load_generator, load_plane, read_exemplar, restore_generator
+from tf_psgan.plane import adaptation
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.runs.run_folder import RunFolder
@@ -112,6 +116,39 @@ def test_damaged_photographs_are_named_with_the_remedy(photographed):
     for damage in (b"", b"no archive", read_exemplar(photographed).to_bytes()[:-200]):
         photographed.exemplar.write_bytes(damage)
         with pytest.raises(RunError, match=r"exemplar\.npz: cannot be used .* delete it, and it is measured again"):
+            Plane.from_run(photographed.path, "float32")
+
+
+def test_how_photographs_fit_a_network_is_measured_once(photographed, monkeypatch):
+    first = Plane.from_run(photographed.path, "float32")
+    written = (photographed.path / "adaptation.json").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(adaptation, "measure", None)
+        again = Plane.from_run(photographed.path, "float32")
+    assert again.exemplar.fingerprint() == first.exemplar.fingerprint()
+    save_generator(photographed, step=9, seed=6)
+    Plane.from_run(photographed.path, "float32")
+    assert (photographed.path / "adaptation.json").read_bytes() != written
+
+
+def test_a_run_that_cannot_be_written_is_measured_each_time(photographed, monkeypatch):
+    expected = Plane.from_run(photographed.path, "float32").exemplar.fingerprint()
+    (photographed.path / "adaptation.json").unlink()
+
+    def refuse(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(RunFolder, "write", refuse)
+    assert Plane.from_run(photographed.path, "float32").exemplar.fingerprint() == expected
+
+
+def test_a_damaged_adaptation_is_named_with_the_remedy(photographed):
+    Plane.from_run(photographed.path, "float32")
+    file = photographed.path / "adaptation.json"
+    values = json.loads(file.read_text())
+    for damage in ("", "[]", "{}", json.dumps(values | {"guide_table": [1, 2]}), json.dumps(values | {"waves": [1.0]})):
+        file.write_text(damage)
+        with pytest.raises(RunError, match=r"adaptation\.json: cannot be used .* delete it, and it is measured again"):
             Plane.from_run(photographed.path, "float32")
 
 

@@ -110,7 +110,7 @@ def test_a_run_of_another_picture_is_not_measured(tmp_path):
 
 def test_windows_of_a_run_are_two_places_of_one_plane_and_start_at_cells(tmp_path):
     run = trained(tmp_path / "run", small_run.picture(tmp_path / "a.png", 128))
-    (near, far), cell = measuring.render(run, 40, 56)
+    (near, far, *_), cell = measuring.render(run, 40, 56)
     assert near.shape == far.shape == (40, 56, 3) and not np.array_equal(near, far)
     assert cell == 8
 

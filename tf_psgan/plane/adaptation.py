@@ -21,6 +21,12 @@ _WINDOW = 512
 _WINDOWS = 3
 """Windows down and across on which colours are balanced; on the first of them it is decided whether waves are used."""
 
+_BLOCKS = 64
+"""Side of these windows, in blocks of the guide."""
+
+_MOST = 2048
+"""Largest side of these windows in pixels: larger ones would take too long."""
+
 _FAR = 1 << 14
 """Pixels from one of them to the next: far apart, as structures may be large."""
 
@@ -111,7 +117,7 @@ class _Measured:
 
     def add(self, corner: tuple[int, int]) -> None:
         """Measures the window that begins at this row and column."""
-        side = 2 * _WINDOW * min(2, self._plane.config.downsampling)  # larger ones would take too long
+        side = min(_BLOCKS * self._stage.alignment, _MOST)
         colour, cost = self._measure(*self._plane.stage_inputs(self._stage, Scene(), *corner, side, side))
         self.colours.append(colour.numpy())
         self.costs.append(float(cost))

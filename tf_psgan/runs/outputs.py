@@ -18,7 +18,8 @@ NAME_BYTES = 255
 
 RUN_NAMES = frozenset(
     {
-        "config.json", "manifest.json", "conditions.json", "metrics.jsonl", "exemplar.npz", ".lock",
+        "config.json", "manifest.json", "conditions.json", "metrics.jsonl", "exemplar.npz", "adaptation.json",
+        ".lock",
         "checkpoints", "previews", "logs", "textures",
         "report.md", "report-source.png", "report-samples.png", "report-detail.png", "report-progress.png",
     }

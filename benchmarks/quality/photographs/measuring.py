@@ -1,7 +1,7 @@
 """Measures the runs of one photograph with `tf_psgan.evaluation.comparison`, beside halves, quilting and noise.
 
 Each run is rendered in two windows of the photograph's own extent, one at the origin and one far from it, which are
-measured together.
+measured together. Its mean colour is that of more windows.
 """
 
 import dataclasses
@@ -28,7 +28,11 @@ LEAST_PIXELS = 128
 FAR_CELLS = 2**20, -(2**19)
 """(row, col) of the second window's first cell."""
 
-FORMAT = 1
+COLOUR_WINDOWS = 16
+"""Windows on which the mean colour of a run is measured, the two included: where the light changes over a photograph,
+the mean of one window is as much as 9 of 255 from that of another."""
+
+FORMAT = 2
 """Counts up when a record gets other metrics or the same ones are measured otherwise."""
 
 REPETITION = "window_repetition"
@@ -75,7 +79,7 @@ def measure(photograph: Path, runs: Sequence[Path], features: VggFeatures | None
     reference = central_crop(whole, REFERENCE_PIXELS)
     height, width = (min(extent, WINDOW_PIXELS) for extent in whole.shape[:2])
     rendered = {run.name: render(run, height, width) for run in runs}
-    windows = {name: pictures for name, (pictures, _) in rendered.items()}
+    windows = {name: pictures[:2] for name, (pictures, _) in rendered.items()}
     cells = {cell for _, cell in rendered.values()}
     if len(cells) > 1:
         raise ValueError(f"{photograph}: its runs have cells of {sorted(cells)} pixels; measure them apart.")
@@ -83,7 +87,12 @@ def measure(photograph: Path, runs: Sequence[Path], features: VggFeatures | None
     rows = comparison.table([reference], made, *cells, features=features)
     record: dict[str, Any] = {"name": photograph.stem, "pixels": list(whole.shape[:2]), "window": [height, width]}
     record |= {name: rows[name] for name in REFERENCES}
-    record["runs"] = {run.name: _trained(run) | rows[f"run {run.name}"] for run in runs}
+    record["runs"] = {
+        run.name: _trained(run)
+        | rows[f"run {run.name}"]
+        | {"mean_colour_error": artefacts.mean_colour_error(rendered[run.name][0], [reference])}
+        for run in runs
+    }
     side = min(height, width)
     source, quilted = central_crop(whole, side), references.quilted(reference)[:side, :side]
     for row, pictures in (
@@ -113,11 +122,14 @@ def key(photograph: Path, runs: Sequence[Path], weights: Path | None) -> dict[st
 
 
 def render(run: Path, height: int, width: int) -> tuple[list[np.ndarray], int]:
-    """Two windows of a run, uint8 [height, width, 3], each from the corner of a cell, and the pixels per cell."""
+    """Windows of a run, uint8 [height, width, 3], each from the corner of a cell, and the pixels per cell.
+
+    The first lies at the origin, the second far from it, the others far from both; `COLOUR_WINDOWS` in all.
+    """
     plane = loading.load_plane(run)
     cell = plane.pixels_per_cell
-    far = plane.window(height, width, top=FAR_CELLS[0] * cell, left=FAR_CELLS[1] * cell)
-    return [plane.window(height, width), far], cell
+    corners = [(0, 0), FAR_CELLS, *((-(i << 12), i << 13) for i in range(1, COLOUR_WINDOWS - 1))]
+    return [plane.window(height, width, top=row * cell, left=col * cell) for row, col in corners], cell
 
 
 def _trained(run: Path) -> dict[str, float]:
