@@ -20,6 +20,7 @@ setup(
     },
     package_data={
         "tf_psgan": ["py.typed", "*.pyi"],
+        "tf_psgan.pretrained": ["*/*.npz", "*/*.json", "*/*.md"],
         "tf_psgan_serving": ["py.typed"],
         "tf_psgan_web": ["page/*", "page/*/*", "page/vendor/*/*"],
         "tf_psgan.presets.flags": ["*.cfg"],

@@ -2,16 +2,28 @@
 
 import errno
 import json
+import sys
+import types
 
 import numpy as np
 import pytest
 
 from tests.support import tiny, tiny_export
 from tests.support.small_run import CONFIG, changed, picture, save_generator
+from tf_psgan import pretrained
 from tf_psgan.data import manifest
 from tf_psgan.detail import exemplar
 from tf_psgan.errors import ExportError, PictureError, RunError, SettingError
-from tf_psgan.loading import Plane, load_generator, load_plane, read_exemplar, restore_generator
+from tf_psgan.exporting import weights
+from tf_psgan.loading import (
+    Plane,
+    from_pretrained,
+    list_pretrained,
+    load_generator,
+    load_plane,
+    read_exemplar,
+    restore_generator,
+)
 from tf_psgan.plane import adaptation
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
@@ -156,3 +168,54 @@ def test_a_run_of_several_textures_has_no_detail_stage(photographed):
     with pytest.raises(SettingError, match=r"detail: .* several textures .* choose none"):
         Plane.from_generator(tiny.generator(global_channels=2), photographed.path)
     assert not photographed.exemplar.exists()  # refused before the photographs are measured
+
+
+def test_every_ready_made_model_draws_its_texture():
+    assert "honeycomb" in list_pretrained()
+    for name in list_pretrained():
+        plane = from_pretrained(name, "float32")
+        assert plane.window(40, 50, top=-7, left=10**9).std() > 5
+        card = (pretrained.folder(name) / "card.md").read_text(encoding="utf-8")
+        assert card.startswith("---\nlibrary_name: keras\nlicense: cc0-1.0\n")
+
+
+def test_a_model_of_a_run_is_that_run_within_one_8_bit_value(folder, tmp_path):
+    save_generator(folder)
+    folder.write("manifest.json", manifest.to_json(manifest.scan((picture(tmp_path / "a.png"),))))
+    weights.export(folder.path, tmp_path / "model")
+    expected = Plane.from_run(folder.path, "float32").window(**WINDOW).astype(int)
+    found = from_pretrained(tmp_path / "model", "float32").window(**WINDOW)
+    assert np.abs(found - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("no-such", "no-such: is no ready-made model; use one of .*honeycomb"),
+        ("no/such/folder", "no/such/folder: no model is in this folder"),
+        ("hf://owner", "hf://owner: is no repository; give hf://OWNER/NAME"),
+        ("hf://../name", "is no repository"),
+    ],
+)
+def test_names_of_no_model_are_refused(name, message):
+    with pytest.raises(ExportError, match=message):
+        from_pretrained(name)
+
+
+def test_models_of_the_hub_are_fetched_as_files(monkeypatch):
+    calls = []
+
+    def snapshot_download(repository, allow_patterns):
+        calls.append((repository, allow_patterns))
+        if repository == "a/none":
+            raise OSError("404: not found")
+        return str(pretrained.folder("honeycomb"))
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", types.SimpleNamespace(snapshot_download=snapshot_download))
+    assert from_pretrained("hf://a/b").window(8, 8).shape == (8, 8, 3)
+    assert calls == [("a/b", ["model.npz", "description.json", "exemplar.npz", "card.md"])]
+    with pytest.raises(ExportError, match=r"hf://a/none: cannot be fetched \(404: not found\); check the name"):
+        from_pretrained("hf://a/none")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(ExportError, match="needs the package huggingface_hub; install it"):
+        from_pretrained("hf://a/b")

@@ -48,6 +48,9 @@ def test_the_wheel_has_the_packages_the_web_page_the_presets_and_one_picture(whe
     expected |= {
         path.relative_to(ROOT).as_posix() for path in (ROOT / "tf_psgan_web" / "page").rglob("*") if path.is_file()
     }
+    ready = [path for path in (ROOT / "tf_psgan" / "pretrained").glob("*/*") if "__pycache__" not in path.parts]
+    assert ready
+    expected |= {path.relative_to(ROOT).as_posix() for path in ready}
     expected |= {"tf_psgan/presets/textures/honeycomb.png"}
     assert {name for name in names if ".dist-info/" not in name} == expected
 

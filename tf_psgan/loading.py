@@ -2,14 +2,16 @@
 
 import contextlib
 import logging
+import os
+import re
 from pathlib import Path
 
-from tf_psgan import geometry
+from tf_psgan import geometry, pretrained
 from tf_psgan.config import ModelConfig, check_detail
 from tf_psgan.data import manifest
 from tf_psgan.detail import exemplar as exemplars
 from tf_psgan.detail.exemplar import Exemplar
-from tf_psgan.errors import RunError
+from tf_psgan.errors import ExportError, RunError
 from tf_psgan.evaluation import lattice
 from tf_psgan.evaluation.evaluator import SOURCE_PIXELS
 from tf_psgan.networks.generator import SpatialGenerator
@@ -17,7 +19,7 @@ from tf_psgan.plane import adaptation
 from tf_psgan.plane.adaptation import Adaptation
 from tf_psgan.plane.folded_generator import FoldedGenerator, fold
 from tf_psgan.plane.plane import TexturePlane
-from tf_psgan.runs import checkpoint, exported_model
+from tf_psgan.runs import checkpoint, exported_model, model_file
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
 from tf_psgan.signal_processing import central_crop, downsampled
@@ -25,6 +27,9 @@ from tf_psgan.signal_processing import central_crop, downsampled
 EXEMPLAR_PIXELS = {1: 1024, 2: 1024, 4: 1536}
 """Side of the central part of a photograph that the detail stage copies from, by `ModelConfig.downsampling`; less of
 each where there are several."""
+
+HUB = "hf://"
+"""How addresses of repositories of the Hugging Face Hub begin."""
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +77,12 @@ class Plane(TexturePlane):
         return cls(folded, {name: texture.vector for name, texture in stored.items()}, exemplar=exemplar)
 
     @classmethod
+    def from_pretrained(cls, name: str | Path, dtype: str = "auto") -> "Plane":
+        """The plane of a ready-made model; as `from_pretrained`."""
+        found = read_model(name, dtype)
+        return cls(found.folded, found.textures, exemplar=found.exemplar)
+
+    @classmethod
     def from_saved_model(cls, path: str | Path) -> "Plane":
         """The plane of an exported model, which computes in the type that it was exported with.
 
@@ -84,6 +95,65 @@ class Plane(TexturePlane):
         """
         folded, names, exemplar = exported_model.read(Path(path))
         return cls(folded, names, exemplar=exemplar)
+
+
+def from_pretrained(name: str | Path, dtype: str = "auto") -> Plane:
+    """The textures of a ready-made model as infinite planes.
+
+    Args:
+      name: of a model that comes with the package (`list_pretrained`); a folder that `psgan export --weights` made;
+        or "hf://owner/name", a repository of the Hugging Face Hub, which the package huggingface_hub fetches. Nothing
+        of it is executed.
+      dtype: compute type: "float32", "mixed_bfloat16", or "auto" for bfloat16 where the hardware supports it.
+
+    Raises:
+      ExportError: no model of that name, or one that is damaged, of a newer version, or cannot be fetched.
+    """
+    return Plane.from_pretrained(name, dtype)
+
+
+def list_pretrained() -> list[str]:
+    """The names of the models that come with the package, sorted."""
+    return pretrained.names()
+
+
+def read_model(name: str | Path, dtype: str = "auto") -> model_file.Model:
+    """The model that `from_pretrained` would open; arguments and errors as there."""
+    return model_file.read(_model_folder(name), device.compute_type(dtype))
+
+
+def _model_folder(name: str | Path) -> Path:
+    """Where a ready-made model lies on this machine."""
+    text = str(name)
+    if text.startswith(HUB):
+        return _fetched(text)
+    if text in pretrained.names():
+        return pretrained.folder(text)
+    path = Path(name).expanduser()
+    if not model_file.is_here(path):
+        there = path.is_dir() or os.sep in text
+        problem = "no model is in this folder" if there else "is no ready-made model"
+        allowed = f"use one of {', '.join(pretrained.names())}, a model's folder, or hf://OWNER/NAME"
+        raise ExportError(text, problem, allowed, value=text, settings=("model",))
+    return path
+
+
+def _fetched(address: str) -> Path:
+    """The folder into which a repository of the Hugging Face Hub was fetched."""
+    repository = address.removeprefix(HUB)
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repository, re.ASCII):
+        raise ExportError(address, "is no repository", f"give {HUB}OWNER/NAME", value=address, settings=("model",))
+    try:
+        import huggingface_hub
+    except ImportError:
+        problem, allowed = "needs the package huggingface_hub", "install it: pip install huggingface_hub"
+        raise ExportError(address, problem, allowed, value=address, settings=("model",)) from None
+    try:
+        return Path(huggingface_hub.snapshot_download(repository, allow_patterns=list(model_file.FILES)))
+    except (OSError, ValueError) as error:  # huggingface_hub's errors are of these kinds
+        reason = " ".join(str(error).split()).rstrip(".")[:200]
+        problem, allowed = f"cannot be fetched ({reason})", "check the name and the connection"
+        raise ExportError(address, problem, allowed, value=address, settings=("model",)) from None
 
 
 def load_plane(path: str | Path, dtype: str = "auto") -> Plane:

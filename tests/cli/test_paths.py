@@ -137,6 +137,7 @@ def test_every_flag_with_a_path_is_checked():
         missed = {name for name in named if values[name].flag_type() in ("string", "comma separated list of strings")}
         assert missed - set(flags._PATHS) <= {
             "preset",
+            "model",  # may be an address of the hub
             "source_licence",
             "name",
             "repeat",

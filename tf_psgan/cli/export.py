@@ -17,7 +17,11 @@ USAGE = """Writes the next version of a model for TensorFlow Serving and other p
 With --web it writes a static web page instead, on which a browser computes the endless texture:
 
   npm install onnxruntime-web@1.30.0
-  psgan export --web --run=runs/NAME --out=page"""
+  psgan export --web --run=runs/NAME --out=page
+
+With --weights it writes the weights alone into a small folder, which --model and tf_psgan.from_pretrained read:
+
+  psgan export --weights --run=runs/NAME --out=NAME"""
 _NUMBERS = {
     "version": (0, "The version to write, at most 2^63 - 1; 0 for the one after the newest."),
     "most_side": (8192, "Largest height and largest width of a picture in one request, in pixels."),
@@ -37,6 +41,8 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("onnx", False, "Also writes the bare network as ONNX.", flag_values=values)
     text = "Writes a static web page into the folder of --out, or adds the run to a page that is there."
     flags.DEFINE_bool("web", False, text, flag_values=values)
+    text = "Writes the weights in half precision into a new folder, which other commands read with --model."
+    flags.DEFINE_bool("weights", False, text, flag_values=values)
     text = "With --web: the folder of the npm package onnxruntime-web, which the page contains."
     flags.DEFINE_string("onnxruntime_web", "node_modules/onnxruntime-web", text, flag_values=values)
 
@@ -46,8 +52,12 @@ def run(values: flags.FlagValues) -> str:
     folder, out, given = path(values, "run"), path(values, "out"), values.flag_values_dict()
     if values["onnxruntime_web"].present and not values.web:
         raise SettingError("onnxruntime_web", "has no effect without --web", "add --web, or leave it out")
+    if values.web and values.weights:
+        raise SettingError("web, weights", "an export is only one of them", "leave one out")
     if values.web:
         return _run_web(values, folder, out)
+    if values.weights:
+        return _run_weights(values, folder, out)
     with filtered_stderr():
         from tf_psgan.exporting import export as exporter
         from tf_psgan.runtime import device
@@ -72,6 +82,19 @@ def _run_web(values: flags.FlagValues, folder: Path, out: Path) -> str:
     given = values.flag_values_dict()
     names = ("onnxruntime_web", "source_licence", "detail")
     return str(web_page.export(folder, out, progress=True, **{name: given[name] for name in names}))
+
+
+def _run_weights(values: flags.FlagValues, folder: Path, out: Path) -> str:
+    for name in ("onnx", "dtype", *_NUMBERS):
+        if values[name].present:
+            raise SettingError(name, "has no effect with --weights", "leave one of them out")
+    with filtered_stderr():
+        from tf_psgan.exporting import weights
+        from tf_psgan.runtime import device
+
+    given = values.flag_values_dict()
+    device.choose(given["device"])
+    return str(weights.export(folder, out, source_licence=given["source_licence"], detail=given["detail"]))
 
 
 def main(argv: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from absl import flags
 from tf_psgan import config as configs
 from tf_psgan.cli import renamed
 from tf_psgan.errors import SettingError
+from tf_psgan.pretrained import Pretrained
 from tf_psgan.runtime import files
 
 T = typing.TypeVar("T")
@@ -94,6 +95,29 @@ def define_run(values: flags.FlagValues) -> None:
     text = "Detail stage: patches, none, or auto for the run's own setting."
     flags.DEFINE_enum("detail", "auto", ["auto", "patches", "none"], text, flag_values=values)
     define_device(values)
+
+
+def define_model(values: flags.FlagValues) -> None:
+    """The flag of a program that also reads ready-made models."""
+    text = (
+        "Instead of --run, a ready-made model: the name of one that comes with the package, a folder that export "
+        "--weights made, or hf://OWNER/NAME."
+    )
+    flags.DEFINE_string("model", None, text, flag_values=values)
+
+
+def source(values: flags.FlagValues) -> Path | Pretrained:
+    """The run or the ready-made model that a program reads.
+
+    Raises:
+      SettingError: neither or both are given, or a flag that says nothing of a ready-made model.
+    """
+    if not values.model:
+        return path(values, "run")
+    for name in ("run", "detail"):
+        if values[name].present:
+            raise SettingError(name, "says nothing beside --model", "leave one of them out")
+    return Pretrained(values.model)
 
 
 def path(values: flags.FlagValues, name: str) -> Path:

@@ -14,6 +14,7 @@ from tf_psgan.runtime.stderr import filtered_stderr
 USAGE = """Makes pictures of any size from a trained run.
 
   psgan generate --run=runs/NAME --out=picture.png --height=1000 --width=3000
+  psgan generate --model=honeycomb --out=picture.png
 
 One picture by many processes, each with a part, and then its end:
 
@@ -31,6 +32,7 @@ OUT = (
 def define(values: flags.FlagValues) -> None:
     """The run, the file, and the description of the picture."""
     fields.define_run(values)
+    fields.define_model(values)
     flags.DEFINE_string("out", None, OUT, flag_values=values)
     fields.define(values, request.Request)
     text = (
@@ -48,7 +50,8 @@ def run(values: flags.FlagValues) -> str:
     part = _part(values, flagged)
     if values.part == FINISH:
         return _finish(fields.path(values, "out"))
-    folder, spec = fields.path(values, "run"), request.parse(fields.read(values, request.Request), flagged)
+    source = fields.source(values)
+    spec = request.parse(fields.read(values, request.Request), flagged)
     out = None if spec.inversion and not values.out else fields.path(values, "out")
     if out is None:
         request.check_without_file(flagged)
@@ -59,7 +62,7 @@ def run(values: flags.FlagValues) -> str:
     device.choose(values.flag_values_dict()["device"])
     given = values.flag_values_dict()
     names = ("dtype", "detail", "shard")
-    return str(render.render(folder, out, spec, part=part, progress=True, **{name: given[name] for name in names}))
+    return str(render.render(source, out, spec, part=part, progress=True, **{name: given[name] for name in names}))
 
 
 def _part(values: flags.FlagValues, flagged: Collection[str]) -> tuple[int, int] | None:
@@ -68,7 +71,7 @@ def _part(values: flags.FlagValues, flagged: Collection[str]) -> tuple[int, int]
         raise SettingError("shard", "requires --part", "add it, or leave this out")
     if values.part != FINISH:
         return texts.part(values.part) if values.part else None
-    for name in (*flagged, *(name for name in ("run", "dtype", "detail", "device") if values[name].present)):
+    for name in (*flagged, *(name for name in ("run", "model", "dtype", "detail", "device") if values[name].present)):
         raise SettingError(name, f"says nothing beside --part={FINISH}", "leave it out: the parts know it")
     return None
 

@@ -15,6 +15,7 @@ from tf_psgan.latents import torus
 from tf_psgan.loading import Plane, restore_generator
 from tf_psgan.networks.generator import SpatialGenerator
 from tf_psgan.plane.plane import TexturePlane
+from tf_psgan.pretrained import Pretrained
 from tf_psgan.rendering import composition, metadata, texture_inversion
 from tf_psgan.rendering.animation import paths
 from tf_psgan.rendering.animation import writer as animation_writer
@@ -44,7 +45,7 @@ class Rendered:
 
 
 def render(
-    run_folder: str | Path,
+    source: str | Path | Pretrained,
     out: str | Path | None,
     spec: RenderSpec,
     *,
@@ -54,10 +55,10 @@ def render(
     shard: int = shards.SHARD,
     progress: bool = False,
 ) -> Rendered:
-    """Makes a file from a run.
+    """Makes a file from a run or a ready-made model.
 
     Args:
-      run_folder: a run.
+      source: a run's folder, or a ready-made model.
       out: the file; its suffix selects the format. None where a texture is only to be found and stored.
       spec: what the file shows.
       dtype: compute type, or "auto".
@@ -71,8 +72,8 @@ def render(
       InputError: no usable run, a specification that does not go with its model, or a file that cannot be made there.
       OSError: a picture cannot be read or written.
     """
-    folder = RunFolder(Path(run_folder))
-    inputs = [*folder.pictures(), *_read_files(spec)]
+    folder = None if isinstance(source, Pretrained) else RunFolder(Path(source))
+    inputs = [*(folder.pictures() if folder else ()), *_read_files(spec)]
     if out is None:
         if not spec.inversion:
             raise SettingError("out", "missing", "give the name of a file", settings=("out",))
@@ -80,29 +81,31 @@ def render(
         out = Path(out)
         check = _check_part if part else _check_output
         check(out, spec, *composition.extent(spec), inputs)
-    if spec.inversion:
-        channels = folder.read_config().model.global_channels
-        name = folder.texture_name(spec.inversion.picture.expanduser(), spec.inversion.name, channels)
-        spec = dataclasses.replace(spec, inversion=dataclasses.replace(spec.inversion, name=name))
-    generator, restored = restore_generator(folder.path, dtype)
     texture = None
-    if spec.inversion:
-        texture = _store_texture(folder, generator, restored.step, spec.inversion, spec.seed, progress)
-        if spec.kind == "texture":
-            spec = dataclasses.replace(spec, content=texture.name)
-        if out is None:
-            return Rendered(None, texture)
-        logger.info("%s", texture)
+    if folder is None:
+        assert isinstance(source, Pretrained)
+        if spec.inversion:
+            problem, allowed = "a ready-made model stores no textures", "use a run, or leave this out"
+            raise SettingError("like", problem, allowed, settings=("like", "model"))
+        plane, model = Plane.from_pretrained(source.name, dtype), f"the model {Path(source.name).name}"
+    else:
+        generator, restored = restore_generator(folder.path, dtype)
+        model = f"{folder.path.resolve().name} at step {restored.step}"
+        if spec.inversion:
+            spec, texture = _with_found_texture(folder, generator, restored.step, spec, spec.inversion, progress)
+            if out is None:
+                return Rendered(None, texture)
+            logger.info("%s", texture)
+        plane = Plane.from_generator(generator, folder.path, detail)
     assert out is not None
-    plane = Plane.from_generator(generator, folder.path, detail)
     composed = composition.compose(spec, plane)
     if (composed.height, composed.width) != composition.extent(spec):  # those of a painting's map
         check(out, spec, composed.height, composed.width, inputs)
     if spec.kind == "texture" and spec.content != 0 and not plane.config.global_channels:
         logger.warning("texture %s: the model has one texture only.", spec.content)
-    _log_old_textures(folder, plane, composed, restored.step)
+    if folder is not None:
+        _log_old_textures(folder, plane, composed, restored.step)
     _log_wave_lengths(plane, composed)
-    model = f"{folder.path.resolve().name} at step {restored.step}"
     identity = metadata.identity(spec, composed, plane, model)
     if part:
         planned = shards.plan(composed.height, composed.width, identity, shard=shard)
@@ -170,6 +173,20 @@ def _check_picture(out: Path, height: int, width: int) -> None:
         allowed = f"use {', '.join(raster_writer.SUFFIXES)}, or fewer pixels"
         raise SettingError("height, width", problem, allowed, settings=("height", "width", "out"))
     outputs.check_picture(out, height, width)
+
+
+def _with_found_texture(
+    folder: RunFolder,
+    generator: SpatialGenerator,
+    step: int,
+    spec: RenderSpec,
+    inversion: Inversion,
+    progress: bool,
+) -> tuple[RenderSpec, FoundTexture]:
+    """Finds and stores the texture that a specification asks for; the specification that shows it, and the texture."""
+    name = folder.texture_name(inversion.picture.expanduser(), inversion.name, generator.global_channels)
+    found = _store_texture(folder, generator, step, dataclasses.replace(inversion, name=name), spec.seed, progress)
+    return (dataclasses.replace(spec, content=name) if spec.kind == "texture" else spec), found
 
 
 def _store_texture(
