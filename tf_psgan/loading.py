@@ -194,7 +194,7 @@ def read_adaptation(folder: RunFolder, folded: FoldedGenerator, exemplar: Exempl
     Raises:
       RunError: the stored file is damaged.
     """
-    key = f"{folded.fingerprint()}-{exemplar.fingerprint()}"
+    key = f"{adaptation.FORMAT}-{folded.fingerprint()}-{exemplar.fingerprint()}"
     if (found := folder.read_adaptation(key)) is not None:
         return found
     reduced = [downsampled(picture, folded.config.downsampling) for picture in exemplar.pictures]

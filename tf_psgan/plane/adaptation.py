@@ -12,6 +12,9 @@ from tf_psgan.latents.scene import Scene
 from tf_psgan.plane.folded_generator import FoldedGenerator
 from tf_psgan.plane.plane import TexturePlane
 
+FORMAT = 1
+"""Counts up when an adaptation is measured otherwise; then those that runs have stored are measured again."""
+
 _WAVES = 2
 """Waves that determine the position in a lattice; further ones have phases of their own."""
 
