@@ -3,28 +3,28 @@
 A seam is hardly seen where what the one copy shows is like what the other would show there (the cost of a seam in
 graph-cut textures, Kwatra et al. 2003, section 3). Here each block takes the copy of one of its neighbours where that
 makes the seams around it cheaper, all blocks at once and a few times: iterated conditional modes (Besag 1986) of the
-graph cut's energy, for neighbours that are farther apart first. A block's result depends on the blocks around it and on
-nothing else.
+graph cut's energy. A block's result depends on the blocks beside it and on nothing else.
 """
-
-import functools
 
 import numpy as np
 import tensorflow as tf
 
 from tf_psgan.detail import block_maps
-from tf_psgan.detail.correction import LevelTables, crop
+from tf_psgan.detail.correction import LevelTables
 from tf_psgan.detail.features import TAPS
 from tf_psgan.detail.phases import PEAK
 
-STEPS = (4, 2, 1, 1, 1)
-"""Blocks from a block to its neighbours, in each of the passes. Measured: docs/research/photographs.md."""
+PASSES = 3
+"""Times that all seams are moved, by at most a block each. Measured: docs/research/photographs.md."""
 
 _NEAR = ((0, 0), (-1, 0), (0, -1), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
-"""A block's neighbours, (down, right) in steps: itself first, as of equally cheap copies it keeps its own."""
+"""Blocks around a block, (down, right): itself first, as of equally cheap copies it keeps its own."""
 
 _CANDIDATES = 5
 """The first of `_NEAR`, whose copies a block may take."""
+
+_WEIGHTS = (0, 2, 2, 2, 2, 1, 1, 1, 1)
+"""Of the seams to the blocks of `_NEAR`."""
 
 _UNKNOWN = 4 * PEAK**2
 """Squared distance between what a copy shows and what lies outside of a photograph."""
@@ -47,37 +47,34 @@ class Seams(tf.Module):
         self._samples = np.array([(down, right) for down in offsets for right in offsets], np.int32)
         self._beyond = TAPS // 2 * level.pixels
         maps = [tf.TensorSpec((None, None), tf.int32)] * 2
-        moved = {
-            step: tf.function(functools.partial(self._moved, step), input_signature=maps, autograph=False)
-            for step in set(STEPS)
-        }
+        moved = tf.function(self._moved, input_signature=maps, autograph=False)
         # Behind a function: a SavedModel would store functions that are attributes beside those that call them.
-        self.move = lambda step, rows, cols: moved[step](rows, cols)
+        self.move = lambda rows, cols: moved(rows, cols)
 
-    def _moved(self, step: int, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """A map after one pass: int32 rows and columns of first pixels copied, `step` blocks smaller at each edge."""
-        at, copies, allowed, costs = self._costs(step, rows, cols)
+    def _moved(self, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """A map after one pass: int32 rows and columns of first pixels copied, from [h, w] to [h - 2, w - 2]."""
+        at, copies, allowed, costs = self._costs(rows, cols)
         best = tf.argmin(tf.where(allowed, costs, tf.int32.max), axis=-1, output_type=tf.int32)
         taken = tf.gather(copies, best, batch_dims=1)  # [seams, 2]
-        kept = tf.stack([crop(rows, step), crop(cols, step)], axis=-1)
+        kept = tf.stack([rows[1:-1, 1:-1], cols[1:-1, 1:-1]], axis=-1)
         found = tf.tensor_scatter_nd_update(tf.reshape(kept, (-1, 2)), at[:, tf.newaxis], taken)
         return tuple(tf.unstack(tf.reshape(found, tf.shape(kept)), axis=-1))
 
     def mean_cost(self, rows: tf.Tensor, cols: tf.Tensor) -> tf.Tensor:
         """The cost of the seams of a map per block, float64."""
-        _, _, _, costs = self._costs(1, rows, cols)
+        _, _, _, costs = self._costs(rows, cols)
         total = tf.reduce_sum(tf.cast(costs[:, 0], tf.float64))
-        return total / tf.cast(tf.size(crop(rows, 1)), tf.float64)
+        return total / tf.cast(tf.size(rows[1:-1, 1:-1]), tf.float64)
 
-    def _costs(self, step: int, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """What the seams between a block and its neighbours would cost with each of the copies that it may take.
+    def _costs(self, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """What the seams around a block would cost with each of the copies that it may take.
 
         Returns:
           The places of the blocks at seams in the flattened map without its edges, int32 [seams]; the first pixels that
           they would copy, int32 [seams, candidates, 2]; which of them lie inside of a photograph, and the costs, int32.
         """
-        near = step * tf.constant(_NEAR)
-        found = block_maps.continued(rows, cols, near, step, self._places, self._side)
+        near = tf.constant(_NEAR)
+        found = block_maps.continued(rows, cols, near, 1, self._places, self._side)
         copies, photographs = (tf.reshape(tf.stack(part, axis=-1), (-1, len(_NEAR), len(part))) for part in found)
         seams = tf.reduce_any(copies != copies[:, :1], axis=(1, 2))
         at = tf.cast(tf.where(seams)[:, 0], tf.int32)
@@ -91,7 +88,7 @@ class Seams(tf.Module):
         distances = _distances(at_block, tuple(part[:, tf.newaxis] for part in here))
         distances += _distances(at_neighbours, tuple(part[:, tf.newaxis] for part in there))
         different = tf.reduce_any(offered[:, :, tf.newaxis] != copies[:, tf.newaxis], axis=-1)
-        costs = tf.reduce_sum(tf.where(different, distances, 0), axis=-1)
+        costs = tf.reduce_sum(tf.where(different, distances * tf.constant(_WEIGHTS), 0), axis=-1)
         tops, heights, widths = tf.unstack(inside, axis=-1)
         first, last = self._beyond, self._side + self._beyond
         down, right = tf.unstack(offered, axis=-1)

@@ -53,7 +53,7 @@ def margin(levels: int) -> int:
 
 def _before_blend() -> int:
     """Blocks around a block that its place in the finished map of blocks depends on."""
-    return sum(seams.STEPS) + REACH_BLOCKS + FIT_BLOCKS + REACH
+    return seams.PASSES + REACH_BLOCKS + FIT_BLOCKS + REACH
 
 
 def _blocks(levels: int) -> int:
@@ -153,8 +153,8 @@ class DetailStage(tf.Module):
         """The map of blocks, whose seams have been moved: row and column of the first pixel that each copies, int32."""
         phases = _phases((row_turns, col_turns), self.alignment) if len(self.wave_offsets) else None
         rows, cols = self._copies(guide, keys, phases)
-        for step in seams.STEPS:
-            rows, cols = self._seams.move(step, rows, cols)
+        for _ in range(seams.PASSES):
+            rows, cols = self._seams.move(rows, cols)
         return rows, cols
 
     def _first_map(self, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
