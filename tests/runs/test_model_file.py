@@ -68,11 +68,14 @@ def test_a_model_comes_back_rounded_to_half_precision(tmp_path, settings):
         np.testing.assert_array_equal(read, kept)
 
 
-def test_the_photographs_of_a_detail_stage_come_back(tmp_path):
+def test_the_photographs_of_a_detail_stage_come_back(tmp_path, monkeypatch):
     exemplar = Exemplar.build([synthetic_textures.blobs(3, 64)], 3)
     model_file.write(tmp_path / "m", Model(fold(tiny.generator(seed=1)), {}, exemplar, {}), "")
     assert model_file.read(tmp_path / "m", "float32").exemplar.fingerprint() == exemplar.fingerprint()
     file = tmp_path / "m" / "exemplar.npz"
+    with monkeypatch.context() as patch:
+        patch.setitem(model_file._MOST_BYTES, "exemplar.npz", file.stat().st_size + 1)
+        refused(tmp_path / "m", r"exemplar\.npz has more than \d+ bytes when unpacked")
     file.write_bytes(file.read_bytes()[:-9])
     refused(tmp_path / "m", r"exemplar\.npz differs from its checksum\); get it again")
 

@@ -35,7 +35,7 @@ FORMAT = 1
 """Counts up when the folder gets other contents."""
 
 _MOST_BYTES = {DESCRIPTION: 4 << 20, WEIGHTS: 1 << 30, EXEMPLAR: 1 << 30}
-"""Larger files are not read."""
+"""Larger files are not read; of exemplar.npz that holds for what it unpacks to, too."""
 
 _DAMAGED = (ValueError, LookupError, TypeError, AttributeError, EOFError, OverflowError, RecursionError,
             MemoryError,
@@ -123,7 +123,7 @@ def read(folder: Path, dtype: str) -> Model:
         exemplar = None
         if EXEMPLAR in contents:
             check_detail(config)
-            exemplar = Exemplar.from_bytes(contents[EXEMPLAR])
+            exemplar = Exemplar.from_bytes(_unpackable(contents[EXEMPLAR]))
         about = {
             name: value
             for name, value in values.items()
@@ -215,6 +215,14 @@ def _checked(folder: Path, name: str, expected: str) -> bytes:
     content = _bytes(folder, name)
     if hashlib.sha256(content).hexdigest() != expected:
         raise ValueError(f"{name} differs from its checksum")
+    return content
+
+
+def _unpackable(content: bytes) -> bytes:
+    """The bytes of exemplar.npz, whose arrays are compressed, if they are not too large when unpacked."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > _MOST_BYTES[EXEMPLAR]:
+            raise ValueError(f"{EXEMPLAR} has more than {_MOST_BYTES[EXEMPLAR]} bytes when unpacked")
     return content
 
 
