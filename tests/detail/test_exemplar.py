@@ -156,6 +156,30 @@ def test_the_exemplar_of_another_version_is_told_from_damage(built, monkeypatch)
         Exemplar.from_bytes(older)
 
 
+@pytest.mark.parametrize(
+    "part, name, change",
+    [
+        (1, "similar", lambda array: array + len(array)),
+        (2, "starts", lambda array: -1 - array),
+        (2, "features", lambda array: array[:-1]),
+        (0, "phases", lambda array: np.zeros((len(array), 4), np.int16)),
+        (0, "width", lambda width: width + 1),
+        (None, "places", lambda array: array + np.array([[0, 9, 0]])),
+        (None, "places", lambda array: array - [[1, 0, 0]]),
+        (None, "local_means", lambda array: array[1:]),
+        (None, "guide_table", lambda array: array[:2]),
+    ],
+)
+def test_an_exemplar_that_does_not_fit_together_is_refused(built, part, name, change):
+    if part is None:
+        damaged = dataclasses.replace(built, **{name: change(getattr(built, name))})
+    else:
+        level = dataclasses.replace(built.levels[part], **{name: change(getattr(built.levels[part], name))})
+        damaged = dataclasses.replace(built, levels=(*built.levels[:part], level, *built.levels[part + 1 :]))
+    with pytest.raises(ValueError, match="of an exemplar"):
+        Exemplar.from_bytes(damaged.to_bytes())
+
+
 def test_a_photograph_without_room_for_the_coarsest_level_is_refused(pictures):
     assert exemplar.most_resolutions(pictures) == 3  # 33 pixels: eight of 4, and not of 8
     with pytest.raises(PictureError, match=r"40x70 pixels are too few for the detail stage; use pictures of 64x64"):

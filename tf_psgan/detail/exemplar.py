@@ -260,7 +260,37 @@ class Exemplar:
                 raise FormatError("made by another version of this package")
             count = sum(name.endswith("/pixels") for name in arrays)
             levels = tuple(_read_level(arrays, i) for i in range(count))
-            return cls(levels, *(arrays[name] for name in _OWN))
+            found = cls(levels, *(arrays[name] for name in _OWN))
+        found.check()
+        return found
+
+    def check(self) -> None:
+        """Raises ValueError where arrays do not fit each other, or name positions that do not exist."""
+        waves = len(self.wave_offsets)
+        for i, level in enumerate(self.levels):
+            count, ends = len(level.colours), i in (0, len(self.levels) - 1)
+            shapes = {
+                "colours": (count, 3),
+                "features": (count, COMPONENTS),
+                "filters": (TAPS * TAPS * 3, COMPONENTS),
+                "centre": (COMPONENTS,),
+                "phases": (count, 2 * waves if ends else 0),
+                "similar": (count, level.similar.shape[-1]),
+                "starts": (len(level.starts),),
+            }
+            wrong = [name for name, shape in shapes.items() if getattr(level, name).shape != shape]
+            places = level.similar, level.starts
+            if wrong or any(part.size and not 0 <= part.min() <= part.max() < count for part in places):
+                raise ValueError(f"level {i} of an exemplar does not fit together")
+            if level.width < 1 or count % level.width or level.pixels != level.grid * level.stride or level.scale < 1:
+                raise ValueError(f"level {i} of an exemplar has no such grid")
+        rows, rest = divmod(len(self.levels[0].colours), self.levels[0].width)
+        inside = (self.places >= (0, 1, 1)).all() and (self.places[:, 2] <= self.levels[0].width).all()
+        if rest or not inside or (self.places[:, 0] + self.places[:, 1] > rows).any():
+            raise ValueError("a photograph of an exemplar lies outside of its table")
+        tables = {"local_means": (len(self.levels[0].colours), 3), "guide_table": (3, 256), "colour_shift": (3,)}
+        if any(getattr(self, name).shape != shape for name, shape in tables.items()):
+            raise ValueError("tables of an exemplar do not fit together")
 
 
 def most_resolutions(pictures: Sequence[np.ndarray], downsampling: int = 1) -> int:
