@@ -66,7 +66,8 @@ export function textureLayer(L, source, onError) {
       const reduce = 2 ** -coords.z;
       const whole = TILE * reduce;
       const side = pool.remote ? whole : Math.min(whole, PIECE);
-      const context = tile.getContext("2d");
+      // In memory, not on the GPU: pixels are only put into it, and a GPU that is reset would leave it blank.
+      const context = tile.getContext("2d", { willReadFrequently: true });
       let left = (whole / side) ** 2;
       for (let down = 0; down < whole; down += side) {
         for (let right = 0; right < whole; right += side) {
