@@ -162,6 +162,19 @@ def test_foreign_arrays_are_refused(copy, change):
     assert not (copy.parents[1] / "escaped.npy").exists()
 
 
+def test_encrypted_arrays_are_refused(copy):
+    file = copy / "model.npz"
+    content = bytearray(file.read_bytes())
+    with zipfile.ZipFile(file) as archive:
+        (first, *_) = archive.infolist()
+    content[first.header_offset + 6] |= 1
+    at = content.index(b"PK\x01\x02")
+    content[at + 8] |= 1
+    file.write_bytes(content)
+    describe(copy)
+    refused(copy, "not a model of this package .*encrypted")
+
+
 def test_compressed_arrays_are_refused(copy):
     """They could be of any size when unpacked."""
     with zipfile.ZipFile(copy / "model.npz") as archive:

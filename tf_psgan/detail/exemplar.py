@@ -9,6 +9,8 @@ therefore has the same bits in every window, in NumPy, in a graph and on a GPU.
 import dataclasses
 import hashlib
 import io
+import zipfile
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,6 +58,12 @@ LOCAL_BLOCKS = 2
 
 FORMAT = 6
 """Counts up when exemplars get other contents; photographs are measured again where a file has another number."""
+
+_DAMAGED = (
+    LookupError, TypeError, AttributeError, ArithmeticError, EOFError, OSError, RuntimeError, MemoryError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What NumPy and zipfile raise for damaged files besides ValueError."""
 
 _OWN = ("places", "local_means", "guide_table", "colour_shift", "wave_offsets")
 """Fields of an exemplar besides its levels."""
@@ -253,16 +261,19 @@ class Exemplar:
 
         Raises:
           FormatError: data of another version of this package.
-          ValueError, KeyError, OSError: damaged data.
+          ValueError: damaged data.
         """
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            if "format" not in arrays or int(arrays["format"]) != FORMAT:
-                raise FormatError("made by another version of this package")
-            count = sum(name.endswith("/pixels") for name in arrays)
-            levels = tuple(_read_level(arrays, i) for i in range(count))
-            found = cls(levels, *(arrays[name] for name in _OWN))
-        found.check()
-        return found
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                if "format" not in arrays or int(arrays["format"]) != FORMAT:
+                    raise FormatError("made by another version of this package")
+                count = sum(name.endswith("/pixels") for name in arrays)
+                levels = tuple(_read_level(arrays, i) for i in range(count))
+                found = cls(levels, *(arrays[name] for name in _OWN))
+            found.check()
+            return found
+        except _DAMAGED as error:
+            raise ValueError(str(error) or type(error).__name__) from None
 
     def check(self) -> None:
         """Raises ValueError where arrays do not fit each other, or name positions that do not exist."""

@@ -2,12 +2,13 @@
 
 The result is a map of positions: which pixel of the photographs each pixel copies. It starts with patches. Each block
 of the guide's resolution finds the position whose neighbourhood looks most like the guide's, and whose place in the
-lattice is right (`phases`); then it continues the copy of the block with the highest rank nearby, so that blocks copy
-a whole piece of a photograph together, one that is like the guide. At several resolutions, the coarsest first, the
-seams are corrected: a pixel may copy what continues the copy of one of its nine neighbours, or a position similar to
-that, whichever has the neighbourhood most like the one made so far (k-coherent search, Tong et al. 2002, "Synthesis
-of bidirectional texture functions on arbitrary surfaces"). What is copied are colours relative to the photograph's
-local mean. The local mean that is added again is blended across seams, so that light changes gradually.
+lattice is right (`phases`); then it continues the copy of the block with the highest rank nearby, so that blocks copy a
+whole piece of a photograph together, one that is like the guide. Seams between pieces move to where both look alike
+(`seams`). At several resolutions, the coarsest first, they are corrected: a pixel may copy what continues the copy of
+one of its nine neighbours, or a position similar to that, whichever has the neighbourhood most like the one made so far
+(k-coherent search, Tong et al. 2002, "Synthesis of bidirectional texture functions on arbitrary surfaces"). What is
+copied are colours relative to the photograph's local mean. The local mean that is added again is blended across seams,
+so that light changes gradually.
 
 All pixels of a map change at once, so a pixel depends on the guide and the keys within `margin` pixels and on nothing
 else: the picture has the same pixels in every window, and repeats exactly where the guide and the keys do.
@@ -144,7 +145,7 @@ class DetailStage(tf.Module):
         """
         rows, cols = self._patched(guide, keys, row_turns, col_turns)
         index, means = self._first_map(rows, cols)
-        colours = tf.gather(self._tables[len(self.levels) - 1].colours, index)
+        colours = tf.gather(self._tables[-1].colours, index)
         mean = tf.reduce_mean(tf.cast(colours, tf.float64), axis=(0, 1))
         mean += tf.reduce_mean(tf.cast(means, tf.float64), axis=(0, 1)) / MEAN_STEPS
         return mean, self._seams.mean_cost(rows, cols)

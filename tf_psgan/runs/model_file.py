@@ -37,9 +37,11 @@ FORMAT = 1
 _MOST_BYTES = {DESCRIPTION: 4 << 20, WEIGHTS: 1 << 30, EXEMPLAR: 1 << 30}
 """Larger files are not read; of exemplar.npz that holds for what it unpacks to, too."""
 
-_DAMAGED = (ValueError, LookupError, TypeError, AttributeError, EOFError, OverflowError, RecursionError,
-            MemoryError,
-            NotImplementedError, zipfile.BadZipFile, zlib.error)  # fmt: skip
+_DAMAGED = (
+    ValueError, LookupError, TypeError, AttributeError, EOFError, OverflowError, RuntimeError, MemoryError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What damaged files raise; RuntimeError is zipfile's for encrypted members and for unknown compressions."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

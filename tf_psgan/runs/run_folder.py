@@ -15,8 +15,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -285,7 +283,7 @@ class RunFolder:
             return None
         except OSError as error:
             raise _error(self.exemplar, f"cannot be read ({error.strerror})", remedy) from None
-        except (ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except ValueError as error:
             raise _error(self.exemplar, f"cannot be used ({error})", remedy) from None
 
     def write_exemplar(self, exemplar: Exemplar) -> None:
