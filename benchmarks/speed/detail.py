@@ -15,7 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from absl import flags
 from engines.rounds import WARM, spread
 
@@ -76,22 +75,16 @@ def stage(module: Any, exemplar: Any) -> Callable[..., Any]:
     import tensorflow as tf
 
     detail = module.DetailStage(exemplar)
-    return tf.function(detail, input_signature=detail.input_signature)
+    return tf.function(detail, input_signature=detail.input_signature, autograph=False)
 
 
 def stage_inputs(plane: Any) -> tuple[Any, ...]:
-    """The guide of a window of PIXELS x PIXELS and the turns of its rows and columns, as tensors."""
-    import tensorflow as tf
-
-    from tf_psgan.detail.synthesis import margin
+    """What the stage needs for a window of PIXELS x PIXELS (`TexturePlane.stage_inputs`)."""
+    from tf_psgan.detail.synthesis import DetailStage
     from tf_psgan.latents.scene import Scene
     from tf_psgan.plane.plane import TexturePlane
 
-    edge_pixels, offsets = margin(len(plane.exemplar.levels)), plane.exemplar.wave_offsets
-    at = np.arange(-edge_pixels, PIXELS + edge_pixels)
-    guide = TexturePlane(plane.folded).window(len(at), len(at), top=int(at[0]), left=int(at[0]))
-    rows, cols = plane.pixel_turns(Scene(), at, at, len(offsets))
-    return tf.constant(guide), rows + offsets, cols
+    return TexturePlane(plane.folded).stage_inputs(DetailStage(plane.exemplar), Scene(), 0, 0, PIXELS, PIXELS)
 
 
 def _module(path: Path) -> Any:

@@ -36,3 +36,27 @@ def test_a_chunk_of_reduced_pictures_is_enlarged_by_linear_interpolation():
     inside = np.s_[2:-2, 2:-2]  # the chunk's edge depends on the network's spare pixels
     assert np.abs(found[inside] - expected[inside]).max() <= 1
     assert found.shape == (2 * (small.shape[0] - 2),) * 2 + (3,)
+
+
+def _squares(first, count, period, blocks=10):
+    rows = 16 * first + np.arange(16 * count)
+    found, _ = chunks.squares(rows, np.arange(16), 16, 32, (period, 0), blocks)
+    return found.numpy()
+
+
+@pytest.mark.parametrize("first", [0, -7, 3 - (1 << 41)])
+def test_squares_of_blocks_lie_at_multiples_of_their_side(first):
+    since, side = _squares(first, 40, 0).T
+    np.testing.assert_array_equal(since, (first + np.arange(40)) % 10)
+    assert (side == 10).all()
+
+
+@pytest.mark.parametrize("period", [1, 3, 5, 7, 10, 23])
+def test_squares_repeat_with_a_torus_and_are_never_larger(period):
+    blocks = 2 * period  # cells of two blocks
+    since, side = _squares(-3 * blocks, 6 * blocks, period).T
+    np.testing.assert_array_equal(since[blocks:], since[:-blocks])
+    np.testing.assert_array_equal(side[blocks:], side[:-blocks])
+    assert since[0] == 0 and side.max() <= 10 and side.min() >= min(blocks, 5)
+    begins = np.flatnonzero(since == 0)
+    np.testing.assert_array_equal(np.diff(begins), side[begins[:-1]])

@@ -1,5 +1,7 @@
 """Maps of blocks: which pixels of the photographs each block of a picture copies, and what continues these copies."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -19,22 +21,33 @@ def continued(
     Returns:
       Rows and columns; first rows, heights and widths of the photographs; int32 [h - 2 reach, w - 2 reach, near] each.
     """
-    there = _beside(tf.shape(rows), near, reach)
-    photograph = tf.searchsorted(places[:, 0], tf.reshape(rows, (-1,)), side="right") - 1
+    width = tf.shape(rows)[1]
+    own = tf.range(reach, tf.shape(rows)[0] - reach)[:, tf.newaxis] * width + tf.range(reach, width - reach)
+    there = own[..., tf.newaxis] + near[:, 0] * width + near[:, 1]
     copies = [
         tf.gather(tf.reshape(part, (-1,)), there) - side * step
         for part, step in zip((rows, cols), tf.unstack(near, axis=1), strict=True)
     ]
-    return copies, tf.unstack(tf.gather(tf.constant(places), tf.gather(photograph, there)), axis=-1)
+    photographs = photographs_of(rows, places)
+    return copies, [tf.gather(tf.reshape(part, (-1,)), there) for part in photographs]
 
 
-def of_blocks_near(field: tf.Tensor, near: tf.Tensor, reach: int) -> tf.Tensor:
-    """The values of a map [h, w] at the blocks near each block: [h - 2 reach, w - 2 reach, near]."""
-    return tf.gather(tf.reshape(field, (-1,)), _beside(tf.shape(field), near, reach))
+def photographs_of(rows: tf.Tensor, places: np.ndarray) -> list[tf.Tensor]:
+    """First rows, heights and widths of the photographs in which rows lie, int32 of the shape of `rows` each."""
+    found = tf.searchsorted(places[:, 0], tf.reshape(rows, (-1,)), side="right") - 1
+    return tf.unstack(tf.gather(tf.constant(places), tf.reshape(found, tf.shape(rows))), axis=-1)
 
 
-def _beside(extent: tf.Tensor, near: tf.Tensor, reach: int) -> tf.Tensor:
-    """The places in a flattened map of the blocks `near` each block `reach` from the edge: [rows, cols, near]."""
-    width = extent[1]
-    own = tf.range(reach, extent[0] - reach)[:, tf.newaxis] * width + tf.range(reach, width - reach)
-    return own[..., tf.newaxis] + near[:, 0] * width + near[:, 1]
+def are_inside(copies: Sequence[tf.Tensor], photographs: Sequence[tf.Tensor], side: int, beyond: int) -> tf.Tensor:
+    """Whether blocks that copy from these first pixels, and `beyond` pixels around them, lie inside of a photograph.
+
+    Args:
+      copies: rows and columns of first pixels, int32.
+      photographs: first rows, heights and widths, int32.
+      side: of a block, in pixels.
+      beyond: pixels.
+    """
+    (down, right), (tops, heights, widths) = copies, photographs
+    last = side + beyond
+    is_inside = (down >= tops + beyond) & (down <= tops + heights - last)
+    return is_inside & (right >= beyond) & (right <= widths - last)

@@ -49,6 +49,7 @@ class LevelTables(tf.Module):
         self.colours = tf.Variable(level.colours, trainable=False)
         self.has_similar = level.similar.shape[1] > 0
         self._norms = COMPONENTS + (level.phases.shape[1] if guides else 0)  # column of the multiples of _BASE
+        self._guides = guides
         if self.has_similar or guides:
             self.keys = tf.Variable(_keys(level, guides), trainable=False)
         else:
@@ -57,7 +58,10 @@ class LevelTables(tf.Module):
             self.similar = tf.Variable(level.similar, trainable=False)
 
     def features_at(self, positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Features of positions, float32 [..., components], and whether these lie inside; of a table with `keys`."""
+        """Features of positions, float32 [..., components], and whether these lie inside."""
+        if not (self.has_similar or self._guides):
+            found = tf.gather(self.features, positions)
+            return tf.cast(found, tf.float32), found[..., 0] != OUTSIDE
         found = tf.gather(self.keys, positions)
         return tf.cast(found[..., :COMPONENTS], tf.float32), found[..., self._norms] != np.iinfo(np.int16).max
 

@@ -56,7 +56,7 @@ _LEAST_SIDE = 8
 LOCAL_BLOCKS = 2
 """Standard deviation of the weights of local means, in pixels of the guide's resolution."""
 
-FORMAT = 6
+FORMAT = 7
 """Counts up when exemplars get other contents; photographs are measured again where a file has another number."""
 
 _DAMAGED = (

@@ -89,11 +89,8 @@ class Seams(tf.Module):
         distances += _distances(at_neighbours, tuple(part[:, tf.newaxis] for part in there))
         different = tf.reduce_any(offered[:, :, tf.newaxis] != copies[:, tf.newaxis], axis=-1)
         costs = tf.reduce_sum(tf.where(different, distances * tf.constant(_WEIGHTS), 0), axis=-1)
-        tops, heights, widths = tf.unstack(inside, axis=-1)
-        first, last = self._beyond, self._side + self._beyond
-        down, right = tf.unstack(offered, axis=-1)
-        allowed = (down >= tops + first) & (down <= tops + heights - last)
-        allowed &= (right >= first) & (right <= widths - last)
+        parts = tf.unstack(offered, axis=-1), tf.unstack(inside, axis=-1)
+        allowed = block_maps.are_inside(*parts, self._side, self._beyond)
         return at, offered, allowed | (tf.range(_CANDIDATES) == 0), costs
 
     def _shown(self, copies: tf.Tensor, photographs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -2,13 +2,13 @@
 
 The result is a map of positions: which pixel of the photographs each pixel copies. It starts with patches. Each block
 of the guide's resolution finds the position whose neighbourhood looks most like the guide's, and whose place in the
-lattice is right (`phases`); then it continues the copy of the block with the highest rank nearby, so that blocks copy a
-whole piece of a photograph together, one that is like the guide. Seams between pieces move to where both look alike
-(`seams`). At several resolutions, the coarsest first, they are corrected: a pixel may copy what continues the copy of
-one of its nine neighbours, or a position similar to that, whichever has the neighbourhood most like the one made so far
-(k-coherent search, Tong et al. 2002, "Synthesis of bidirectional texture functions on arbitrary surfaces"). What is
-copied are colours relative to the photograph's local mean. The local mean that is added again is blended across seams,
-so that light changes gradually.
+lattice is right (`phases`). Blocks then copy whole pieces of a photograph together: half of these are like the guide,
+and half fit the pieces beside them (`patches`). Seams between pieces move to where both look alike (`seams`). At
+several resolutions, the coarsest first, they are corrected: a pixel may copy what continues the copy of one of its nine
+neighbours, or a position similar to that, whichever has the neighbourhood most like the one made so far (k-coherent
+search, Tong et al. 2002, "Synthesis of bidirectional texture functions on arbitrary surfaces"). What is copied are
+colours relative to the photograph's local mean. The local mean that is added again is blended across seams, so that
+light changes gradually.
 
 All pixels of a map change at once, so a pixel depends on the guide and the keys within `margin` pixels and on nothing
 else: the picture has the same pixels in every window, and repeats exactly where the guide and the keys do.
@@ -23,13 +23,11 @@ from tf_psgan.detail import block_maps, seams
 from tf_psgan.detail.correction import REACH, LevelTables, correction, crop, offset, responses
 from tf_psgan.detail.exemplar import OUTSIDE, Exemplar, Level, synthesis_levels
 from tf_psgan.detail.features import MEAN_STEPS
+from tf_psgan.detail.patches import Patches
 from tf_psgan.detail.phases import PEAK, STEPS
 
 PASSES = 2
 """Corrections of each map."""
-
-REACH_BLOCKS = 8
-"""Farthest block whose copy a block continues, in blocks of the guide's resolution: patches of 17 blocks."""
 
 FIT_BLOCKS = 3
 """Farthest block that counts when a block's copy is compared with the guide: 7 x 7 blocks."""
@@ -45,16 +43,6 @@ _BLEND = 4096
 
 _BLOCK = 128
 """Positions of the guide's level whose least distance is searched at a time."""
-
-
-def margin(levels: int) -> int:
-    """Pixels of the guide that a picture needs beyond each edge, a multiple of the guide's resolution."""
-    return (_blocks(levels) + BLEND_BLOCKS + _before_blend()) * 2 ** (levels - 1)
-
-
-def _before_blend() -> int:
-    """Blocks around a block that its place in the finished map of blocks depends on."""
-    return seams.PASSES + REACH_BLOCKS + FIT_BLOCKS + REACH
 
 
 def _blocks(levels: int) -> int:
@@ -82,7 +70,6 @@ class DetailStage(tf.Module):
     def __init__(self, exemplar: Exemplar) -> None:
         super().__init__()
         self.levels, self.guide_level = exemplar.levels[:-1], exemplar.levels[-1]
-        self.margin = margin(exemplar.resolutions)
         self.alignment = self.guide_level.pixels
         self.wave_offsets = exemplar.wave_offsets
         self._places = exemplar.places
@@ -90,6 +77,8 @@ class DetailStage(tf.Module):
         self.input_signature = [
             tf.TensorSpec((None, None, 3), tf.uint8, "guide"),
             tf.TensorSpec((None, None), tf.int64, "keys"),
+            tf.TensorSpec((None, 2), tf.int32, "row_squares"),
+            tf.TensorSpec((None, 2), tf.int32, "col_squares"),
             tf.TensorSpec((None, waves), tf.int64, "row_turns"),
             tf.TensorSpec((None, waves), tf.int64, "col_turns"),
         ]
@@ -100,21 +89,28 @@ class DetailStage(tf.Module):
         corrections = [correction(tables) for tables in self._tables]
         # Behind a function: a SavedModel would store functions that are attributes beside those that call them.
         self._correct = lambda number, index: corrections[number](index)
+        self._pieces = Patches(self._tables, self._local_means, self._places, self.alignment)
+        self.square = self._pieces.square
         self._seams = seams.Seams(self._tables[-1], self._places, self.alignment)
+        self._before_blend = seams.PASSES + self._pieces.reach + FIT_BLOCKS + REACH
+        self.margin = (_blocks(exemplar.resolutions) + BLEND_BLOCKS + self._before_blend) * self.alignment
         self._guide_tables = LevelTables(self.guide_level, guides=True)
         self._guide_features = tf.Variable(self.guide_level.features, trainable=False)
         self._comparable = _comparable_blocks(exemplar)
         self._starts = tf.Variable(_whole_blocks(self.guide_level.starts), trainable=False)
         self._phases = tf.Variable(self.levels[0].phases, trainable=False)
 
-    def __call__(self, guide: Any, keys: Any, row_turns: Any, col_turns: Any) -> tf.Tensor:
+    def __call__(
+        self, guide: Any, keys: Any, row_squares: Any, col_squares: Any, row_turns: Any, col_turns: Any
+    ) -> tf.Tensor:
         """The picture of a guide.
 
         Args:
           guide: uint8 [height + 2 margin, width + 2 margin, 3]; its extent, and its first row and column on the plane,
             are multiples of `alignment`.
-          keys: int64, one for each block of `alignment` x `alignment` pixels of the guide; random, they decide where
-            patches lie.
+          keys: int64, one for each block of `alignment` x `alignment` pixels of the guide; random, they decide which
+            copies patches continue.
+          row_squares, col_squares: int32, one pair for each row and each column of blocks (`chunks.squares`).
           row_turns, col_turns: int64 [rows of the guide, waves] and [columns, waves]: their sum is the phase of the
             exemplar's waves at a pixel, turns in units of 2**-64, modulo a turn.
 
@@ -123,8 +119,8 @@ class DetailStage(tf.Module):
         """
         last = len(self.levels) - 1
         edges = _edges(len(self.levels))
-        index, means = self._first_map(*self._patched(guide, keys, row_turns, col_turns))
-        around = self.margin // self.alignment - BLEND_BLOCKS - _before_blend()
+        index, means = self._first_map(*self._patched(guide, keys, row_squares, col_squares, row_turns, col_turns))
+        around = self.margin // self.alignment - BLEND_BLOCKS - self._before_blend
         known = around * self.alignment // self.levels[last].pixels
         for number in range(last, -1, -1):
             level, edge = self.levels[number], edges[number] + PASSES * REACH
@@ -137,23 +133,31 @@ class DetailStage(tf.Module):
         copied += _interpolated(crop(means, around - 1)[1:, 1:], self.alignment)
         return tf.cast(tf.clip_by_value(copied + self.colour_shift, 0, 255), tf.uint8)
 
-    def statistics(self, guide: Any, keys: Any, row_turns: Any, col_turns: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    def statistics(
+        self, guide: Any, keys: Any, row_squares: Any, col_squares: Any, row_turns: Any, col_turns: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """What can be said of a picture before its seams are corrected, for a fraction of its cost; arguments as above.
 
         Returns:
           Its mean colour, float64 [3], in 8-bit values; the cost of its seams per block, float64.
         """
-        rows, cols = self._patched(guide, keys, row_turns, col_turns)
+        rows, cols = self._patched(guide, keys, row_squares, col_squares, row_turns, col_turns)
         index, means = self._first_map(rows, cols)
         colours = tf.gather(self._tables[-1].colours, index)
         mean = tf.reduce_mean(tf.cast(colours, tf.float64), axis=(0, 1))
         mean += tf.reduce_mean(tf.cast(means, tf.float64), axis=(0, 1)) / MEAN_STEPS
         return mean, self._seams.mean_cost(rows, cols)
 
-    def _patched(self, guide: Any, keys: Any, row_turns: Any, col_turns: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    def _patched(
+        self, guide: Any, keys: Any, row_squares: Any, col_squares: Any, row_turns: Any, col_turns: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """The map of blocks, whose seams have been moved: row and column of the first pixel that each copies, int32."""
         phases = _phases((row_turns, col_turns), self.alignment) if len(self.wave_offsets) else None
-        rows, cols = self._copies(guide, keys, phases)
+        rows, cols, ranks = self._copies(guide, keys, phases)
+        around = REACH + FIT_BLOCKS
+        rows, cols = self._pieces(
+            rows, cols, ranks, crop(keys, around), *(part[around:-around] for part in (row_squares, col_squares))
+        )
         for _ in range(seams.PASSES):
             rows, cols = self._seams.move(rows, cols)
         return rows, cols
@@ -166,8 +170,8 @@ class DetailStage(tf.Module):
         first = rows // level.grid * level.width + cols // level.grid
         return _subdivided(first, self.alignment // level.pixels, level), means
 
-    def _copies(self, guide: Any, keys: Any, phases: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-        """The first map, in patches: the row and the column of the first pixel that each block copies, int32."""
+    def _copies(self, guide: Any, keys: Any, phases: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The copies that blocks find by themselves: rows and columns of first pixels, int32, and ranks, int64."""
         level = self.guide_level
         means = tf.cast(_means(guide, level.pixels), tf.int32)
         channels = [tf.gather(table, means[..., i]) for i, table in enumerate(tf.unstack(self._guide_table))]
@@ -178,7 +182,7 @@ class DetailStage(tf.Module):
         if phases is not None:
             rows, cols = self._in_phase(rows, cols, phases)
         ranks = self._ranks(features, rows, cols, crop(keys, REACH))
-        return self._patches(crop(rows, FIT_BLOCKS), crop(cols, FIT_BLOCKS), ranks)
+        return crop(rows, FIT_BLOCKS), crop(cols, FIT_BLOCKS), ranks
 
     def _nearest(self, query: tf.Tensor) -> tf.Tensor:
         """The positions [rows, cols] of the guide's level with the least distances to queries [rows, cols, columns]."""
@@ -237,20 +241,6 @@ class DetailStage(tf.Module):
         chance = tf.bitwise.bitwise_and(tf.bitwise.right_shift(crop(keys, fit), 40), _CHANCE - 1)
         return -(tf.cast(mean, tf.int64) + 1) * (2 * _CHANCE + 3 * chance)
 
-    def _patches(self, rows: tf.Tensor, cols: tf.Tensor, ranks: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Each block's copy continues that of the block with the highest rank nearby that it can be continued from."""
-        beyond = REACH * self.levels[-1].pixels
-        near = tf.constant([(0, 0), *_disc(REACH_BLOCKS)])  # a block keeps its own copy if no other can be continued
-        found = block_maps.continued(rows, cols, near, REACH_BLOCKS, self._places, self.alignment)
-        copies, (tops, heights, widths) = found
-        # Where a block's copy, and what its pixels compare, lies inside.
-        far = (tops + heights - self.alignment - beyond, widths - self.alignment - beyond)
-        allowed = (copies[0] >= tops + beyond) & (copies[0] <= far[0]) & (copies[1] >= beyond) & (copies[1] <= far[1])
-        allowed |= tf.range(near.shape[0]) == 0
-        ranked = block_maps.of_blocks_near(ranks, near, REACH_BLOCKS)
-        best = tf.argmax(tf.where(allowed, ranked, tf.int64.min), axis=-1)
-        return tf.gather(copies[0], best, batch_dims=2), tf.gather(copies[1], best, batch_dims=2)
-
     def _blended_means(self, rows: tf.Tensor, cols: tf.Tensor) -> tf.Tensor:
         """Local means of the picture at the first pixels of blocks: int32 [rows, cols, 3], in units of 1 / MEAN_STEPS.
 
@@ -294,12 +284,6 @@ def _interpolated(means: tf.Tensor, side: int) -> tf.Tensor:
     steps = MEAN_STEPS * side * side
     rounded = tf.bitwise.right_shift(wide + steps // 2, steps.bit_length() - 1)
     return tf.reshape(rounded, (tf.shape(wide)[0], -1, 3))
-
-
-def _disc(reach: int) -> list[tuple[int, int]]:
-    """The places around a block within `reach`, (down, right)."""
-    steps = range(-reach, reach + 1)
-    return [(down, right) for down in steps for right in steps if 0 < down**2 + right**2 <= reach**2 + 1]
 
 
 def _comparable_blocks(exemplar: Exemplar) -> int:

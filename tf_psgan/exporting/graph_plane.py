@@ -47,7 +47,7 @@ class GraphPlane:
     ) -> None:
         self._detail = detail
         if detail:  # one function in the graph for all signatures
-            self._arrange = tf.function(detail, input_signature=detail.input_signature)
+            self._arrange = tf.function(detail, input_signature=detail.input_signature, autograph=False)
         self._config, self._cell, self._dtype = folded.config, folded.pixels_per_cell, folded.dtype
         self._blocks, self._wave_weights = blocks, wave_weights
         extent = chunks.cells(self._cell) + 2 * geometry.HALO
@@ -124,7 +124,8 @@ class GraphPlane:
         turns = torus.turns(self.wave_steps(vectors), *(period or (0, 0)))[0, :waves]
         phases = noise.phases(seed, self._config.waves)[:waves] + detail.wave_offsets
         row_turns, col_turns = chunks.pixel_turns(turns, phases, rows, cols, self._cell, period or (0, 0))
-        keys = chunks.patch_keys(seed, rows, cols, step, self._cell, period or (0, 0))
+        blocks = rows, cols, step, self._cell, period or (0, 0)
+        keys, squares = chunks.patch_keys(seed, *blocks), chunks.squares(*blocks, detail.square)
         tall, wide = (long + 2 * detail.margin for long in side)
 
         def block(index: Any) -> Any:
@@ -132,6 +133,8 @@ class GraphPlane:
             return self._arrange(
                 guide[down : down + tall, right : right + wide],
                 keys[down // step : (down + tall) // step, right // step : (right + wide) // step],
+                squares[0][down // step : (down + tall) // step],
+                squares[1][right // step : (right + wide) // step],
                 row_turns[down : down + tall],
                 col_turns[right : right + wide],
             )

@@ -116,12 +116,46 @@ def patch_keys(seed: Any, rows: Any, cols: Any, side: int, pixels_per_cell: int,
     Returns:
       int64 [height / side, width / side].
     """
-    blocks = []
-    for pixels, closed in zip((rows, cols), torus, strict=True):
-        block = tf.cast(pixels, tf.int64)[::side] // side
-        period = tf.cast(closed, tf.int64) * (pixels_per_cell // side)
-        blocks.append(tf.where(period > 0, block % tf.maximum(period, 1), block))
+    blocks = [
+        _blocks(pixels, side, period)
+        for pixels, period in zip((rows, cols), _periods(torus, side, pixels_per_cell), strict=True)
+    ]
     return noise.patch_keys(seed, blocks[0][:, tf.newaxis], blocks[1])
+
+
+def squares(
+    rows: Any, cols: Any, side: int, pixels_per_cell: int, torus: tuple[Any, Any], blocks: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The squares of blocks into which the detail stage divides the plane (`detail.patches`).
+
+    Args:
+      rows, cols, side, pixels_per_cell, torus: as of `patch_keys`.
+      blocks: side of a square. On a torus squares are smaller where its period is no multiple of that.
+
+    Returns:
+      Of each row and each column of blocks, int32 [height / side, 2] and [width / side, 2]: how many blocks its square
+      begins before it, and the square's side.
+    """
+    found = []
+    for pixels, period in zip((rows, cols), _periods(torus, side, pixels_per_cell), strict=True):
+        at = _blocks(pixels, side, period)
+        length = tf.where(period > 0, period, blocks)
+        count = (length + blocks - 1) // blocks
+        square = at % length * count // length
+        first, following = (-(-(number * length) // count) for number in (square, square + 1))
+        found.append(tf.cast(tf.stack([at % length - first, following - first], axis=1), tf.int32))
+    return found[0], found[1]
+
+
+def _periods(torus: tuple[Any, Any], side: int, pixels_per_cell: int) -> list[tf.Tensor]:
+    """Rows and columns of a torus in blocks of `side` pixels, int64; 0 along an endless axis."""
+    return [tf.cast(closed, tf.int64) * (pixels_per_cell // side) for closed in torus]
+
+
+def _blocks(pixels: Any, side: int, period: tf.Tensor) -> tf.Tensor:
+    """The blocks that begin at every `side`-th of these pixels, modulo the period where there is one: int64 [n]."""
+    block = tf.cast(pixels, tf.int64)[::side] // side
+    return tf.where(period > 0, block % tf.maximum(period, 1), block)
 
 
 def cast(blocks: Iterable[Sequence[Any]], dtype: str) -> list[tuple[Any, Any]]:

@@ -317,7 +317,7 @@ class TexturePlane:
 
     def stage_inputs(
         self, detail: DetailStage, scene: Scene, top: int, left: int, height: int, width: int
-    ) -> tuple[np.ndarray, tf.Tensor, tf.Tensor, tf.Tensor]:
+    ) -> tuple[np.ndarray | tf.Tensor, ...]:
         """The arguments of a detail stage (`DetailStage.__call__`) for a window of the generator's picture.
 
         Args:
@@ -330,9 +330,10 @@ class TexturePlane:
         guide = self._generated(scene, height, width, top, left)
         rows, cols = top + np.arange(height), left + np.arange(width)
         torus_cells = (scene.rows, scene.cols)
-        keys = chunks.patch_keys(scene.seed, rows, cols, detail.alignment, self.pixels_per_cell, torus_cells)
+        blocks = rows, cols, detail.alignment, self.pixels_per_cell, torus_cells
+        keys, squares = chunks.patch_keys(scene.seed, *blocks), chunks.squares(*blocks, detail.square)
         row_turns, col_turns = self.pixel_turns(scene, rows, cols, len(detail.wave_offsets))
-        return guide, keys, row_turns + detail.wave_offsets, col_turns
+        return guide, keys, *squares, row_turns + detail.wave_offsets, col_turns
 
     def latents(self, scene: Scene, row: int, col: int) -> np.ndarray:
         """The network's input for chunk (row, col) of a scene's grid, with a halo of two cells on each side.

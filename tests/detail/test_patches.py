@@ -1,0 +1,148 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.support import synthetic_textures
+from tf_psgan.detail import patches
+from tf_psgan.detail.correction import LevelTables
+from tf_psgan.detail.exemplar import Exemplar
+from tf_psgan.detail.patches import Patches
+from tf_psgan.plane import chunks
+
+SIDE = 4
+"""Of a block, in an exemplar of three resolutions."""
+
+
+def patches_of(*pictures, resolutions=3):
+    exemplar = Exemplar.build(pictures, resolutions)
+    tables = [LevelTables(level) for level in exemplar.levels[:-1]]
+    return Patches(tables, tf.Variable(exemplar.local_means), exemplar.places, 2 ** (resolutions - 1)), exemplar
+
+
+def one_copy(height, width, top, left):
+    """The map of blocks that continue one copy."""
+    rows, cols = np.mgrid[:height, :width] * SIDE
+    return (rows + top).astype(np.int32), (cols + left).astype(np.int32)
+
+
+def no_ranks(rows):
+    return np.zeros(rows.shape, np.int64), np.zeros(rows.shape, np.int64)
+
+
+def squares(made, height, width, top=0, left=0):
+    at = (SIDE * (top + np.arange(height)), SIDE * (left + np.arange(width)))
+    pixels = (np.repeat(part, SIDE) + np.tile(np.arange(SIDE), len(part)) for part in at)
+    return chunks.squares(*pixels, SIDE, SIDE, (0, 0), made.square)
+
+
+@pytest.fixture(scope="module")
+def large():
+    return patches_of(synthetic_textures.blobs(3, 640))
+
+
+def test_one_copy_of_the_whole_photograph_stays_as_it_is(large):
+    """Of all places, discs find the one that continues what is around them."""
+    made, _ = large
+    rows, cols = one_copy(100, 120, 120, 60)
+    found = made(rows, cols, *no_ranks(rows), *squares(made, 100, 120))
+    reach = made.reach
+    np.testing.assert_array_equal(found[0], rows[reach:-reach, reach:-reach])
+    np.testing.assert_array_equal(found[1], cols[reach:-reach, reach:-reach])
+
+
+def test_chance_gives_discs_different_places(large, monkeypatch):
+    made, _ = large
+    random = np.random.default_rng(0)
+    rows, cols = (random.integers(200, 440, (80, 80)).astype(np.int32) for _ in range(2))
+    ranks = np.zeros(rows.shape, np.int64)
+    keys = [random.integers(-(1 << 63), 1 << 63, rows.shape) for _ in range(2)]
+    found = [made(rows, cols, ranks, key, *squares(made, 80, 80))[0].numpy() for key in (keys[0], *keys)]
+    np.testing.assert_array_equal(found[0], found[1])
+    assert (found[0] != found[2]).mean() > 0.3
+    monkeypatch.setattr(patches, "_CHANCE", 0)
+    found = [made(rows, cols, ranks, key, *squares(made, 80, 80))[0].numpy() for key in keys]
+    np.testing.assert_array_equal(*found)
+
+
+def test_a_square_continues_its_best_copy(large):
+    """Every block has another copy; the ranks say which one counts. Discs, which copy anew, are left out."""
+    made, _ = large
+    random = np.random.default_rng(0)
+    rows, cols = (random.integers(300, 400, (60, 60)).astype(np.int32) for _ in range(2))
+    ranks = np.zeros((60, 60), np.int64)
+    ranks[34, 36] = 1  # beside (35, 35), the middle of its square
+    found = made(rows, cols, ranks, np.zeros_like(ranks), *squares(made, 60, 60))
+    at = np.array([33, 35, 37]) - made.reach
+    expected = rows[34, 36] + SIDE * (at + made.reach - 34)
+    np.testing.assert_array_equal(found[0].numpy()[at, 35 - made.reach], expected)
+
+
+def test_discs_mend_seams_between_squares(large):
+    """Squares of two copies, like a chess-board: with discs what lies beside each other is more alike."""
+    made, exemplar = large
+    level = exemplar.levels[-2]
+    first, second = one_copy(90, 90, 100, 60), one_copy(90, 90, 220, 180)
+    which = np.add.outer(np.arange(90) // made.square, np.arange(90) // made.square) % 2 == 0
+    rows, cols = (np.where(which, a, b).astype(np.int32) for a, b in zip(first, second, strict=True))
+    found = made(rows, cols, *no_ranks(rows), *squares(made, 90, 90))
+    reach = made.reach
+    before = _misfit(level, rows[reach:-reach, reach:-reach], cols[reach:-reach, reach:-reach])
+    assert _misfit(level, *(part.numpy() for part in found)) < 0.75 * before
+
+
+def _misfit(level, rows, cols):
+    """How unlike, on average, blocks are to what continues the copy of the block to the left."""
+
+    def features(rows, cols):
+        at = np.maximum(0, rows // level.grid * level.width + cols // level.grid)
+        return level.features[at].astype(float)
+
+    return ((features(rows[:, 1:], cols[:, 1:]) - features(rows[:, :-1], cols[:, :-1] + SIDE)) ** 2).mean()
+
+
+def test_discs_have_the_light_of_what_lies_around_them():
+    """A photograph whose right half is brighter; squares copy from its left half, and so do discs."""
+    picture = synthetic_textures.blobs(3, 320) // 2
+    picture = np.concatenate([picture, picture + 120], axis=1)
+    made, _ = patches_of(picture)
+    random = np.random.default_rng(0)
+    rows, cols = (random.integers(100, 200, (60, 60)).astype(np.int32) for _ in range(2))
+    found = made(rows, cols, *no_ranks(rows), *squares(made, 60, 60))
+    assert (found[1].numpy() < 320).mean() > 0.95
+
+
+def test_no_block_copies_from_outside():
+    made, exemplar = patches_of(synthetic_textures.blobs(3, 96), synthetic_textures.blobs(4, 80))
+    random = np.random.default_rng(1)
+    photograph = random.integers(0, 2, (70, 70))
+    tops, heights, widths = exemplar.places[photograph].transpose(2, 0, 1)
+    rows = (tops + 8 + random.integers(0, heights - 24)).astype(np.int32)
+    cols = (8 + random.integers(0, widths - 24)).astype(np.int32)
+    ranks = random.integers(0, 1 << 40, (70, 70))
+    found = [part.numpy() for part in made(rows, cols, ranks, np.zeros_like(ranks), *squares(made, 70, 70, -33, 7))]
+    inside = np.zeros(found[0].shape, bool)
+    for top, height, width in exemplar.places:
+        is_inside = (found[0] >= top + 4) & (found[0] <= top + height - 8)
+        inside |= is_inside & (found[1] >= 4) & (found[1] <= width - 8)
+    assert inside.all()
+
+
+def test_the_largest_photograph_decides_on_the_radius():
+    assert patches.radius(np.array([[0, 640, 480]]), 16) == patches.RADIUS
+    assert patches.radius(np.array([[0, 192, 400]]), 16) == 2
+    assert patches.radius(np.array([[0, 640, 480], [640, 64, 64]]), 16) == patches.RADIUS
+
+
+def test_a_photograph_without_room_for_discs_is_copied_in_squares():
+    made, _ = patches_of(synthetic_textures.blobs(3, 16), resolutions=2)
+    rows, cols = (np.full((30, 30), 6, np.int32) for _ in range(2))
+    found = made(rows, cols, *no_ranks(rows), *(part[:30] for part in squares(made, 30, 30)))
+    assert found[0].shape == (30 - 2 * made.reach,) * 2
+
+
+def test_sums_of_products_stay_exact_in_float32():
+    """The largest features there are, all of one sign."""
+    features = tf.fill((1, 2 * patches._GROUP, 15), 255.0)
+    grouped = patches._grouped(features)
+    products = tf.matmul(grouped, grouped, transpose_b=True)
+    assert tf.reduce_sum(tf.cast(products, tf.int32)) == 2 * patches._GROUP * 15 * 255**2
