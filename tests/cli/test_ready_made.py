@@ -1,11 +1,15 @@
 """Ready-made models on the command line: made with `export --weights`, drawn with `generate --model`."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.support import small_export
+from tf_psgan import Plane, from_pretrained
 from tf_psgan.cli import export, generate
+from tf_psgan.runs.exported_model import DESCRIPTION, EXTRA
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +47,17 @@ def test_a_run_becomes_a_folder_of_weights_that_draws_the_same(run, tmp_path, ca
     assert code == 2 and said.startswith(f"error: {folder}: exists already; choose another folder")
 
 
+def test_a_ready_made_model_is_exported_for_servers(tmp_path, capsys):
+    out = tmp_path / "models" / "honeycomb"
+    assert call(capsys, export, "--model=honeycomb", f"--out={out}", "--dtype=float32") == (0, str(out / "1"))
+    exported = Plane.from_saved_model(out)
+    expected = from_pretrained("honeycomb", "float32")
+    np.testing.assert_array_equal(exported.window(48, 64, top=-30, seed=3), expected.window(48, 64, top=-30, seed=3))
+    described = json.loads((out / "1" / DESCRIPTION).read_text(encoding="utf-8"))
+    assert (described["run"], described["source_licence"]) == ("honeycomb", "CC0-1.0")
+    assert "library_name: keras" in (out / "1" / EXTRA / "MODEL_CARD.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     "program, arguments, words",
     [
@@ -52,6 +67,11 @@ def test_a_run_becomes_a_folder_of_weights_that_draws_the_same(run, tmp_path, ca
         (generate, ["--model=moss"], "moss: is no ready-made model; use one of "),
         (generate, ["--model=hf://x"], "hf://x: is no repository; give hf://OWNER/NAME"),
         (generate, ["--part=finish", "--model=honeycomb"], "model: says nothing beside --part=finish"),
+        (export, ["--weights", "--model=honeycomb"], "model: has no effect with --weights; give --run"),
+        (export, ["--web", "--model=honeycomb"], "model: has no effect with --web; give --run"),
+        (export, ["--model=honeycomb", "--detail=none"], "detail: says nothing beside --model"),
+        (export, ["--model=honeycomb", "--source_licence=x"], "source_licence: says nothing beside --model"),
+        (export, ["--model=moss"], "moss: is no ready-made model; use one of "),
         (export, ["--weights", "--onnx", "--run=x"], "onnx: has no effect with --weights"),
         (export, ["--weights", "--dtype=float32", "--run=x"], "dtype: has no effect with --weights"),
         (export, ["--weights", "--web", "--run=x"], "web, weights: an export is only one of them"),

@@ -6,13 +6,14 @@ from pathlib import Path
 from absl import flags
 
 from tf_psgan.cli import program
-from tf_psgan.cli.flags import define_run, path
+from tf_psgan.cli.flags import define_model, define_run, path, source
 from tf_psgan.errors import SettingError
 from tf_psgan.runtime.stderr import filtered_stderr
 
 USAGE = """Writes the next version of a model for TensorFlow Serving and other programs.
 
   psgan export --run=runs/NAME --out=models/NAME --source_licence='CC0, by ...'
+  psgan export --model=honeycomb --out=models/honeycomb
 
 With --web it writes a static web page instead, on which a browser computes the endless texture:
 
@@ -32,6 +33,7 @@ _NUMBERS = {
 def define(values: flags.FlagValues) -> None:
     """The run, the model's folder, and what accompanies the model."""
     define_run(values)
+    define_model(values)
     flags.DEFINE_string("out", None, "The model's folder; versions are its folders 1, 2, ...", flag_values=values)
     for name, (default, text) in _NUMBERS.items():
         flags.DEFINE_integer(name, default, text, lower_bound=0, upper_bound=2**63 - 1, flag_values=values)
@@ -49,15 +51,21 @@ def define(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> str:
     """Exports; the folder of the version or of the page."""
-    folder, out, given = path(values, "run"), path(values, "out"), values.flag_values_dict()
+    out, given = path(values, "out"), values.flag_values_dict()
     if values["onnxruntime_web"].present and not values.web:
         raise SettingError("onnxruntime_web", "has no effect without --web", "add --web, or leave it out")
     if values.web and values.weights:
         raise SettingError("web, weights", "an export is only one of them", "leave one out")
+    for name in ("web", "weights"):
+        if values.model and getattr(values, name):
+            raise SettingError("model", f"has no effect with --{name}", "give --run")
     if values.web:
-        return _run_web(values, folder, out)
+        return _run_web(values, path(values, "run"), out)
     if values.weights:
-        return _run_weights(values, folder, out)
+        return _run_weights(values, path(values, "run"), out)
+    origin = source(values)
+    if values.model and values["source_licence"].present:
+        raise SettingError("source_licence", "says nothing beside --model", "leave it out: the model says it")
     with filtered_stderr():
         from tf_psgan.exporting import export as exporter
         from tf_psgan.runtime import device
@@ -65,7 +73,7 @@ def run(values: flags.FlagValues) -> str:
     device.choose(values.flag_values_dict()["device"])
     limits = exporter.Limits(given["most_side"], given["most_pixels"])
     names = ("dtype", "version", "source_licence", "onnx", "detail")
-    return str(exporter.export(folder, out, limits=limits, progress=True, **{name: given[name] for name in names}))
+    return str(exporter.export(origin, out, limits=limits, progress=True, **{name: given[name] for name in names}))
 
 
 def _run_web(values: flags.FlagValues, folder: Path, out: Path) -> str:

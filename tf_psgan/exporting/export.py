@@ -1,15 +1,17 @@
-"""Exports a trained run: its newest generator as a SavedModel, with a model card, warm-up requests and ONNX."""
+"""Exports a trained run or a ready-made model as a SavedModel, with a model card, warm-up requests and ONNX."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tf_psgan.errors import SettingError
-from tf_psgan.exporting import cost, onnx_export, saved_model, warmup
+from tf_psgan.exporting import cost, model_card, onnx_export, saved_model, warmup
 from tf_psgan.exporting.model_card import Card
 from tf_psgan.exporting.saved_model import Draft
 from tf_psgan.exporting.signatures import Limits
-from tf_psgan.loading import Plane, restore_generator
+from tf_psgan.loading import Plane, read_card, read_model, restore_generator
 from tf_psgan.plane.chunks import CHUNK_PIXELS
+from tf_psgan.pretrained import Pretrained
 from tf_psgan.runs import exported_model, outputs
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime.progress import SHORT_SECONDS, Progress
@@ -19,8 +21,12 @@ MOST_PIXELS = 2**28
 at most 2 GB."""
 
 
+_Source = tuple[Plane, dict[str, Any], Callable[[Draft], None]]
+"""The plane, what the description says of its origin, and what writes the card."""
+
+
 def export(
-    run_folder: str | Path,
+    source: str | Path | Pretrained,
     out_folder: str | Path,
     *,
     dtype: str = "auto",
@@ -31,17 +37,18 @@ def export(
     detail: str = "auto",
     progress: bool = False,
 ) -> Path:
-    """Writes a run's newest good generator as the next version of a SavedModel.
+    """Writes a run's newest good generator, or a ready-made model, as the next version of a SavedModel.
 
     Args:
-      run_folder: of the run.
+      source: the folder of the run, or a ready-made model.
       out_folder: of the model; versions are its folders 1, 2, ...
       dtype: compute type of the model, "float32", "mixed_bfloat16" or "auto"; ONNX is always float32.
       version: 0 for the one after the newest.
       limits: the largest picture of one request: at least a chunk, at most `MOST_PIXELS`.
-      source_licence: of the training pictures, for the model card; "" if it is not known.
+      source_licence: of the training pictures, for the model card; "" if it is not known. A ready-made model says it.
       onnx: also writes the network alone as ONNX.
-      detail: detail stage of the windows, tiles and morphs: "patches", "none", or "auto" for the run's own setting.
+      detail: detail stage of the windows, tiles and morphs: "patches", "none", or "auto" for the run's own setting. A
+        ready-made model has its own.
       progress: draws a progress bar if standard error is a terminal and the work takes longer than two seconds.
 
     Returns:
@@ -52,10 +59,11 @@ def export(
       PictureError: the detail stage needs a photograph that is missing or has changed.
       InputError: the disk has no room for it.
       SettingError: a limit out of range, or a package for ONNX is missing.
-      ExportError: that version exists already, the folder is a file, or the export gives other pictures when read back.
+      ExportError: that version exists already, the folder is a file, the export gives other pictures when read back,
+        or there is no such ready-made model, or it is damaged.
       OSError: it cannot be written.
     """
-    path, out = Path(run_folder), Path(out_folder)
+    out = Path(out_folder)
     if onnx:
         onnx_export.check_installed()
     limits = limits or Limits()
@@ -65,17 +73,40 @@ def export(
             raise SettingError(name, problem, "choose a value inside", value=value, settings=(name,))
     exported_model.check_name(out)
     outputs.check_owner(out)
-    folder = RunFolder(path)
-    config, pictures, metrics = folder.read_config(), folder.read_manifest(), folder.read_metrics()
-    name, of_extras = path.resolve().name, 2 + onnx
+    if not isinstance(source, Pretrained):
+        RunFolder(Path(source)).read_config()  # says best where there is no run
+    of_extras = 2 + onnx
     with Progress(saved_model.PARTS + of_extras + 1, "steps", display=progress, delay=SHORT_SECONDS) as done:
-        generator, found = restore_generator(path, dtype)
-        plane = Plane.from_generator(generator, path, detail)
-        card = Card(name, config, pictures, found.step, metrics, sorted(plane.names), source_licence)
-        extras: list[Callable[[Draft], None]] = [warmup.write, *([onnx_export.write] if onnx else []), card.write]
-        about = {"run": name, "step": found.step, "source_licence": source_licence}
+        if isinstance(source, Pretrained):
+            plane, about, card = _of_model(source, dtype)
+        else:
+            plane, about, card = _of_run(Path(source), dtype, detail, source_licence)
+        extras: list[Callable[[Draft], None]] = [warmup.write, *([onnx_export.write] if onnx else []), card]
         about["cost_per_pixel"] = cost.per_pixel(plane)
         done.update()
         return saved_model.write(
             plane.folded, out, plane.names, about, version, limits, extras, plane.exemplar, done.update
         )
+
+
+def _of_run(path: Path, dtype: str, detail: str, licence: str) -> _Source:
+    """What a run exports."""
+    folder, name = RunFolder(path), path.resolve().name
+    config, pictures, metrics = folder.read_config(), folder.read_manifest(), folder.read_metrics()
+    generator, found = restore_generator(path, dtype)
+    plane = Plane.from_generator(generator, path, detail)
+    card = Card(name, config, pictures, found.step, metrics, sorted(plane.names), licence)
+    return plane, {"run": name, "step": found.step, "source_licence": licence}, card.write
+
+
+def _of_model(model: Pretrained, dtype: str) -> _Source:
+    """What a ready-made model exports; its card is that of the model."""
+    found, text = read_model(model.name, dtype), read_card(model.name)
+    plane = Plane(found.folded, found.textures, exemplar=found.exemplar)
+    known = {"run": found.about.get("name"), **{name: found.about.get(name) for name in ("step", "source_licence")}}
+    about = {name: value for name, value in known.items() if isinstance(value, str | int)}
+
+    def card(draft: Draft) -> None:
+        (draft.extra / model_card.FILE).write_text(text, encoding="utf-8")
+
+    return plane, about, card
