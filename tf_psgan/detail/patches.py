@@ -36,8 +36,8 @@ _STEPS = 2
 _CHANCE = 64
 """Largest random addition to the distance of a region of the photographs, of 256: a disc takes the second best then."""
 
-_DISTANCE_BITS = 10
-"""Bits by which distances are reduced before they are multiplied, so that products stay inside of int32."""
+_SHIFT, _WHOLE = 8, 1024
+"""Distances are reduced by so many bits, and divided in units of 1 / _WHOLE, so that products stay inside of int32."""
 
 _GROUP = 16
 """Features whose products are summed in float32: 16 * 15 * 256 ** 2 is below 2 ** 24, so that sums are exact."""
@@ -195,20 +195,22 @@ class Patches(tf.Module):
           wanted: float32 [corners, places, components]: features and local means of the blocks around the discs.
           keys: int64 [corners, blocks around].
         """
-        grouped = _grouped(wanted)
+        grouped, own = _grouped(wanted), _norms(wanted)[:, tf.newaxis]
 
         def compared(starts: tf.Tensor) -> tf.Tensor:
             copies = starts[:, tf.newaxis] + self._ring * self._side
             there = tf.concat([_features(self._coarse, copies, self._two), self._light(copies)], axis=-1)
             products = tf.matmul(grouped, _grouped(there), transpose_b=True)  # [groups, corners, part]
-            return _norms(there) - 2 * tf.reduce_sum(tf.cast(products, tf.int32), axis=0)
+            both = own + _norms(there)
+            distances = both - 2 * tf.reduce_sum(tf.cast(products, tf.int32), axis=0)
+            # Relative to what unlike places would have: otherwise places without contrast would be near to all others.
+            return tf.bitwise.right_shift(distances, _SHIFT) * _WHOLE // (tf.bitwise.right_shift(both, _SHIFT) + 1)
 
         distances = tf.map_fn(
             compared, tf.constant(self._starts.reshape(-1, _PART, 2)), parallel_iterations=2,
             fn_output_signature=tf.TensorSpec((None, _PART), tf.int32),
         )  # fmt: skip
         distances = tf.reshape(tf.transpose(distances, (1, 0, 2)), (-1, len(self._starts)))
-        distances = tf.bitwise.right_shift(distances + _norms(wanted)[:, tf.newaxis], _DISTANCE_BITS)
         # One random factor for each corner and region of the photographs, regions as large as a disc: eight bits of
         # the key of a block around the corner.
         down, right = (self._starts // (self.square * self._side)).T
