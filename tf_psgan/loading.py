@@ -122,14 +122,6 @@ def read_model(name: str | Path, dtype: str = "auto") -> model_file.Model:
     return model_file.read(_model_folder(name), device.compute_type(dtype))
 
 
-def read_card(name: str | Path) -> str:
-    """The card of the model that `from_pretrained` would open, in Markdown; "" if it has none. Errors as there."""
-    try:
-        return (_model_folder(name) / model_file.CARD).read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
-
-
 def _model_folder(name: str | Path) -> Path:
     """Where a ready-made model lies on this machine."""
     text = str(name)

@@ -3,8 +3,8 @@
   python benchmarks/speed/detail.py --run=runs/NAME [--rounds=7] [--against=synthesis.py]
 
 All are timed in turn in one process. The processor time counts all threads, so it changes little where other programs
-run. --against names the file tf_psgan/detail/synthesis.py of another commit (git show COMMIT:PATH > FILE). Its picture
-has to be the same, pixel by pixel; the program ends with an error where it is not.
+run. --against names the file tf_psgan/detail/synthesis.py of a commit whose stage has the same inputs (git show
+COMMIT:PATH > FILE). Its picture has to be the same, pixel by pixel; the program ends with an error where it is not.
 """
 
 import importlib.util

@@ -23,8 +23,9 @@ MUTATIONS = 500
 
 def written(folder, **settings):
     vector = [0.5] * settings.get("global_channels", 0)
-    model = Model(fold(tiny.generator(seed=1, **settings)), {"moss": vector}, None, {"name": "m", "step": 3})
-    model_file.write(folder, model, "# m\n")
+    about = {"name": "m", "step": 3}
+    model = Model(fold(tiny.generator(seed=1, **settings)), {"moss": vector}, None, about, "# m\n")
+    model_file.write(folder, model)
     return model
 
 
@@ -59,6 +60,7 @@ def refused(folder, match):
 def test_a_model_comes_back_rounded_to_half_precision(tmp_path, settings):
     model = written(tmp_path / "m", **settings)
     found = model_file.read(tmp_path / "m", "float32")
+    assert found.card == "# m\n"
     assert found.folded.config == model.folded.config and found.about == model.about
     assert found.textures == {"moss": tuple(model.textures["moss"])}
     for one, other in zip(found.folded.blocks, model.folded.blocks, strict=True):
@@ -70,7 +72,7 @@ def test_a_model_comes_back_rounded_to_half_precision(tmp_path, settings):
 
 def test_the_photographs_of_a_detail_stage_come_back(tmp_path, monkeypatch):
     exemplar = Exemplar.build([synthetic_textures.blobs(3, 64)], 3)
-    model_file.write(tmp_path / "m", Model(fold(tiny.generator(seed=1)), {}, exemplar, {}), "")
+    model_file.write(tmp_path / "m", Model(fold(tiny.generator(seed=1)), {}, exemplar, {}))
     assert model_file.read(tmp_path / "m", "float32").exemplar.fingerprint() == exemplar.fingerprint()
     file = tmp_path / "m" / "exemplar.npz"
     with monkeypatch.context() as patch:
@@ -89,7 +91,7 @@ def test_weights_beyond_half_precision_are_not_written(tmp_path):
     folded = fold(tiny.generator(seed=1))
     folded.blocks[0][1][0] = 1e6
     with pytest.raises(ExportError, match="beyond half precision"):
-        model_file.write(tmp_path / "m", Model(folded, {}, None, {}), "")
+        model_file.write(tmp_path / "m", Model(folded, {}, None, {}))
     assert not (tmp_path / "m").exists()
 
 

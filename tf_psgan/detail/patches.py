@@ -1,10 +1,10 @@
 """Patches: pieces of the photographs that fit the guide, and pieces between them that fit these.
 
 The plane is divided into squares of blocks. In each square all blocks continue one copy, the best of those that the
-blocks around its middle have found; it fits the guide, but not the copies of the squares beside it. So around each
-corner of four squares a disc of blocks is copied anew, from where the photographs, and their light, are most like what
-lies around the disc: the rule of image quilting (Efros and Freeman 2001), for all discs at once. Hardly any of the
-seams that chance has made are left; those around the discs are then moved (`seams`).
+blocks around its middle have found; it is like the guide, but does not fit the copies of the squares beside it. So
+around each corner of four squares a disc of blocks is copied anew, from where the photographs, and their light, are
+most like what lies around the disc: the rule of image quilting (Efros and Freeman 2001), for all discs at once. The
+discs cover nearly all seams between squares; the seams around the discs are then moved (`seams`).
 
 Pieces are compared twice: at the coarsest resolution that is synthesised to find a place, and at the next finer one to
 align it to a pixel.
@@ -34,7 +34,7 @@ _STEPS = 2
 """Positions to each side of the best one that are compared next, in steps of a level's table."""
 
 _CHANCE = 64
-"""Largest random addition to the distance of a region of the photographs, of 256: a disc takes the second best then."""
+"""Random addition to distances from a region of the photographs, in 256ths, at most: no region is always the best."""
 
 _SHIFT, _WHOLE = 8, 1024
 """Distances are reduced by so many bits, and divided in units of 1 / _WHOLE, so that products stay inside of int32."""
@@ -93,9 +93,8 @@ class Patches(tf.Module):
         self._two = np.array([(first, first), (second, second)], np.int32)  # places in a block
         self._four = np.array([(down, right) for down in (first, second) for right in (first, second)], np.int32)
         self._starts = self._places_to_start()
-        self._count = len(self._starts)
-        if self._count:  # whole parts; of equally good places the first counts, so that the last may be there twice
-            self._starts = np.pad(self._starts, ((0, -self._count % _PART), (0, 0)), "edge")
+        if len(self._starts):  # whole parts; of equally good places the first counts, so the last may be there twice
+            self._starts = np.pad(self._starts, ((0, -len(self._starts) % _PART), (0, 0)), "edge")
 
     def __call__(
         self,
@@ -122,7 +121,7 @@ class Patches(tf.Module):
         row_squares, col_squares = row_squares[first:-first], col_squares[first:-first]
         rows, cols = self._in_squares(rows, cols, ranks, row_squares, col_squares)
         kept = tf.stack([rows[second:-second, second:-second], cols[second:-second, second:-second]], axis=-1)
-        if not self._count:  # a tiny photograph
+        if not len(self._starts):  # a tiny photograph
             return tuple(tf.unstack(kept, axis=-1))
         fitting = self._fitting(rows, cols, keys[first:-first, first:-first], row_squares, col_squares)
         to_row, to_col = (_to_corner(part[second:-second]) for part in (row_squares, col_squares))

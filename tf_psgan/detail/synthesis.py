@@ -89,10 +89,10 @@ class DetailStage(tf.Module):
         corrections = [correction(tables) for tables in self._tables]
         # Behind a function: a SavedModel would store functions that are attributes beside those that call them.
         self._correct = lambda number, index: corrections[number](index)
-        self._pieces = Patches(self._tables, self._local_means, self._places, self.alignment)
-        self.square = self._pieces.square
+        self._patches = Patches(self._tables, self._local_means, self._places, self.alignment)
+        self.square = self._patches.square
         self._seams = seams.Seams(self._tables[-1], self._places, self.alignment)
-        self._before_blend = seams.PASSES + self._pieces.reach + FIT_BLOCKS + REACH
+        self._before_blend = seams.PASSES + self._patches.reach + FIT_BLOCKS + REACH
         self.margin = (_blocks(exemplar.resolutions) + BLEND_BLOCKS + self._before_blend) * self.alignment
         self._guide_tables = LevelTables(self.guide_level, guides=True)
         self._guide_features = tf.Variable(self.guide_level.features, trainable=False)
@@ -155,7 +155,7 @@ class DetailStage(tf.Module):
         phases = _phases((row_turns, col_turns), self.alignment) if len(self.wave_offsets) else None
         rows, cols, ranks = self._copies(guide, keys, phases)
         around = REACH + FIT_BLOCKS
-        rows, cols = self._pieces(
+        rows, cols = self._patches(
             rows, cols, ranks, crop(keys, around), *(part[around:-around] for part in (row_squares, col_squares))
         )
         for _ in range(seams.PASSES):

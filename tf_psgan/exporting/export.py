@@ -9,7 +9,7 @@ from tf_psgan.exporting import cost, model_card, onnx_export, saved_model, warmu
 from tf_psgan.exporting.model_card import Card
 from tf_psgan.exporting.saved_model import Draft
 from tf_psgan.exporting.signatures import Limits
-from tf_psgan.loading import Plane, read_card, read_model, restore_generator
+from tf_psgan.loading import Plane, read_model, restore_generator
 from tf_psgan.plane.chunks import CHUNK_PIXELS
 from tf_psgan.pretrained import Pretrained
 from tf_psgan.runs import exported_model, outputs
@@ -73,8 +73,6 @@ def export(
             raise SettingError(name, problem, "choose a value inside", value=value, settings=(name,))
     exported_model.check_name(out)
     outputs.check_owner(out)
-    if not isinstance(source, Pretrained):
-        RunFolder(Path(source)).read_config()  # says best where there is no run
     of_extras = 2 + onnx
     with Progress(saved_model.PARTS + of_extras + 1, "steps", display=progress, delay=SHORT_SECONDS) as done:
         if isinstance(source, Pretrained):
@@ -101,12 +99,12 @@ def _of_run(path: Path, dtype: str, detail: str, licence: str) -> _Source:
 
 def _of_model(model: Pretrained, dtype: str) -> _Source:
     """What a ready-made model exports; its card is that of the model."""
-    found, text = read_model(model.name, dtype), read_card(model.name)
+    found = read_model(model.name, dtype)
     plane = Plane(found.folded, found.textures, exemplar=found.exemplar)
-    known = {"run": found.about.get("name"), **{name: found.about.get(name) for name in ("step", "source_licence")}}
-    about = {name: value for name, value in known.items() if isinstance(value, str | int)}
+    names = {"run": "name", "step": "step", "source_licence": "source_licence"}
+    about = {name: found.about[of_model] for name, of_model in names.items() if of_model in found.about}
 
     def card(draft: Draft) -> None:
-        (draft.extra / model_card.FILE).write_text(text, encoding="utf-8")
+        (draft.extra / model_card.FILE).write_text(found.card, encoding="utf-8")
 
     return plane, about, card

@@ -1,5 +1,6 @@
 """Exports a trained run as a small folder of weights (`runs.model_file`), with its card."""
 
+import dataclasses
 from pathlib import Path
 
 from tf_psgan._version import __version__
@@ -37,7 +38,7 @@ def export(run_folder: str | Path, out_folder: str | Path, *, source_licence: st
     name = out.resolve().name
     about = {"name": name, "step": found.step, "source_licence": source_licence, "made_by": __version__}
     model = model_file.Model(plane.folded, plane.names, plane.exemplar, about)
-    model_file.write(out, model, card(model, pictures))
+    model_file.write(out, dataclasses.replace(model, card=card(model, pictures)))
     return out
 
 

@@ -34,7 +34,7 @@ FILES = (WEIGHTS, DESCRIPTION, EXEMPLAR, CARD)
 FORMAT = 1
 """Counts up when the folder gets other contents."""
 
-_MOST_BYTES = {DESCRIPTION: 4 << 20, WEIGHTS: 1 << 30, EXEMPLAR: 1 << 30}
+_MOST_BYTES = {DESCRIPTION: 4 << 20, CARD: 4 << 20, WEIGHTS: 1 << 30, EXEMPLAR: 1 << 30}
 """Larger files are not read; of exemplar.npz that holds for what it unpacks to, too."""
 
 _DAMAGED = (
@@ -53,12 +53,14 @@ class Model:
       textures: stored textures, global vectors by name.
       exemplar: of the detail stage; None without one.
       about: what else the description says: `name`, `step` and others.
+      card: what people should know of the model, in Markdown; "" without one.
     """
 
     folded: FoldedGenerator
     textures: Mapping[str, Sequence[float]]
     exemplar: Exemplar | None
     about: Mapping[str, Any]
+    card: str = ""
 
 
 def is_here(folder: Path) -> bool:
@@ -66,12 +68,12 @@ def is_here(folder: Path) -> bool:
     return (folder / DESCRIPTION).is_file() and (folder / WEIGHTS).is_file()
 
 
-def write(folder: Path, model: Model, card: str) -> None:
+def write(folder: Path, model: Model) -> None:
     """Writes a model, all files or none.
 
     Args:
       folder: a new one.
-      card: what people should know of the model, in Markdown.
+      model: with its card.
 
     Raises:
       ExportError: the folder exists.
@@ -96,7 +98,7 @@ def write(folder: Path, model: Model, card: str) -> None:
         for name, content in contents.items():
             (partial / name).write_bytes(content)
         (partial / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-        (partial / CARD).write_text(card, encoding="utf-8")
+        (partial / CARD).write_text(model.card, encoding="utf-8")
 
 
 def read(folder: Path, dtype: str) -> Model:
@@ -131,7 +133,9 @@ def read(folder: Path, dtype: str) -> Model:
             for name, value in values.items()
             if name not in ("format", "schema_version", "model", "textures", "sha256")
         }
-        return Model(folded, textures, exemplar, about)
+        has_card = (folder / CARD).is_file()
+        card = _bytes(folder, CARD).decode("utf-8", errors="replace") if has_card else ""
+        return Model(folded, textures, exemplar, about, card)
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
         raise ExportError(str(error.filename or folder), problem, "give the folder of a model") from None
