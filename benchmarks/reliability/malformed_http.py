@@ -1,24 +1,28 @@
-"""Sends malformed requests to psgan-viewer: wrong addresses, headers, and bytes that are no HTTP/1.1.
+"""Sends malformed requests to psgan-viewer: wrong addresses, headers, scenes, and bytes that are no HTTP/1.1.
 
   python -m benchmarks.reliability.malformed_http --models=models --count=5000
 
 A viewer with its embedded server is started. Each request is made at random from valid ones by damage to the path, the
-query, the headers or the bytes. Counted are the statuses, and as faults: a status of 500 and more; a body that is
-neither a picture, JSON, a health check nor a file of the page; a connection to a decoy whose address stands in hosts
-and paths; a viewer that has ended or no longer shows a picture at the end.
+query, the headers, the body of a scene or the bytes. Counted are the statuses, and as faults: a status of 500 and more;
+a body that is neither a picture, JSON, a health check nor a file of the page; a connection to a decoy whose address
+stands in hosts and paths; a viewer that has ended or no longer shows a picture at the end.
 """
 
 import argparse
+import base64
 import collections
 import contextlib
+import json
 import random
 import re
 import socket
+import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import tf_psgan_web
 
@@ -146,6 +150,8 @@ def _request(choose: random.Random, paths: list[str], decoy: str) -> tuple[bytes
     """A damaged request, and the seconds to wait for its response: some are incomplete and get none."""
     if choose.random() < 0.1:
         return choose.choice(ODDITIES), 1.0
+    if choose.random() < 0.15:
+        return _scene(choose, paths[0]), SECONDS
     path = choose.choice(paths)
     parts = (*PARTS, decoy, f"http://{decoy}/", f"@{decoy}")
     for _ in range(choose.randint(1, 3)):
@@ -165,6 +171,26 @@ def _request(choose: random.Random, paths: list[str], decoy: str) -> tuple[bytes
             damaged[choose.randrange(len(damaged))] = choose.randrange(256)
         return bytes(damaged), 1.0
     return data, SECONDS
+
+
+def _scene(choose: random.Random, path: str) -> bytes:
+    """A request for a scene with damaged values, a damaged text or another length than it says."""
+    weights = base64.b64encode(struct.pack("<2f", 0.5, 0.5)).decode()
+    values = {"textures": [1, 2], "weights": weights, "rows": 1, "cols": 1, "height": 64, "width": 64, "seed": "-7"}
+    wrong: tuple[Any, ...] = (
+        *PARTS, None, True, 1e308, -1, 0, 2**63, 2**200, 1.5, [], {}, [[]], ["1"] * 100, weights * 3, "AAAA" * 9000,
+    )  # fmt: skip
+    for _ in range(choose.randint(0, 3)):
+        name = choose.choice([*values, "time", "amount", "period_height", "period_width", "first_row", "top", "x"])
+        values[name] = choose.choice(wrong)
+    body = json.dumps(values).encode()
+    if choose.random() < 0.3:
+        cut = choose.randrange(len(body))
+        body = choose.choice((body[:cut], body + b"}", b"[" * 5000, bytes(range(256)), b"\xff" * 90, b""))
+    said = len(body) if choose.random() < 0.8 else choose.choice((0, 1, len(body) // 2, -1, 10**7, 10**30))
+    address = path.rpartition("/0/0/0/0/")[0] + "/scene.png"
+    head = f"POST {address} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {said}\r\n\r\n"
+    return head.encode() + body
 
 
 def _exchange(port: int, data: bytes, seconds: float = SECONDS) -> tuple[str, str, bytes]:

@@ -33,7 +33,7 @@ IDENTITY = "psgan-identity"
 """Trailing metadata of a response: the identity of the version that made it, 64 hexadecimal digits. The embedded server
 sends it; TensorFlow Serving does not. It equals `identity` in the description of an export."""
 
-UINT8, INT32, STRING, INT64 = 4, 3, 7, 9
+FLOAT, UINT8, INT32, STRING, INT64 = 1, 4, 3, 7, 9
 """Numbers of TensorFlow's types (tensorflow/core/framework/types.proto)."""
 
 # Fields as (name, number, type, repeated). A map is a repeated key-value pair, an enum an integer.
@@ -61,7 +61,7 @@ _MESSAGES: dict[str, list[tuple[str, int, str, bool]]] = {
     "HealthListResponse": [("statuses", 1, "Service", True)],
 }
 _ENDS = {"png": b"IEND\xaeB`\x82", "jpeg": b"\xff\xd9"}
-_DTYPE_NUMBERS = {np.dtype(np.int32): INT32, np.dtype(np.int64): INT64}
+_DTYPE_NUMBERS = {np.dtype(np.float32): FLOAT, np.dtype(np.int32): INT32, np.dtype(np.int64): INT64}
 
 
 @functools.cache
@@ -75,7 +75,7 @@ def predict_request(model: str, version: int, signature: str, inputs: Mapping[st
 
     Args:
       version: version of the model; 0 requests the newest.
-      inputs: int32 or int64 arrays by the signature's input names.
+      inputs: int32, int64 or float32 arrays by the signature's input names.
     """
     request = message_class("PredictRequest")()
     request.model_spec.name, request.model_spec.signature_name = model, signature

@@ -164,6 +164,74 @@ def test_an_exported_morph_equals_the_plane(server, height, width):
     np.testing.assert_array_equal(found, plane.render(Scene(3, field), **asked))
 
 
+SCENE = {
+    "seed": 3, "textures": [5, -1], "weights": np.full((2, 1, 1), 0.5, np.float32), "first_row": 0, "first_col": 0,
+    "period_height": 0, "period_width": 0, "time": 0.0, "amount": 0.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("moved", [(0.0, 0.0), (0.25, 0.4), (0.25, 0.0)])
+@pytest.mark.parametrize("height, width", SIZES)
+def test_an_exported_scene_equals_the_plane(server, height, width, moved):
+    run, plane = server
+    asked = {"top": -100, "left": 2**40 - 90, "height": height, "width": width}
+    found = run("scene", **SCENE | dict(zip(("time", "amount"), moved, strict=True)), **asked)
+    field = texture_fields.Mix(((5, 0.5), (-1, 0.5)))
+    np.testing.assert_array_equal(found, plane.render(Scene(3, field, 0, 0, None, *moved), **asked))
+
+
+def test_a_painting_is_a_scene_and_continues_at_its_edges(server):
+    run, plane = server
+    cell = plane.pixels_per_cell
+    field = texture_fields.Morph(((5, -1), (2**40, 8)), 0, 0, 500, 300)
+    rows, cols = np.arange(-9, 500 // cell + 9), np.arange(-9, 300 // cell + 9)
+    maps = dict(field.weights(rows, cols, cell))
+    textures = [5, -1, 2**40, 8]
+    weights = np.stack([maps[texture_fields.texture(number)] for number in textures])
+    scene = SCENE | {"textures": textures, "weights": weights, "first_row": -9, "first_col": -9}
+    for asked in ({"top": -30, "left": 60, "height": 90, "width": 700}, {"top": 4000, "left": -9000}):
+        asked = {"height": 40, "width": 50} | asked
+        np.testing.assert_array_equal(run("scene", **scene, **asked), plane.render(Scene(3, field), **asked))
+
+
+def test_a_scene_can_be_a_window_of_a_seamless_plane():
+    run, plane = single()
+    scene = SCENE | {"period_height": 80, "period_width": 56}
+    found = run("scene", **scene, top=70, left=-20, height=30, width=100)
+    tile = plane.tile(80, 56, seed=3)
+    np.testing.assert_array_equal(found, np.roll(np.tile(tile, (1, 2, 1)), (10, 20), (0, 1))[:30, :100])
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"textures": []}, r"textures: 0 is outside 1 \.\. 256"),
+        ({"textures": [1]}, "weights: 2 for 1 textures; give one map for each"),
+        ({"weights": np.full((2, 1, 1), 0.6, np.float32)}, "do not sum to 1 at a cell; divide them by their sum"),
+        ({"weights": np.array([[[1.5]], [[-0.5]]], np.float32)}, "weights: some are negative"),
+        ({"weights": np.full((2, 1, 1), np.nan, np.float32)}, "weights: some are negative, or do not sum to 1"),
+        ({"weights": np.zeros((2, 0, 1), np.float32)}, r"weights: shape \[2, 0, 1\]; give 1 to"),
+        ({"weights": np.full((2, 1, 300000), 0.5, np.float32)}, "300000]; give 1 to 262144 cells"),
+        ({"time": 1.0}, r"time: 1.0000 is outside \[0, 1\)"),
+        ({"amount": float("nan")}, "amount: nan is outside"),
+        ({"first_row": 2**50}, "first_row: 1125899906842624 is outside"),
+        ({"period_height": 64}, "period: 64x0 pixels is endless along one axis; give both extents, or 0"),
+        ({"period_height": 4, "period_width": 8}, "period_height: 4 is not a multiple"),
+        ({"period_height": -8}, "period_height: -8 is outside"),
+        ({"period_height": 64, "period_width": 64}, "64x64 pixels would distort .* the nearest extent that fits"),
+    ],
+)
+def test_a_scene_with_a_wrong_value_is_an_error_that_names_it(server, change, words):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
+        server[0]("scene", **SCENE | change, top=0, left=0, height=8, width=8)
+
+
+def test_the_description_names_the_signatures(exported):
+    with SessionModel(exported[1]) as model:
+        described = json.loads(model.run("describe"))
+        assert sorted(described["signatures"]) == sorted(model.signatures)
+
+
 @pytest.mark.parametrize("settings", [{"global_channels": 3}, {"downsampling": 2}])
 def test_a_graph_that_finds_itself_on_a_gpu_computes_chunks_together_and_shows_the_same_plane(monkeypatch, settings):
     monkeypatch.setattr(graph_plane, "_PROCESSOR", "GPU")  # the graph asks for its device, and is on no "GPU" here

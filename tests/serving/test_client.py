@@ -15,7 +15,7 @@ from PIL import Image
 from tests.support.fake_server import HANG, NO_RESPONSE, FakeServer, paint, response
 from tf_psgan_serving import client as client_package
 from tf_psgan_serving import wire
-from tf_psgan_serving.client import AsyncClient, Client, Morph, ServingError, Window, channels
+from tf_psgan_serving.client import AsyncClient, Client, Morph, Scene, ServingError, Window, channels
 
 UNAVAILABLE, FULL, LATE = (grpc.StatusCode[name] for name in ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"))
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +66,38 @@ def test_windows_tiles_and_morphs_use_their_signatures(server, call, as_numbers)
         ("morph", {"seed": 1, "textures": [1, 0, 0, 5], "extent_height": 7, "extent_width": 9, "top": 0, "left": 0,
                    "height": 7, "width": 9}, 0),
     ]  # fmt: skip
+
+
+def test_a_scene_sends_its_weights_as_numbers(server, call):
+    weights = np.array([[[0.25, 1.0]], [[0.75, 0.0]]], np.float32)
+    where = {"first_row": 2, "first_col": -1, "top": 3, "left": -2, "height": 5, "width": 4}
+    scene = Scene(seed=1, textures=(4, 8), weights=weights, time=0.5, amount=0.25, **where)
+    expected = paint(2, np.array([[7, 7, 4, 4]])[..., np.newaxis] + 12, 3, -2, 5, 4)
+    np.testing.assert_array_equal(call(server.target, "picture", scene), expected)
+    name, inputs, _ = server.seen[-1]
+    assert name == "scene" and inputs["weights"] == weights.tolist() and inputs["time"] == 0.5
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"textures": (1,)}, "weights: 2 for 1 textures; give one map for each"),
+        ({"textures": (1, 2**63)}, "textures: 9223372036854775808 is outside"),
+        ({"weights": np.ones((2, 1, 1), np.float32)}, "do not sum to 1 at a cell; divide them by their sum"),
+        ({"weights": np.ones((2, 1, 1))}, r"weights: not a float32 array \[textures, rows, cols\]"),
+        ({"weights": np.ones((2, 0, 1), np.float32)}, "weights: not a float32 array"),
+        ({"weights": np.full((2, 1, 1), np.nan, np.float32)}, "weights: some are negative, or do not sum"),
+        ({"time": 1.0}, r"time: 1.0 is outside \[0, 1\)"),
+        ({"amount": float("nan")}, "amount: nan is outside"),
+        ({"period_height": -1}, "period_height: -1 is outside"),
+        ({"height": 0}, "height: 0 is outside 1"),
+        ({"first_row": 1.5}, "first_row: 1.5 is not an integer"),
+    ],
+)
+def test_a_scene_with_wrong_values_is_refused_before_it_is_sent(change, words):
+    scene = {"textures": (1, 2), "weights": np.full((2, 1, 1), 0.5, np.float32), "height": 8, "width": 8}
+    with pytest.raises(ValueError, match=words):
+        Scene(**scene | change)
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg"])

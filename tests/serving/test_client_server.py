@@ -15,7 +15,7 @@ from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
-from tf_psgan_serving.client import AsyncClient, Client, Morph, ServingError, Tile, Window
+from tf_psgan_serving.client import AsyncClient, Client, Morph, ServingError, Tile, Window, views
 
 CORNERS = (1, 7, 9, 30)
 
@@ -49,6 +49,18 @@ def test_client_pictures_equal_the_plane(plane, server):
         )
         np.testing.assert_array_equal(part, whole[50:120, 60:140])
         assert client.describe()["chunk_pixels"] == plane.chunk_cells * plane.pixels_per_cell
+
+
+def test_a_scene_equals_the_plane(plane, server):
+    weights = np.full((2, 1, 1), 0.5, np.float32)
+    where = {"top": -9, "left": 10**9, "height": 40, "width": 50}
+    expected = plane.render(Scene(3, texture_fields.Mix(((7, 0.5), (9, 0.5))), time=0.25, amount=0.5), **where)
+    with Client(server, "tiny") as client:
+        scene = views.Scene(seed=3, textures=(7, 9), weights=weights, time=0.25, amount=0.5, **where)
+        np.testing.assert_array_equal(client.picture(scene), expected)
+        large = views.Scene(textures=(7, 9), weights=weights, height=601, width=8)
+        with pytest.raises(ServingError, match=r"height: 601 is outside 1 \.\. 600"):
+            client.picture(large)
 
 
 def test_encoded_client_pictures_decode_to_the_plane(plane, server):

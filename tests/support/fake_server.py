@@ -21,14 +21,32 @@ LIMITS = {"limits": {"height": 96, "width": 64, "pixels": 4096}, "chunk_pixels":
 
 
 def paint(seed, texture, top, left, height, width):
-    """uint8 [height, width, 3]; the value depends on position, seed and texture."""
+    """uint8 [height, width, 3]; the value depends on position, seed and texture, a number or one for each pixel."""
     rows, cols = np.arange(top, top + height)[:, None, None], np.arange(left, left + width)[None, :, None]
     return ((rows * 7 + cols * 13 + np.arange(3) * 50 + seed * 31 + texture * 3) % 251).astype(np.uint8)
 
 
+def texture_of(signature, inputs, cell):
+    """The texture of a request, or of each pixel of a scene: the mean of the textures' numbers, moved by the time."""
+    if signature == "morph":
+        return int(inputs["textures"] @ np.array([1, 2, 3, 4]))
+    if signature != "scene":
+        return inputs["texture"]
+    mixed = np.einsum("n,nrc->rc", inputs["textures"], inputs["weights"])
+    rows, cols = (
+        np.clip((first + np.arange(length)) // cell - begin, 0, most - 1)
+        for first, length, begin, most in (
+            (inputs["top"], inputs["height"], inputs["first_row"], mixed.shape[0]),
+            (inputs["left"], inputs["width"], inputs["first_col"], mixed.shape[1]),
+        )
+    )
+    moved = round(100 * inputs["time"] * inputs["amount"])
+    return np.rint(mixed[np.ix_(rows, cols)]).astype(int)[..., np.newaxis] + moved
+
+
 def inputs_of(request):
     """The request's inputs as integers, or lists of them."""
-    kinds = {wire.INT32: np.int32, wire.INT64: np.int64}
+    kinds = {wire.INT32: np.int32, wire.INT64: np.int64, wire.FLOAT: np.float32}
     found = {}
     for pair in request.inputs:
         shape = [dim.size for dim in pair.value.tensor_shape.dim]
@@ -158,7 +176,7 @@ class FakeServer:
             description = json.dumps(self.description | {"version": version} | identity).encode()
             return response("description", wire.STRING, [], claimed, string_val=[description])
         name, _, kind = signature.partition("_")
-        texture = inputs["texture"] if name != "morph" else int(inputs["textures"] @ np.array([1, 2, 3, 4]))
+        texture = texture_of(name, inputs, self.description["pixels_per_cell"])
         extent = inputs["height"], inputs["width"]
         picture = paint(
             inputs["seed"] + version + 100 * content, texture, inputs.get("top", 0), inputs.get("left", 0), *extent

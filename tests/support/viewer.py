@@ -20,6 +20,7 @@ DESCRIPTION = {
     "chunk_pixels": 512,
     "pixels_per_cell": 8,
     "model": {"global_channels": 3},
+    "signatures": ["scene"],
 }
 """Of the model "m" of a `FakeServer`."""
 
@@ -40,11 +41,11 @@ def running(target, names=("m",), **settings):
             thread.join()
 
 
-def get(root, path, method="GET", **headers):
+def get(root, path, method="GET", body=None, **headers):
     """The status, the headers and the body of a response."""
     connection = http.client.HTTPConnection(urllib.parse.urlsplit(root).netloc, timeout=HANG)
     with contextlib.closing(connection):
-        connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         response = connection.getresponse()
         return response.status, {key.lower(): value for key, value in response.getheaders()}, response.read()
 
@@ -57,9 +58,9 @@ def picture(root, path):
         return np.asarray(image)
 
 
-def problem(root, path, **headers):
+def problem(root, path, method="GET", body=None, **headers):
     """The status and the detail of a problem."""
-    status, found, body = get(root, path, **headers)
+    status, found, body = get(root, path, method, body, **headers)
     assert found["content-type"] == "application/problem+json" and found["cache-control"] == "no-store"
     content = json.loads(body)
     assert content["status"] == status and content["detail"].isprintable()

@@ -1,6 +1,8 @@
 """The viewer's HTTP API over a server of pictures that follow a formula."""
 
+import base64
 import contextlib
+import io
 import json
 import socket
 import threading
@@ -9,13 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support import viewer
 from tests.support.fake_server import HANG, NO_RESPONSE, FakeServer, paint
 from tests.support.small_server import until
 from tests.support.viewer import DESCRIPTION, VERSION, get, picture, problem
 from tf_psgan_serving.client import channels
-from tf_psgan_serving.viewer import models
+from tf_psgan_serving.viewer import models, scenes
 
 FULL, AWAY, BROKEN = (grpc.StatusCode[name] for name in ("RESOURCE_EXHAUSTED", "UNAVAILABLE", "INTERNAL"))
 
@@ -145,6 +148,92 @@ def test_pictures_may_be_cached_for_ever(root, suffix, kind):
 def test_a_wrong_address_is_a_problem_in_one_line(root, path, status, text):
     found = problem(root, path)
     assert found[0] == status and text in found[1]
+
+
+WEIGHTS = np.array([[[0.25, 1.0]], [[0.75, 0.0]]], "<f4")  # 7 and 4 of the textures 4 and 8
+
+
+def scene(**changes):
+    """The body of a request for a scene."""
+    body = {
+        "seed": str(2**53 + 1), "textures": [4, "8"], "weights": base64.b64encode(WEIGHTS.tobytes()).decode(),
+        "rows": 1, "cols": 2, "first_row": 2, "first_col": -1, "top": -8, "left": -16, "height": 1200, "width": 32,
+    }  # fmt: skip
+    return json.dumps({name: value for name, value in (body | changes).items() if value is not None})
+
+
+def sent(root, **changes):
+    """The pixels of a scene."""
+    status, headers, body = get(root, f"{VERSION}/scene.png", "POST", scene(**changes))
+    assert status == 200 and headers["cache-control"] == "no-store", body
+    with Image.open(io.BytesIO(body)) as image:
+        return np.asarray(image)
+
+
+def test_a_scene_is_sent_and_has_the_pixels_of_the_plane(root):
+    texture = np.where(np.arange(-16, 16) < 0, 7, 4)[np.newaxis, :, np.newaxis]
+    expected = painted(2**53 + 1, texture, -8, -16, 1200, 32)
+    np.testing.assert_array_equal(sent(root), expected)
+    moved = painted(2**53 + 1, texture + 12, -8, -16, 1200, 32)
+    np.testing.assert_array_equal(sent(root, time=0.5, amount=0.25), moved)
+    means = expected.reshape(300, 4, 8, 4, 3).mean(axis=(1, 3))
+    np.testing.assert_array_equal(sent(root, reduce=4), np.rint(means))
+
+
+@pytest.mark.parametrize(
+    "body, words",
+    [
+        (b"\xff", "the body is not JSON; send an object"),
+        ("[" * 100_000, "the body is not JSON"),
+        ("7", "the body is no object"),
+        (scene(textures=None), "textures: not a list of 1 to 64 integers"),
+        (scene(textures=[1] * 65), "textures: not a list of 1 to 64"),
+        (scene(textures=[1, True]), "texture: 'true' is not an integer"),
+        (scene(textures=[1, 2**63]), "texture: 9223372036854775808 is outside"),
+        (scene(weights=None), "weights: not a text in base64"),
+        (scene(weights="~"), "weights: not a text in base64"),
+        (scene(weights="AAAA"), "weights: 3 bytes, not 4 x 2 textures x 1 rows x 2 cols"),
+        (scene(weights=base64.b64encode(4 * WEIGHTS.tobytes()).decode(), rows=4), "sum to 1 at a cell"),
+        (scene(rows=None), "rows: missing"),
+        (scene(rows=2**40), "rows: 1099511627776 is outside 1 .. 4096"),
+        (scene(height=1.5), "height: '1.5' is not an integer"),
+        (scene(height=2049), "height: 2049 is outside 1 .. 2048"),
+        (scene(reduce=3), "width: 32 is not a multiple of reduce, 3"),
+        (scene(time=1), "time: 1.0 is outside [0, 1)"),
+        (scene(amount="a"), "amount: 'a' is not a number from 0 to 1"),
+        (scene(amount=10**400), "amount: '1000"),
+        (scene(other=1), "'other' is not a value of a scene; there are amount"),
+    ],
+)
+def test_a_scene_with_a_wrong_value_is_a_problem_that_names_it(root, body, words):
+    if "sum to 1" in words:
+        body = scene(weights=base64.b64encode((2 * WEIGHTS).tobytes()).decode())
+    status, detail = problem(root, f"{VERSION}/scene.png", "POST", body)
+    assert status == 400 and words in detail
+
+
+def test_bodies_have_an_announced_length_within_a_bound(root):
+    address = f"{VERSION}/scene.png"
+    assert problem(root, address, "POST", "{}", Content_Length=str(2**20 + 1))[0] == 413
+    assert problem(root, address, "POST", Transfer_Encoding="chunked")[0] == 411
+    assert problem(root, address)[0] == 405
+    assert problem(root, f"{VERSION}/scene.bmp", "POST", scene())[0] == 404
+    assert problem(root, f"{address}?identity={'1' * 64}", "POST", scene())[0] == 404
+
+
+def test_a_body_that_does_not_come_ends_the_request(root, monkeypatch):
+    monkeypatch.setattr(scenes, "SILENT_SECONDS", 0.2)
+    with socket.create_connection(("127.0.0.1", int(root.rpartition(":")[2])), timeout=HANG) as connection:
+        connection.sendall(f"POST {VERSION}/scene.png HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{{".encode())
+        assert b" 408 " in connection.recv(4096).partition(b"\r\n")[0]
+
+
+def test_a_model_of_an_earlier_version_has_no_scenes():
+    description = {name: value for name, value in DESCRIPTION.items() if name != "signatures"}
+    with FakeServer(description=description) as server, viewer.running(server.target) as root:
+        assert not json.loads(get(root, "/v1/models/m")[2])["scenes"]
+        status, detail = problem(root, f"{VERSION}/scene.png", "POST", scene())
+        assert status == 400 and "has no scenes; export it again" in detail
 
 
 def test_other_methods_and_bodies_are_rejected(root):
@@ -280,5 +369,6 @@ def test_the_description_of_the_api_has_every_path_and_its_bounds(root):
     named = {given["name"]: given["schema"] for given in document["paths"][path]["get"]["parameters"]}
     assert (named["z"]["minimum"], named["z"]["maximum"]) == (-3, 0) and named["seed"]["minimum"] == -(2**63)
     for path, item in document["paths"].items():
-        given = {each["name"] for each in item["get"]["parameters"] if each["in"] == "path"}
+        [described] = item.values()
+        given = {each["name"] for each in described["parameters"] if each["in"] == "path"}
         assert given == {part.split("}")[0] for part in path.split("{")[1:]}

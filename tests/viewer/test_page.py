@@ -64,7 +64,7 @@ def test_the_page_pans_zooms_and_shows_textures_and_seeds_exactly(chromium, site
         tab.wait_for_function("app.state.texture === '33'", timeout=WAIT)
         idle(tab)
         assert_shown(tab, seed=-9, texture=33)
-        assert tab.get_by_role("tab").all_inner_texts() == ["Texture", "Blend", "Save"]
+        assert tab.get_by_role("tab").all_inner_texts() == ["Texture", "Blend", "Paint", "Live", "Save"]
 
 
 def test_a_morph_lies_over_the_plane_and_its_address_shows_it_again(chromium, server, site):
@@ -82,6 +82,92 @@ def test_a_morph_lies_over_the_plane_and_its_address_shows_it_again(chromium, se
     with opened(chromium, address) as tab:
         again = tiles(tab)
         assert again.keys() == shown.keys() and all(np.array_equal(again[at], shown[at]) for at in again)
+
+
+def posts(server):
+    """The inputs of the requests for scenes."""
+    return [inputs for name, inputs, _ in server.seen if name == "scene"]
+
+
+def test_a_blend_is_a_scene_and_four_tiles_cost_one_request(chromium, server, site):
+    with opened(chromium, f"{site}/#x=-300&y=700&texture=4&blend=8&amount=0.25") as tab:
+        assert_shown(tab, texture=5)
+        blocks = {(inputs["top"], inputs["left"]) for inputs in posts(server)}
+        assert len(posts(server)) == len(blocks) and {side % 512 for block in blocks for side in block} == {0}
+        tab.get_by_role("button", name="Zoom out").click()
+        tab.wait_for_function("app.layer._tileZoom === -1", timeout=WAIT)
+        idle(tab)
+        assert_shown(tab, texture=5)
+        tab.get_by_role("tab", name="Save").click()
+        tab.get_by_role("button", name="Make a seamless tile").click()
+        with tab.expect_download(timeout=WAIT) as download:
+            tab.get_by_role("button", name="Save the tile").click(timeout=WAIT)
+        found = np.asarray(Image.open(download.value.path()))
+        np.testing.assert_array_equal(found[..., :3], paint(1, 5, 0, 0, 512, 512))
+        assert posts(server)[-1]["period_width"] == 512
+
+
+def test_painting_changes_the_blocks_that_it_touches_only(chromium, server, site):
+    with opened(chromium, f"{site}/#x=1280&y=1580", viewport={"width": 500, "height": 800}) as tab:
+        before = tiles(tab)
+        tab.get_by_role("tab", name="Paint").click()
+        tab.mouse.click(250, 100)  # pixel 1280, 1280 of the plane, with texture 1
+        tab.wait_for_function("app.state.dabs.length === 1", timeout=WAIT)
+        tab.wait_for_function("location.hash.includes('paint=')", timeout=WAIT)
+        idle(tab)
+        after = tiles(tab)
+        np.testing.assert_array_equal(after[5, 5, 0][:40, :40, :3], plane(5, 5, texture=1)[:40, :40])
+        far = [at for at in after if at[0] in (3, 6) or at[1] in (3, 6)]
+        assert all(np.array_equal(after[at], before[at]) for at in far if at in before)
+        address = tab.url
+    with opened(chromium, address) as tab:
+        again = tiles(tab)
+        assert all(np.array_equal(again[at], after[at]) for at in again if at in after)
+
+
+STAGE = "[...document.getElementById('stage').getContext('2d').getImageData(0, 0, 8, 8).data]"
+
+
+def test_the_noise_moves_over_a_server_in_a_frame_that_lies_in_one_block(chromium, server, site):
+    with opened(chromium, f"{site}/#x=510&y=5") as tab:
+        tab.get_by_role("tab", name="Live").click()
+        tab.get_by_role("button", name="Motion").click()
+        tab.get_by_text("A loop", exact=True).wait_for(timeout=WAIT)
+        frames = posts(server)
+        assert len(frames) == 23 and {inputs["time"] for inputs in frames} == {np.float32(i / 24) for i in range(1, 24)}
+        for inputs in frames:
+            for side, length in (("top", "height"), ("left", "width")):
+                assert inputs[side] // 512 == (inputs[side] + inputs[length] - 1) // 512
+        with tab.expect_download(timeout=WAIT) as download:
+            tab.get_by_role("button", name="Save the loop").click()
+        with Image.open(download.value.path()) as file:
+            file.seek(12)
+            at = [frames[0][name] for name in ("top", "left", "height", "width")]
+            np.testing.assert_array_equal(np.asarray(file.convert("RGB")), paint(1, 20, *at))
+
+
+def test_the_camera_sends_weights_of_the_cells_and_shows_the_answer(chromium, server, site):
+    with opened(chromium, site) as tab:
+        tab.get_by_role("tab", name="Live").click()
+        tab.get_by_text("One value a cell goes to the server").wait_for(timeout=WAIT)
+        tab.get_by_role("button", name="Camera").click()
+        tab.get_by_text("pictures a second").wait_for(timeout=WAIT)
+        first = tab.evaluate(STAGE)
+        tab.wait_for_function(
+            f"(first) => String({STAGE}) !== first", arg=str(first)[1:-1].replace(" ", ""), timeout=WAIT
+        )
+        tab.get_by_role("button", name="Stop").click()
+    weights = np.array(posts(server)[-1]["weights"])
+    assert weights.shape[0] == 4 and np.abs(weights.sum(axis=0) - 1).max() < 1e-3 and weights.std() > 0.01
+
+
+def test_a_model_of_an_earlier_export_shows_no_blends_and_says_so(chromium):
+    description = {name: value for name, value in DESCRIPTION.items() if name != "signatures"}
+    server = FakeServer(description=description)
+    with server, viewer.running(server.target) as root, opened(chromium, f"{root}/#blend=3&amount=0.5") as tab:
+        assert tab.get_by_role("tab").all_inner_texts() == ["Texture", "Blend", "Save"]
+        assert "exported by an earlier version" in tab.locator("#notice p").inner_text()
+        assert_shown(tab)
 
 
 def test_windows_and_tiles_are_saved_exactly(chromium, site):

@@ -6,7 +6,7 @@ a processor may be served on a GPU.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -25,6 +25,15 @@ _BLOCK = 512
 
 Pair = tuple[Any, Any]
 """Two scalars, rows before columns."""
+
+
+class _Source(NamedTuple):
+    """What a plane shows, as `GraphPlane.render` takes it."""
+
+    seed: tf.Tensor
+    vectors: tf.Tensor
+    weigh: Callable[[Any, Any], Any]
+    change: Pair | None
 
 
 class GraphPlane:
@@ -62,10 +71,16 @@ class GraphPlane:
         """The wave numbers of global vectors [textures, channels]: int64 [textures, waves, 2]."""
         return wave_numbers.of_textures(self._config, self._wave_weights, vectors)
 
-    def check_fit(self, steps: tf.Tensor, rows: tf.Tensor, cols: tf.Tensor) -> tf.Operation:
-        """Ends the request where a torus would distort waves [waves, 2]; the message names the nearest extent."""
-        if not steps.shape[0]:
+    def check_fit(self, vectors: tf.Tensor, rows: tf.Tensor, cols: tf.Tensor) -> tf.Operation:
+        """Ends the request where a torus would distort the waves of textures; the message names the nearest extent.
+
+        Args:
+          vectors: float32 [textures, global channels].
+          rows, cols: of the torus in cells, int64.
+        """
+        if not self._config.waves:
             return tf.no_op()
+        steps = tf.reshape(self.wave_steps(vectors), (-1, 2))
         here = torus.strain(steps, rows[tf.newaxis], cols[tf.newaxis])[0, 0]
         extents, exist = torus.nearest_fits([steps], rows, cols, least=1, count=1)
         near = tf.where(exist[0], self._pixel_extent(*tf.unstack(extents[0])), f"none within {torus.NEAR} cells")
@@ -81,6 +96,7 @@ class GraphPlane:
         corner: Pair,
         extent: Pair,
         period: Pair | None = None,
+        change: Pair | None = None,
     ) -> tf.Tensor:
         """A window of pixels.
 
@@ -91,18 +107,18 @@ class GraphPlane:
             [textures, rows, cols].
           corner: top and left in pixels, int64.
           extent: height and width in pixels, int64.
-          period: rows and cols of a torus in cells, int64; None for the endless plane.
+          period: rows and cols of a torus in cells, int64, or zeros for the endless plane; None for that plane.
+          change: None, or time and amount of moving noise, float32 (`noise.changed`); the plane itself at 0.
 
         Returns:
           uint8 [height, width, 3].
         """
+        source = _Source(seed, vectors, weigh, change)
         if self._detail is None:
-            return self._generate(seed, vectors, weigh, corner, extent, period)
-        return self._copy(self._detail, seed, vectors, weigh, corner, extent, period)
+            return self._generate(source, corner, extent, period)
+        return self._copy(self._detail, source, corner, extent, period)
 
-    def _copy(
-        self, detail: DetailStage, seed: Any, vectors: Any, weigh: Any, corner: Pair, extent: Pair, period: Pair | None
-    ) -> tf.Tensor:
+    def _copy(self, detail: DetailStage, source: _Source, corner: Pair, extent: Pair, period: Pair | None) -> tf.Tensor:
         """The window as the detail stage makes it from the generator's picture around it, block by block."""
         step = detail.alignment
         offset = [at % step for at in corner]
@@ -113,19 +129,21 @@ class GraphPlane:
         guided = [many * long + 2 * detail.margin for many, long in zip(number, side, strict=True)]
         rows, cols = (at + tf.range(long) for at, long in zip(first, guided, strict=True))
         if period is None:
-            guide = self._generate(seed, vectors, weigh, (first[0], first[1]), (guided[0], guided[1]), None)
+            guide = self._generate(source, (first[0], first[1]), (guided[0], guided[1]), None)
         else:
             # The torus is generated once and continued at its edges: there the very same pixels guide.
-            tall, wide = (cells * self._cell for cells in period)
-            origin = (tf.zeros((), tf.int64), tf.zeros((), tf.int64))
-            guide = self._generate(seed, vectors, weigh, origin, (tall, wide), period)
-            guide = tf.gather(tf.gather(guide, rows % tall), cols % wide, axis=1)
+            closed = [cells * self._cell for cells in period]
+            begin = [tf.where(length > 0, 0, at) for length, at in zip(closed, first, strict=True)]
+            whole = [tf.where(length > 0, length, most) for length, most in zip(closed, guided, strict=True)]
+            guide = self._generate(source, (begin[0], begin[1]), (whole[0], whole[1]), period)
+            for axis, (at, skip) in enumerate(zip((rows, cols), begin, strict=True)):
+                guide = tf.gather(guide, _wrapped(at - skip, closed[axis]), axis=axis)
         waves = len(detail.wave_offsets)
-        turns = torus.turns(self.wave_steps(vectors), *(period or (0, 0)))[0, :waves]
-        phases = noise.phases(seed, self._config.waves)[:waves] + detail.wave_offsets
+        turns = torus.turns(self.wave_steps(source.vectors), *(period or (0, 0)))[0, :waves]
+        phases = noise.phases(source.seed, self._config.waves)[:waves] + detail.wave_offsets
         row_turns, col_turns = chunks.pixel_turns(turns, phases, rows, cols, self._cell, period or (0, 0))
         blocks = rows, cols, step, self._cell, period or (0, 0)
-        keys, squares = chunks.patch_keys(seed, *blocks), chunks.squares(*blocks, detail.square)
+        keys, squares = chunks.patch_keys(source.seed, *blocks), chunks.squares(*blocks, detail.square)
         tall, wide = (long + 2 * detail.margin for long in side)
 
         def block(index: Any) -> Any:
@@ -147,14 +165,12 @@ class GraphPlane:
         picture = tf.reshape(tf.transpose(blocks, (0, 2, 1, 3, 4)), (number[0] * side[0], number[1] * side[1], 3))
         return picture[offset[0] : offset[0] + extent[0], offset[1] : offset[1] + extent[1]]
 
-    def _generate(
-        self, seed: Any, vectors: Any, weigh: Any, corner: Pair, extent: Pair, period: Pair | None
-    ) -> tf.Tensor:
+    def _generate(self, source: _Source, corner: Pair, extent: Pair, period: Pair | None) -> tf.Tensor:
         """The window as the generator makes it, assembled from chunks."""
         count, halo = chunks.cells(self._cell), geometry.HALO
         side = count * self._cell
-        phases = noise.phases(seed, self._config.waves)
-        turns = torus.turns(self.wave_steps(vectors), *(period or (0, 0)))
+        phases = noise.phases(source.seed, self._config.waves)
+        turns = torus.turns(self.wave_steps(source.vectors), *(period or (0, 0)))
         first = [at // side for at in corner]
         number = [(at + long - 1) // side - begin + 1 for at, long, begin in zip(corner, extent, first, strict=True)]
         needed = number[0] * number[1]
@@ -165,9 +181,12 @@ class GraphPlane:
             around = tf.range(count + 2 * halo, dtype=tf.int64)
             rows, cols = ((chunk * count - halo)[..., tf.newaxis] + around for chunk in at)
             if period is not None:
-                rows, cols = rows % period[0], cols % period[1]
-            seeds = tf.reshape(seed, (1, 1))
-            return chunks.latents(self._config, seeds, rows, cols, phases, vectors, turns, weigh(rows, cols))
+                rows, cols = _wrapped(rows, period[0]), _wrapped(cols, period[1])
+            seeds, weights = tf.reshape(source.seed, (1, 1)), source.weigh(rows, cols)
+
+            return chunks.latents(
+                self._config, seeds, rows, cols, phases, source.vectors, turns, weights, source.change
+            )
 
         down, right = (at - chunk * side for at, chunk in zip(corner, first, strict=True))
 
@@ -215,6 +234,11 @@ class GraphPlane:
 
     def _pixel_extent(self, rows: tf.Tensor, cols: tf.Tensor) -> tf.Tensor:
         return tf.strings.join([tf.as_string(rows * self._cell), "x", tf.as_string(cols * self._cell)])
+
+
+def _wrapped(at: tf.Tensor, period: tf.Tensor) -> tf.Tensor:
+    """Positions modulo a period; as they are where that is 0."""
+    return tf.where(period > 0, at % tf.maximum(period, 1), at)
 
 
 def _is_on_processor() -> tf.Tensor:

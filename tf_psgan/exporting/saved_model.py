@@ -19,7 +19,7 @@ from tf_psgan.config import SCHEMA_VERSION, to_json
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import ExportError
 from tf_psgan.exporting.session_model import SessionModel
-from tf_psgan.exporting.signatures import Limits, Signatures
+from tf_psgan.exporting.signatures import NAMES, Limits, Signatures
 from tf_psgan.networks import inference
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import FoldedGenerator
@@ -116,6 +116,7 @@ def write(
         "chunk_pixels": chunk_pixels,
         "tile_pixels": chunk_pixels,  # its name for clients of schema 1
         "limits": {"height": limits.side, "width": limits.side, "pixels": limits.pixels},
+        "signatures": list(NAMES),
         "textures": {name: list(vector) for name, vector in names.items()},
         "model": json.loads(to_json(folded.config)),
         "made_by": {"tf_psgan": __version__, "tensorflow": tf.__version__},

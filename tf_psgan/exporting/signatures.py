@@ -1,4 +1,4 @@
-"""The signatures of an exported model: windows, tiles and morphs of its texture plane, computed inside the graph.
+"""The signatures of an exported model: windows, tiles, morphs and scenes of its texture plane, computed in the graph.
 
 Within one export a pixel has the same value in any window. Every value of a request is checked in the graph
 (`graph_checks`).
@@ -25,6 +25,18 @@ from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import FoldedGenerator
 
 JPEG_QUALITY = 92
+
+FORMS = ("", "_png", "_jpeg")
+"""A view's signatures: its name with these endings; the pixels, or a file."""
+
+NAMES = ("serving_default", "describe", *(v + form for v in ("window", "torus", "morph", "scene") for form in FORMS))
+"""The signatures of an export."""
+
+MOST_TEXTURES = 256
+"""Of a scene."""
+
+WEIGHT_TOLERANCE = 1e-3
+"""What the weights of a cell may differ from 1 in sum."""
 
 PNG_SRGB = struct.pack(">I4sBI", 1, b"sRGB", 0, zlib.crc32(b"sRGB\0"))
 """The chunk that marks a PNG file as sRGB with the perceptual intent."""
@@ -75,6 +87,7 @@ class Signatures(tf.Module):
             "window": (self._window, scalars | extent),
             "torus": (self._torus, {name: scalars[name] for name in ("seed", "texture")} | extent),
             "morph": (self._morph, morph | {name: scalars[name] for name in ("top", "left")} | extent),
+            "scene": (self._scene, self._scene_inputs(scalars, extent)),
         }
         latents = tf.TensorSpec((None, None, None, self._channels), tf.float32, "latents")
         functions = {
@@ -83,7 +96,7 @@ class Signatures(tf.Module):
         }
         for name, (picture, inputs) in pictures.items():
             raw = tf.function(picture).get_concrete_function(**inputs)  # traced once for its three forms
-            for suffix, encode in (("", None), ("_png", _png), ("_jpeg", _jpeg)):
+            for suffix, encode in zip(FORMS, (None, _png, _jpeg), strict=True):
                 functions[name + suffix] = _signature(raw, encode).get_concrete_function(**inputs)
         return functions
 
@@ -119,7 +132,7 @@ class Signatures(tf.Module):
         height, width = multiple("height", height, self._cell), multiple("width", width, self._cell)
         rows, cols = height // self._cell, width // self._cell
         vectors = noise.global_vector(texture[tf.newaxis], self._config.global_channels)
-        rows, cols = after(self._plane.check_fit(self._plane.wave_steps(vectors)[0], rows, cols), rows, cols)
+        rows, cols = after(self._plane.check_fit(vectors, rows, cols), rows, cols)
         origin = (tf.zeros((), tf.int64), tf.zeros((), tf.int64))
         return self._plane.render(seed, vectors, alone, origin, (height, width), (rows, cols))
 
@@ -147,6 +160,88 @@ class Signatures(tf.Module):
 
         return self._plane.render(seed, vectors, weigh, _corner(top, left), self._extent(height, width))
 
+    @staticmethod
+    def _scene_inputs(scalars: dict[str, Any], extent: dict[str, Any]) -> dict[str, Any]:
+        whole = ("first_row", "first_col", "period_height", "period_width")
+        return {
+            "seed": scalars["seed"],
+            "textures": tf.TensorSpec((None,), tf.int64, "textures"),
+            "weights": tf.TensorSpec((None, None, None), tf.float32, "weights"),
+            **{name: tf.TensorSpec((), tf.int64, name) for name in whole},
+            **{name: tf.TensorSpec((), tf.float32, name) for name in ("time", "amount")},
+            **{name: scalars[name] for name in ("top", "left")},
+            **extent,
+        }
+
+    def _scene(
+        self,
+        seed: Any,
+        textures: Any,
+        weights: Any,
+        first_row: Any,
+        first_col: Any,
+        period_height: Any,
+        period_width: Any,
+        time: Any,
+        amount: Any,
+        top: Any,
+        left: Any,
+        height: Any,
+        width: Any,
+    ) -> tf.Tensor:
+        far = MAX_PIXEL // self._cell
+        first_row, first_col = (
+            inside(name, value, -far, far) for name, value in (("first_row", first_row), ("first_col", first_col))
+        )
+        time = between("time", time, "[0, 1)", (time >= 0) & (time < 1))
+        amount = between("amount", amount, "[0, 1]", (amount >= 0) & (amount <= 1))
+        rows, cols = (
+            multiple(name, inside(name, value, 0, MAX_PIXEL), self._cell) // self._cell
+            for name, value in (("period_height", period_height), ("period_width", period_width))
+        )
+        both = ["period: ", tf.as_string(rows * self._cell), "x", tf.as_string(cols * self._cell)]
+        both += [" pixels is endless along one axis; give both extents, or 0 for both."]
+        checks = [*self._check_weights(textures, weights), demand((rows > 0) == (cols > 0), both)]
+        with tf.control_dependencies(checks):
+            textures, weights, rows, cols = (tf.identity(value) for value in (textures, weights, rows, cols))
+        vectors = noise.global_vector(textures, self._config.global_channels)
+        count, tall, wide = tf.unstack(tf.shape(weights, tf.int64))
+        flat = tf.reshape(weights, (count, tall * wide))
+
+        def weigh(at_rows: Any, at_cols: Any) -> tf.Tensor:
+            """The weights of the nearest cells that have some."""
+            down, right = (
+                tf.clip_by_value(cells - first, 0, most - 1)
+                for cells, first, most in ((at_rows, first_row, tall), (at_cols, first_col, wide))
+            )
+            return tf.gather(flat, down[..., :, tf.newaxis] * wide + right[..., tf.newaxis, :], axis=1)
+
+        fits = tf.cond(rows > 0, lambda: _done(self._plane.check_fit(vectors, rows, cols)), lambda: tf.constant(True))
+        period = after(fits, rows, cols)
+        where, size = _corner(top, left), self._extent(height, width)
+        return self._plane.render(seed, vectors, weigh, where, size, (period[0], period[1]), (time, amount))
+
+    def _check_weights(self, textures: Any, weights: Any) -> list[tf.Operation]:
+        """Operations that end a request whose textures and weights do not make a scene."""
+        count, rows, cols = tf.unstack(tf.shape(weights, tf.int64))
+        named = tf.size(textures, tf.int64)
+        size = tf.strings.reduce_join(tf.as_string([count, rows, cols]), separator=", ")
+        most = self._limits.pixels // self._cell**2
+        sums = tf.reduce_sum(weights, axis=0)
+        is_mixture = tf.reduce_all(weights >= 0) & tf.reduce_all(tf.abs(sums - 1) <= WEIGHT_TOLERANCE)
+        return [
+            inside("textures", named, 1, MOST_TEXTURES),
+            demand(
+                count == named,
+                ["weights: ", tf.as_string(count), " for ", tf.as_string(named), " textures; give one map for each."],
+            ),
+            demand(
+                (rows * cols > 0) & (rows * cols <= most),
+                ["weights: shape [", size, f"]; give 1 to {most} cells for each texture."],
+            ),
+            demand(is_mixture, ["weights: some are negative, or do not sum to 1 at a cell; divide them by their sum."]),
+        ]
+
     def _extent(self, height: Any, width: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """A picture's height and width as int64, within the limits."""
         height, width = (
@@ -155,6 +250,17 @@ class Signatures(tf.Module):
         )
         with tf.control_dependencies([inside("height x width", height * width, 1, self._limits.pixels)]):
             return tf.identity(height), tf.identity(width)
+
+
+def between(name: str, value: tf.Tensor, allowed: str, holds: tf.Tensor) -> tf.Tensor:
+    """A float scalar, checked to lie in an interval."""
+    text = [f"{name}: ", tf.as_string(value, precision=4), f" is outside {allowed}; choose a value inside."]
+    return after(demand(holds, text), value)[0]
+
+
+def _done(check: tf.Operation) -> tf.Tensor:
+    """True, once a check has passed."""
+    return after(check, tf.constant(True))[0]
 
 
 def _corner(top: Any, left: Any) -> tuple[tf.Tensor, tf.Tensor]:

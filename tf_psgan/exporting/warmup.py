@@ -13,7 +13,7 @@ import tensorflow as tf
 from tf_psgan import geometry
 from tf_psgan.exporting import prediction_log
 from tf_psgan.exporting.saved_model import Draft
-from tf_psgan.exporting.signatures import Limits
+from tf_psgan.exporting.signatures import FORMS, Limits
 from tf_psgan.latents import noise, torus
 from tf_psgan.plane.folded_generator import FoldedGenerator
 
@@ -23,8 +23,6 @@ SIDE = 64
 
 TEXTURES = 8
 """How many are searched for one whose waves fit a small torus: not every texture's do."""
-
-FORMS = ("", "_png", "_jpeg")
 
 
 def write(draft: Draft) -> None:
@@ -51,6 +49,9 @@ def requests(folded: FoldedGenerator, limits: Limits) -> dict[str, dict[str, Any
     pictures: dict[str, dict[str, Any]] = {"window": {"seed": 0, "texture": 0, "top": 0, "left": 0} | extent}
     if tile := _tile(folded, limits):
         pictures["torus"] = {"seed": 0} | tile
+    whole = dict.fromkeys(("first_row", "first_col", "period_height", "period_width", "top", "left"), 0)
+    blend = {"textures": [0, 1], "weights": np.full((2, 1, 1), 0.5, np.float32), "time": 0.25, "amount": 0.5}
+    pictures["scene"] = {"seed": 0} | blend | whole | extent
     if folded.config.global_channels:
         corners = {"textures": [0, 1, 2, 3], "extent_height": side, "extent_width": side, "top": 0, "left": 0}
         pictures["morph"] = {"seed": 0} | corners | extent

@@ -27,7 +27,7 @@ def of_textures(config: ModelConfig, weights: Sequence[Any], z_global: Any) -> t
       int64 [textures, waves, 2], steps of 2**-32 turns per cell, (row, col) last.
     """
     z_global = tf.convert_to_tensor(z_global, tf.float32)
-    textures = z_global.shape[0]
+    textures = z_global.shape[0] if z_global.shape[0] is not None else tf.shape(z_global)[0]
     if not weights:
         return tf.zeros((textures, 0, 2), tf.int64)
     exact = [tf.cast(array, tf.float64) for array in weights]
@@ -35,7 +35,7 @@ def of_textures(config: ModelConfig, weights: Sequence[Any], z_global: Any) -> t
         numbers = tf.repeat(exact[0][tf.newaxis], textures, axis=0)
     else:
         hidden = tf.nn.relu(_product(tf.cast(z_global, tf.float64), exact[0]) + exact[1])
-        numbers = tf.reshape(_product(hidden, exact[2]) + exact[3], (textures, config.waves, 2))
+        numbers = tf.reshape(_product(hidden, exact[2]) + exact[3], (-1, config.waves, 2))
     steps = waves.steps(numbers)
     if config.wave_angles == "axis":
         steps *= tf.one_hot(tf.range(config.waves) % 2, 2, dtype=tf.int64)  # rows and columns in turn

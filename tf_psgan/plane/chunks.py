@@ -55,7 +55,7 @@ def latents(
       vectors: float32 [textures, global channels].
       wave_turns: int64 [textures, waves, 2], turns per cell in units of 2**-64, from `torus.turns`.
       weights: float32 [textures, extent, extent], sum 1 at every cell.
-      change: None, or time and amount of animated noise (`noise.changed`).
+      change: None, or time and amount of animated noise (`noise.changed`); where one is 0 it is the plane's own.
 
     Returns:
       float32 [1 or batch, extent, extent, channels].
@@ -63,7 +63,8 @@ def latents(
     at = (seeds, rows[..., :, tf.newaxis], cols[..., tf.newaxis, :])
     z_local = noise.cells(*at, config.local_channels)
     if change is not None:
-        z_local = noise.changed(z_local, *at, *change)
+        still, (time, amount) = z_local, change
+        z_local = tf.cond((time > 0) & (amount > 0), lambda: noise.changed(still, *at, time, amount), lambda: still)
     extent = z_local.shape[:-1]
     z_global = tf.zeros((*extent, config.global_channels))
     z_periodic = tf.zeros((*extent, (2 if config.quadrature else 1) * config.waves))

@@ -8,7 +8,7 @@ import { planeMap, textureLayer } from "./ui/layer.js";
 import { livePanel } from "./ui/live-panel.js";
 import { paintPanel } from "./ui/paint-panel.js";
 import { savePanel } from "./ui/save-panel.js";
-import { fromAddress, initial, sceneOf, toAddress, ZOOM } from "./ui/state.js";
+import { canBlend, fromAddress, initial, sceneOf, toAddress, ZOOM } from "./ui/state.js";
 import { makeTabs } from "./ui/tabs.js";
 import { texturePanel } from "./ui/texture-panel.js";
 
@@ -79,8 +79,8 @@ class App {
     if (turn !== this.#opening) return pool.close();
     [this.model, this.pool] = [model, pool];
     if (pool.note) this.say(pool.note);
-    if (pool.remote && (this.state.blend || this.state.dabs.length)) {
-      this.say("A server shows morphs, but no blends of two textures and no painting; they are left out.");
+    if (!canBlend(model) && (this.state.blend || this.state.dabs.length)) {
+      this.say("This model was exported by an earlier version: blends and paintings are left out. Export it again.");
     }
     const source = () => ({ pool, scene: this.scene(), cell: this.cell });
     this.layer = textureLayer(L, source, (message) => this.say(`A tile cannot be computed: ${message}.`));
@@ -131,8 +131,8 @@ class App {
     const tabs = [
       { name: "Texture", panel: texturePanel(this) },
       ...(several ? [{ name: "Blend", panel: blendPanel(this) }] : []),
-      ...(several && !this.pool.remote ? [{ name: "Paint", panel: paintPanel(this) }] : []),
-      ...(this.pool.remote ? [] : [{ name: "Live", panel: livePanel(this) }]), // computes more than a server may be asked
+      ...(several && canBlend(this.model) ? [{ name: "Paint", panel: paintPanel(this) }] : []),
+      ...(canBlend(this.model) ? [{ name: "Live", panel: livePanel(this) }] : []),
       { name: "Save", panel: savePanel(this) },
     ];
     this.#panels = tabs.map(({ panel }) => panel);

@@ -5,6 +5,7 @@ from .sync_client import Client as Client
 from .views import Encoding as Encoding
 from .views import Limits as Limits
 from .views import Morph as Morph
+from .views import Scene as Scene
 from .views import Tile as Tile
 from .views import View as View
 from .views import Window as Window

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 from tf_psgan_serving.client.async_client import AsyncClient
 from tf_psgan_serving.client.channels import Tls, late
 from tf_psgan_serving.client.partial import path_for
-from tf_psgan_serving.client.views import Encoding, Limits, Morph, Tile, View, Window
+from tf_psgan_serving.client.views import Encoding, Limits, Morph, Tile, Window
 
 ENCODINGS: dict[str, Encoding] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 MAX_PIXELS = 400_000_000
@@ -55,7 +55,9 @@ async def write(arguments: argparse.Namespace) -> Path:
     return arguments.out
 
 
-async def _content(client: AsyncClient, view: View, encoding: Encoding, partial: Path) -> bytes | memoryview:
+async def _content(
+    client: AsyncClient, view: Window | Tile | Morph, encoding: Encoding, partial: Path
+) -> bytes | memoryview:
     """The content of the file."""
     limits = Limits.from_description(await client.describe())
     small = view.height * view.width <= MAX_ENCODED_PIXELS and limits.allow(view.height, view.width)
@@ -75,7 +77,7 @@ def _srgb_profile() -> bytes:
     return bytes(profile)
 
 
-def _view(arguments: argparse.Namespace) -> View:
+def _view(arguments: argparse.Namespace) -> Window | Tile | Morph:
     size = {"height": arguments.height, "width": arguments.width}
     position = {"top": arguments.top, "left": arguments.left}
     if arguments.tile and (arguments.morph or any(position.values())):

@@ -1,4 +1,4 @@
-"""Views (a window of a plane, a seamless tile, a blend), and how a large view is split into requests."""
+"""Views (a window of a plane, a seamless tile, a blend, a scene), and how a large view is split into requests."""
 
 import dataclasses
 import math
@@ -15,6 +15,9 @@ MAX_PIECES = 2**14
 
 PIECE_PIXELS = 1024
 """Preferred side of the pieces of a large picture; the server's limits and chunk size may change it."""
+
+WEIGHT_TOLERANCE = 1e-3
+"""What the weights of a cell of a scene may differ from 1 in sum, as in the signature."""
 
 _INT32_INPUTS = ("height", "width")
 
@@ -118,9 +121,69 @@ class Morph(_View):
         return cls(seed=seed, textures=corners, **size)
 
 
-View = Window | Tile | Morph
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Scene(_View):
+    """A window of a plane on which every cell has a mixture of textures of its own, and whose noise may move in a loop.
+
+    Attributes:
+      seed: selects the plane; int64.
+      textures: at least one; int64.
+      weights: float32 [textures, rows, cols], the mixture at each of a rectangle of cells; not negative, sum 1 at a
+        cell. Beyond the rectangle its edge continues. A pixel depends on the cells within two of its own.
+      first_row, first_col: the rectangle's first cell on the plane.
+      period_height, period_width: of a seamless plane in pixels, as of `Tile`; 0 for the endless plane.
+      time: position in the loop, in [0, 1).
+      amount: how far the noise moves, in [0, 1]; the plane itself where it or `time` is 0.
+      top, left, height, width: as in `Window`.
+
+    Raises:
+      ValueError: as `Window`, or the weights have another shape, type or values.
+    """
+
+    signature: ClassVar[str] = "scene"
+    seed: int = 0
+    textures: tuple[int, ...]
+    weights: np.ndarray
+    first_row: int = 0
+    first_col: int = 0
+    period_height: int = 0
+    period_width: int = 0
+    time: float = 0.0
+    amount: float = 0.0
+    top: int = 0
+    left: int = 0
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        """Checks the values."""
+        for name in ("seed", "first_row", "first_col", "top", "left"):
+            _check(name, getattr(self, name), -(2**63), 2**63 - 1)
+        for name, low, high in (("period_", 0, 2**63 - 1), ("", 1, 2**31 - 1)):
+            for side in ("height", "width"):
+                _check(f"{name}{side}", getattr(self, f"{name}{side}"), low, high)
+        for number in self.textures:
+            _check("textures", number, -(2**63), 2**63 - 1)
+        weights = np.asarray(self.weights)
+        if weights.ndim != 3 or not weights.size or weights.dtype != np.float32:
+            raise ValueError("weights: not a float32 array [textures, rows, cols].")
+        if len(weights) != len(self.textures):
+            raise ValueError(f"weights: {len(weights)} for {len(self.textures)} textures; give one map for each.")
+        if not (np.all(weights >= 0) and np.all(np.abs(weights.sum(axis=0) - 1) < WEIGHT_TOLERANCE)):
+            raise ValueError("weights: some are negative, or do not sum to 1 at a cell; divide them by their sum.")
+        for name, value, allowed in (("time", self.time, "[0, 1)"), ("amount", self.amount, "[0, 1]")):
+            if not (0 <= value <= 1) or (name == "time" and value == 1):
+                raise ValueError(f"{name}: {value} is outside {allowed}; choose a value inside.")
+
+    def inputs(self) -> dict[str, np.ndarray]:
+        """The signature's inputs: int64, but `height` and `width` int32, weights, `time` and `amount` float32."""
+        types = dict.fromkeys(_INT32_INPUTS, np.int32) | dict.fromkeys(("weights", "time", "amount"), np.float32)
+        return {name: np.array(value, types.get(name, np.int64)) for name, value in vars(self).items()}
+
+
+View = Window | Tile | Morph | Scene
 Encoding = Literal["png", "jpeg"]
-Piece = tuple[slice, slice, Window | Morph]
+Piece = tuple[slice, slice, Any]
 """A piece of a large picture: the rows and the columns that it fills, and its view."""
 
 
@@ -167,7 +230,7 @@ class Limits:
         return min(most, max(PIECE_PIXELS, self.chunk)) // self.chunk * self.chunk or most
 
 
-def split(view: Window | Morph, side: int) -> Iterator[Piece]:
+def split(view: Window | Morph | Scene, side: int) -> Iterator[Piece]:
     """Splits a view along the plane's own grid of `side` pixels, so that the server computes no chunk twice."""
     columns = list(_intervals(view.left, view.width, side))
     for top, height in _intervals(view.top, view.height, side):

@@ -1,7 +1,8 @@
-"""The HTTP API: models, map tiles, windows, seamless tiles and morphs.
+"""The HTTP API: models, map tiles, windows, seamless tiles, morphs and scenes.
 
-Whatever a response depends on is in its address, so pictures may be cached for ever. Every value of an address is
-checked against its bounds and becomes an integer, or selects one of the known models. Nothing else is used.
+Whatever a response depends on is in its address, so pictures may be cached for ever; scenes, whose maps of weights are
+too long for one, come in bodies. Every value is checked against its bounds and becomes a number, or selects one of the
+known models. Nothing else is used.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from starlette.routing import Route
 from tf_psgan_serving.client.views import Morph, Tile, Window
 from tf_psgan_serving.command_line import LOG
 from tf_psgan_serving.errors import ServingError
-from tf_psgan_serving.viewer import encoding, parameters, problems
+from tf_psgan_serving.viewer import encoding, parameters, problems, scenes
 from tf_psgan_serving.viewer.blocks import Blocks
 from tf_psgan_serving.viewer.models import Models, Version
 from tf_psgan_serving.viewer.parameters import TILE, Parameter
@@ -83,6 +84,7 @@ class Api:
             Route("/v1/models", self.guarded(self._list)),
             Route("/v1/models/{model}", self.guarded(self._model)),
             *(Route(version + path, self._picture(body)) for path, body in pictures.items()),
+            Route(f"{version}/scene.{{suffix}}", self._with_body(self._picture(self._scene)), methods=["POST"]),
         ]
 
     async def listed(self) -> list[Version]:
@@ -156,6 +158,16 @@ class Api:
 
         return limited
 
+    def _with_body(self, picture: Any) -> Any:
+        """An endpoint that takes a place among the waiting requests once its body has come."""
+
+        async def complete(request: Request) -> Response:
+            request.state.body = await scenes.body(request)
+            response: Response = await picture(request)
+            return response
+
+        return complete
+
     async def _ready(self, request: Request) -> Response:
         await self.shown()
         return Response("ok\n", media_type="text/plain", headers={"Cache-Control": "no-store"})
@@ -190,11 +202,20 @@ class Api:
         extent = {name: values[name] for name in ("top", "left", "height", "width")}
         return await self._encoded(request, await self._blocks.window(version, _morph_view(values, extent)))
 
-    async def _encoded(self, request: Request, pixels: Any) -> Response:
+    async def _scene(self, request: Request, version: Version) -> Response:
+        _values(request, version, ())
+        if not version.scenes:
+            raise Problem(400, f"version {version.number} of {version.model} has no scenes; export it again.")
+        view, reduce = scenes.parse(request.state.body)
+        return await self._encoded(request, await self._blocks.scene(version, view, reduce), keep=False)
+
+    async def _encoded(self, request: Request, pixels: Any, keep: bool = True) -> Response:
         suffix = request.path_params["suffix"]
         work = functools.partial(encoding.encode, pixels, suffix)
         data = await asyncio.get_running_loop().run_in_executor(self._encoders, work)
-        return Response(data, media_type=encoding.MEDIA_TYPES[suffix], headers={"Cache-Control": FOR_EVER})
+        return Response(
+            data, media_type=encoding.MEDIA_TYPES[suffix], headers={"Cache-Control": FOR_EVER if keep else "no-store"}
+        )
 
     async def _name(self, request: Request) -> str:
         names = await self._models.names()
@@ -238,6 +259,7 @@ def about(version: Version) -> dict[str, Any]:
         "path": f"/{path(version)}",
         "pixels_per_cell": version.cell,
         "several_textures": version.several,
+        "scenes": version.scenes,
         "detail": version.detail,
         "source_licence": version.licence,
     }

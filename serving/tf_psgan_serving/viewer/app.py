@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tf_psgan_serving.viewer import openapi, page
+from tf_psgan_serving.viewer import openapi, page, scenes
 from tf_psgan_serving.viewer.api import Api
 from tf_psgan_serving.viewer.blocks import Blocks
 from tf_psgan_serving.viewer.connections import LimitedConnection
@@ -68,7 +68,12 @@ def make(
 
     middleware = [Middleware(_Limited)]
     if cors:
-        middleware.insert(0, Middleware(CORSMiddleware, allow_origins=list(cors), allow_methods=["GET"]))
+        middleware.insert(
+            0,
+            Middleware(
+                CORSMiddleware, allow_origins=list(cors), allow_methods=["GET", "POST"], allow_headers=["Content-Type"]
+            ),
+        )
     app = Starlette(
         routes=[Route("/openapi.json", described), *endpoints.routes(), *page.routes(endpoints)],
         middleware=middleware,
@@ -96,7 +101,7 @@ def web_server(application: Starlette, connection: type[LimitedConnection] = Lim
 
 
 class _Limited:
-    """Rejects requests with a body or a long address, and keeps browsers from guessing types."""
+    """Rejects bodies that are too long or out of place, and long addresses, and keeps browsers from guessing types."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -104,9 +109,8 @@ class _Limited:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        headers = dict(scope["headers"])
-        if headers.get(b"content-length", b"0").strip(b"0 ") or b"transfer-encoding" in headers:
-            return await Problem(413, "requests have no body; leave it out.").response()(scope, receive, send)
+        if problem := _body_problem(scope):
+            return await problem.response()(scope, receive, send)
         if max(len(scope["raw_path"] or scope["path"]), len(scope["query_string"])) > MOST_ADDRESS:
             text = f"the address has more than {MOST_ADDRESS} characters; shorten it."
             return await Problem(414, text).response()(scope, receive, send)
@@ -119,13 +123,30 @@ class _Limited:
         await self._app(scope, receive, typed)
 
 
+def _body_problem(scope: Scope) -> Problem | None:
+    """What is wrong with a request's body, by its headers: only scenes have one, of an announced length."""
+    headers = dict(scope["headers"])
+    length = headers.get(b"content-length", b"0").strip() or b"0"
+    if scope["method"] != "POST":
+        is_empty = not length.strip(b"0") and b"transfer-encoding" not in headers
+        return None if is_empty else Problem(413, "requests of this kind have no body; leave it out.")
+    if b"transfer-encoding" in headers or not length.isdigit():
+        return Problem(411, "the body's length is not announced; send Content-Length.")
+    if len(length) > 9 or int(length) > scenes.MOST_BYTES:
+        return Problem(413, f"the body has more than {scenes.MOST_BYTES} bytes; send a part of the scene.")
+    return None
+
+
 async def _problem(request: Request, error: Any) -> Response:
     response: Response = error.response()
     return response
 
 
 async def _http(request: Request, error: Any) -> Response:
-    texts = {404: "there is nothing at this address; /openapi.json has all.", 405: "only GET and HEAD are answered."}
+    texts = {
+        404: "there is nothing at this address; /openapi.json has all.",
+        405: "this address is asked in another way: scenes with POST, all others with GET.",
+    }
     response = Problem(error.status_code, texts.get(error.status_code, str(error.detail))).response()
     response.headers.update(error.headers or {})
     return response

@@ -8,12 +8,12 @@ what does not fit its admission queue.
 import asyncio
 import collections
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 import numpy as np
 
-from tf_psgan_serving.client.views import Morph, Piece, Window, split
+from tf_psgan_serving.client.views import Morph, Piece, Scene, Window, split
 from tf_psgan_serving.viewer.models import Version
 
 SIDE = 512
@@ -77,13 +77,25 @@ class Blocks:
             found = await asyncio.to_thread(average, cut, reduce) if reduce > 1 else cut
             pixels[rows.start // reduce : rows.stop // reduce, cols.start // reduce : cols.stop // reduce] = found
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for piece in split(view, side):
-                    group.create_task(place(piece))
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        await _all(place(piece) for piece in split(view, side))
         return pixels
+
+    async def scene(self, version: Version, view: Scene, reduce: int = 1) -> np.ndarray:
+        """The pixels of a scene, uint8 [height / reduce, width / reduce, 3]; not kept.
+
+        Args:
+          version, view, reduce: as of `window`.
+        """
+        pixels = np.empty((view.height, view.width, 3), np.uint8)
+
+        async def place(piece: Piece) -> None:
+            rows, cols, part = piece
+            async with self._slots:
+                pixels[rows, cols] = await self._render(version, part)
+
+        side = SIDE if version.limits.allow(SIDE, SIDE) else version.limits.piece_pixels()
+        await _all(place(piece) for piece in split(view, side))
+        return await asyncio.to_thread(average, pixels, reduce) if reduce > 1 else pixels
 
     async def tile(self, version: Version, view: Any) -> np.ndarray:
         """The pixels of a seamless tile, in one request; not kept."""
@@ -115,6 +127,16 @@ class Blocks:
         while self._bytes > self._most_bytes:
             self._bytes -= self._kept.popitem(last=False)[1].nbytes
         return block
+
+
+async def _all(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Waits for all; the first error ends the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
 
 
 def average(pixels: np.ndarray, side: int) -> np.ndarray:

@@ -37,6 +37,7 @@ class Version:
       limits: of one request.
       cell: side of a cell in pixels.
       several: whether there is a texture for each integer, rather than one.
+      scenes: whether it has the signature `scene`: blends, paintings and moving noise.
       detail: "patches" with a detail stage, otherwise "none".
       licence: of the training pictures; "" if it is not stated.
     """
@@ -47,6 +48,7 @@ class Version:
     limits: Limits
     cell: int
     several: bool
+    scenes: bool
     detail: str
     licence: str
 
@@ -68,6 +70,7 @@ class Version:
             limits=limits,
             cell=cell,
             several=bool(settings.get("global_channels")),
+            scenes="scene" in (description.get("signatures") or ()),
             detail=str(description.get("detail", "none"))[:20],
             licence=str(description.get("source_licence", ""))[:200],
         )

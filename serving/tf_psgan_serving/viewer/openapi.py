@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tf_psgan_serving.viewer import api, encoding, parameters, problems
+from tf_psgan_serving.viewer import api, encoding, parameters, problems, scenes
 from tf_psgan_serving.viewer.parameters import Parameter, Text
 
 MODEL = Text("model", "name of the model, of /v1/models", "[^/]+", "honeycomb")
@@ -35,6 +35,14 @@ def document() -> dict[str, Any]:
         VERSION + path: _operation(text, [*in_path, *places, SUFFIX], [*query, parameters.IDENTITY], _picture())
         for path, (text, places, query) in pictures.items()
     }
+    scene = _operation(
+        "A window of a plane whose cells have mixtures of textures of their own, and whose noise may move in a loop",
+        [*in_path, SUFFIX],
+        [parameters.IDENTITY],
+        _picture(),
+    )["get"]
+    scene["requestBody"] = {"required": True, "content": {"application/json": {"schema": scenes.schema()}}}
+    paths[f"{VERSION}/scene.{{suffix}}"] = {"post": scene}
     paths["/v1/models"] = _operation("The models and their newest versions", [], [], _object())
     paths["/v1/models/{model}"] = _operation("A model's newest version", [MODEL], [], _object())
     for path, text in (("/livez", "Whether the process answers"), ("/readyz", "Whether a model is ready")):

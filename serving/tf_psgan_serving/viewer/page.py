@@ -69,6 +69,7 @@ def description(version: Version) -> dict[str, Any]:
         "global_channels": int(version.several),
         "textures": [{"key": str(number)} for number in textures],
         "most_side": parameters.MOST_SIDE,
+        "scenes": version.scenes,
         "licence": version.licence,
     }
 

@@ -57,7 +57,7 @@ export class Pool {
     return pool;
   }
 
-  /** Whether a server computes the pixels; it takes requests of 2048 x 2048 pixels, but knows no blends and paintings. */
+  /** Whether a server computes the pixels; it takes requests of 2048 x 2048 pixels. */
   get remote() {
     return this.backend === "server";
   }

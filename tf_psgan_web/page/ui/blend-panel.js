@@ -3,10 +3,11 @@
 import { chips, thumbnail } from "./chips.js";
 import { cornerControls } from "./corners.js";
 import { element, labelled } from "./elements.js";
+import { canBlend } from "./state.js";
 
 /** @param {object} app see `main.js`. */
 export function blendPanel(app) {
-  const parts = app.model.server ? [cornerControls(app)] : [secondTexture(app), cornerControls(app)];
+  const parts = [...(canBlend(app.model) ? [secondTexture(app)] : []), cornerControls(app)];
   const refresh = () => {
     for (const part of parts) part.refresh();
   };

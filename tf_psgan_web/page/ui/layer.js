@@ -1,6 +1,7 @@
 // The endless texture as a Leaflet layer: tiles of 256 pixels, computed by a pool, the nearest to the middle first.
 
 import { dabsNear } from "../texture/paint.js";
+import { hasAddress } from "../texture/remote.js";
 import { MAX_PIXEL } from "../texture/scene.js";
 
 const TILE = 256;
@@ -65,7 +66,7 @@ export function textureLayer(L, source, onError) {
       };
       const reduce = 2 ** -coords.z;
       const whole = TILE * reduce;
-      const side = pool.remote ? whole : Math.min(whole, PIECE);
+      const side = pool.remote && hasAddress(scene) ? whole : Math.min(whole, PIECE);
       // In memory, not on the GPU: pixels are only put into it, and a GPU that is reset would leave it blank.
       const context = tile.getContext("2d", { willReadFrequently: true });
       let left = (whole / side) ** 2;
@@ -77,10 +78,7 @@ export function textureLayer(L, source, onError) {
             if (--left === 0) finish();
             continue;
           }
-          const near = {
-            ...scene,
-            dabs: dabsNear(scene.dabs, y - 2 * cell, x - 2 * cell, side + 4 * cell, side + 4 * cell),
-          };
+          const near = { ...scene, dabs: dabsNear(scene.dabs, ...around(y, x, side, cell)) };
           const request = { scene: near, row: y / cell, col: x / cell, rows: side / cell, cols: side / cell, reduce };
           cancels.push(
             pool.render(
@@ -108,6 +106,12 @@ export function textureLayer(L, source, onError) {
     },
   });
   return new Layer({ tileSize: TILE, maxNativeZoom: 0, minZoom: -3, maxZoom: 3, keepBuffer: 1, updateWhenIdle: false });
+}
+
+/** The rectangle of pixels (top, left, height, width) that the weights of a square depend on, with the block around it. */
+function around(top, left, side, cell) {
+  const far = PIECE + 2 * cell;
+  return [top - far, left - far, side + 2 * far, side + 2 * far];
 }
 
 /** A map whose coordinates are the pixels of the plane: x to the right, y downwards, without an end. */

@@ -1,12 +1,14 @@
 // The panel of moving pictures: the camera or a picture paints with textures, or the noise moves in a loop.
 //
-// The camera's picture is reduced to one value a cell in this page; it is neither stored nor sent.
+// The camera's picture is reduced to one value a cell in this page; it is not stored. Over a server these values are sent,
+// as weights of textures, and nothing else.
 
 import { animatedPng } from "./animated-png.js";
 import { button, element, labelled, pngOf, saveFile } from "./elements.js";
 import { reduced, weightsFromLight } from "./light.js";
 
 const SIDES = [256, 384, 512];
+const BLOCK = 512; // pixels
 const LOOP_FRAMES = 24;
 const LOOP_AMOUNT = 0.4;
 const LOOP_MS = 80;
@@ -54,18 +56,29 @@ export function livePanel(app) {
     const longest = Number(side.value) / app.cell;
     const cols = Math.max(1, Math.round(width >= height ? longest : (longest * width) / height));
     const rows = Math.max(1, Math.round(height >= width ? longest : (longest * height) / width));
-    const row = Math.round(app.state.y / app.cell - rows / 2);
-    return { row, col: Math.round(app.state.x / app.cell - cols / 2), rows, cols };
+    const [row, col] = [
+      [app.state.y, rows],
+      [app.state.x, cols],
+    ].map(([middle, length]) => inBlock(Math.round(middle / app.cell - length / 2), length));
+    return { row, col, rows, cols };
   }
 
-  /** Computes a frame in as many strips as there are workers. */
-  async function frame(scene, { row, col, rows, cols }) {
-    const strips = Math.min(app.pool.workers, rows);
+  /** A server computes whole blocks: there a frame lies in one, the nearest, instead of in up to four. */
+  function inBlock(first, length) {
+    if (!app.pool.remote) return first;
+    const side = BLOCK / app.cell;
+    const block = Math.floor((first + length / 2) / side) * side;
+    return Math.min(Math.max(first, block), block + side - length);
+  }
+
+  /** Computes a frame in as many strips as there are workers; a server is asked once. `fast`: it may send a JPEG. */
+  async function frame(scene, { row, col, rows, cols }, fast = false) {
+    const strips = app.pool.remote ? 1 : Math.min(app.pool.workers, rows);
     const borders = Array.from({ length: strips + 1 }, (_, i) => Math.round((i * rows) / strips));
     return Promise.all(
       borders.slice(1).map(async (to, i) => {
         const from = borders[i];
-        const request = { scene, row: row + from, col, rows: to - from, cols, reduce: 1 };
+        const request = { scene, row: row + from, col, rows: to - from, cols, reduce: 1, fast };
         const pixels = await app.pool.pixels(request, -1);
         return [new ImageData(pixels, cols * app.cell, (to - from) * app.cell), from * app.cell];
       }),
@@ -121,7 +134,7 @@ export function livePanel(app) {
         [scene.map] = kept;
       }
       scene.weights = scene.textures.map(() => 0);
-      const parts = await frame(scene, cells);
+      const parts = await frame(scene, cells, true);
       if (!isOn()) return;
       show(parts);
       times.push(performance.now());
@@ -197,7 +210,9 @@ export function livePanel(app) {
   }
 
   const hint = several
-    ? "Light and shadow choose among the model's textures. The picture of the camera does not leave this page."
+    ? app.pool.remote
+      ? "Light and shadow choose among the model's textures. One value a cell goes to the server, no picture."
+      : "Light and shadow choose among the model's textures. The picture of the camera does not leave this page."
     : "The noise moves in a loop; a model of several textures can also follow the camera.";
   const node = element(
     "div",

@@ -57,7 +57,7 @@ export function toAddress(state) {
 }
 
 /**
- * The scene of a state (`texture/scene.js`). A server knows no blend of two textures and no painting.
+ * The scene of a state (`texture/scene.js`). A server of an older export knows no blend of two textures and no painting.
  *
  * @param {object} state see `initial`.
  * @param {object} model the description in meta.json.
@@ -65,15 +65,21 @@ export function toAddress(state) {
 export function sceneOf(state, model) {
   const corners = state.corners && model.global_channels ? { height: state.extent, width: state.extent } : null;
   const keys = corners ? state.corners.split("*") : [state.texture || model.textures[0].key];
-  if (!corners && !model.server && state.blend && state.amount > 0) keys.push(state.blend);
+  const blends = canBlend(model);
+  if (!corners && blends && state.blend && state.amount > 0) keys.push(state.blend);
   const weights = !corners && keys.length > 1 ? [1 - state.amount, state.amount] : [1];
-  const dabs = (model.server ? [] : state.dabs).map((dab) => {
+  const dabs = (blends ? state.dabs : []).map((dab) => {
     if (dab.texture && !keys.includes(dab.texture)) keys.push(dab.texture);
     return { ...dab, texture: dab.texture ? keys.indexOf(dab.texture) : -1 };
   });
   const textures = keys.map((key) => textureOf(key, model));
   while (weights.length < textures.length) weights.push(0);
   return { seed: state.seed, textures, weights, dabs, corners, map: null, torus: [0, 0], change: null };
+}
+
+/** Whether a model shows blends, paintings and loops: here always, over a server if its export has scenes. */
+export function canBlend(model) {
+  return !model.server || model.scenes;
 }
 
 /** A texture by its key: one of the model's own, or a number, which selects a global vector. */
