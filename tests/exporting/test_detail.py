@@ -16,6 +16,7 @@ from tf_psgan.exporting import saved_model
 from tf_psgan.exporting.model_card import Card
 from tf_psgan.exporting.session_model import SessionModel
 from tf_psgan.exporting.signatures import Limits
+from tf_psgan.latents.scene import Scene
 from tf_psgan.loading import Plane
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
@@ -64,6 +65,23 @@ def test_a_window_has_the_librarys_pixels(model, plane, top, left, height, width
 def test_a_tile_has_the_librarys_pixels(model, plane):
     height, width = plane.fitting_extent(96, 96)
     np.testing.assert_array_equal(request(model, "torus", height, width), plane.tile(height, width, seed=5))
+
+
+def scene(model, height, width, **values):
+    whole = dict.fromkeys(("first_row", "first_col", "period_height", "period_width"), 0)
+    one = {"textures": [0], "weights": np.ones((1, 1, 1), np.float32), "seed": 5, "time": 0.0, "amount": 0.0}
+    return model.run("scene", **whole | one | values, height=height, width=width)
+
+
+def test_a_scene_has_the_librarys_pixels_and_moves(model, plane):
+    at = {"top": -700, "left": 12345}
+    np.testing.assert_array_equal(scene(model, 37, 60, **at), plane.window(37, 60, seed=5, **at))
+    moved = plane.render(Scene(5, time=0.25, amount=0.5), 37, 60, **at)
+    np.testing.assert_array_equal(scene(model, 37, 60, **at, time=0.25, amount=0.5), moved)
+    height, width = plane.fitting_extent(96, 96)
+    tile = plane.tile(height, width, seed=5)
+    found = scene(model, height, 20, top=height - 10, left=-5, period_height=height, period_width=width)
+    np.testing.assert_array_equal(found, np.roll(tile, (10, 5), (0, 1))[:, :20])
 
 
 def test_the_plane_of_an_export_has_its_detail_stage(folder, plane):

@@ -133,7 +133,7 @@ class GraphPlane:
         else:
             # The torus is generated once and continued at its edges: there the very same pixels guide.
             closed = [cells * self._cell for cells in period]
-            begin = [tf.where(length > 0, 0, at) for length, at in zip(closed, first, strict=True)]
+            begin = [tf.where(length > 0, tf.zeros_like(length), at) for length, at in zip(closed, first, strict=True)]
             whole = [tf.where(length > 0, length, most) for length, most in zip(closed, guided, strict=True)]
             guide = self._generate(source, (begin[0], begin[1]), (whole[0], whole[1]), period)
             for axis, (at, skip) in enumerate(zip((rows, cols), begin, strict=True)):
