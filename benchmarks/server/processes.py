@@ -54,6 +54,11 @@ class ServerProcess:
         """The port of `address`."""
         return self._port
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
     def start(self) -> None:
         """Starts the process and waits until it is ready."""
         command = [sys.executable, "-m", "tf_psgan_serving.server", f"--models={self._models}"]
@@ -91,8 +96,7 @@ class ServerProcess:
 
     def resident(self) -> float:
         """Resident memory in MB."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+        return megabytes(self.pid)
 
     def metric(self, line: str) -> float:
         """The value of a line of the metrics."""
@@ -105,6 +109,12 @@ class ServerProcess:
                 return page.status, page.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, ""
+
+
+def megabytes(process: int) -> float:
+    """The resident memory of a process; 0 for one that has just ended."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    return int((status.partition("VmRSS:")[2].split() or ["0"])[0]) / 1024
 
 
 def wait(condition: Callable[[], bool], every: float = 0.02) -> None:

@@ -161,7 +161,7 @@ async function sceneTile(version, message, signal) {
   const { row, col, rows, cols, reduce, cell, scene } = message;
   const height = (rows * cell) / reduce;
   const width = (cols * cell) / reduce;
-  const isTile = reduce === 1 && height === TILE && width === TILE && !scene.torus[0];
+  const isTile = !message.fast && reduce === 1 && height === TILE && width === TILE && !scene.torus[0];
   if (!isTile || row % rows || col % cols) return cut(await posts(version, message, signal), 0, 0, height, width);
   const side = BLOCK / cell;
   const [top, left] = [row, col].map((at) => Math.floor(at / side) * side);

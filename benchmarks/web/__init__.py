@@ -1,0 +1,1 @@
+"""The web page in a browser: how long it takes, and whether it lasts."""
