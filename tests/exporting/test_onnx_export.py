@@ -23,6 +23,17 @@ def test_onnxruntime_equals_the_network_at_any_extent(batch, rows, cols):
     np.testing.assert_allclose(found, network(latents, training=False).numpy(), atol=onnx_export.BOUND)
 
 
+def test_weights_can_be_stored_in_half_the_bytes_and_computed_in_float32():
+    folded = fold(tiny.generator())
+    whole, half = onnx_export.convert(folded), onnx_export.convert(folded, "float16")
+    weights = sum(part.nbytes for block in folded.blocks for part in block)
+    assert len(whole) - len(half) > 0.4 * weights
+    onnx.checker.check_model(onnx.load_from_string(half), full_check=True)
+    latents = np.random.default_rng(1).uniform(-1, 1, (1, 12, 9, folded.blocks[0][0].shape[2])).astype(np.float32)
+    pictures = [onnxruntime.InferenceSession(file).run(["images"], {"latents": latents})[0] for file in (whole, half)]
+    assert pictures[1].dtype == np.float32 and 0 < np.abs(pictures[0] - pictures[1]).max() < onnx_export.HALF_BOUND
+
+
 def test_the_onnx_axes_are_named():
     model = onnx.load(exported()[1] / "assets.extra" / onnx_export.FILE)
     onnx.checker.check_model(model, full_check=True)

@@ -47,6 +47,17 @@ def test_the_reference_picture_is_the_plane_s(name):
     assert expected.std() > 1
 
 
+def test_weights_of_a_page_can_take_half_the_download(tmp_path):
+    site = tmp_path / "page"
+    runtime = page.stand_in(tmp_path / "runtime")
+    for weights in ("float32", "float16"):
+        web_page.export(page.runs() / "one", site, onnxruntime_web=runtime, weights=weights)
+        (folder,) = models(site).values()
+        assert folder.name.endswith("-half") == (weights == "float16")
+    with pytest.raises(SettingError, match="'int8' is no type of stored weights; choose float32"):
+        web_page.export(page.runs() / "one", site, onnxruntime_web=runtime, weights="int8")
+
+
 def test_the_poster_is_the_plane_around_the_origin():
     _, folder = page.meta(page.runs() / "plain_one")
     height, width = web_page.POSTER_PIXELS

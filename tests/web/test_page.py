@@ -196,12 +196,16 @@ def test_a_picture_s_dark_and_light_choose_the_textures(show, planes, tmp_path):
     chooser.value.set_files(tmp_path / "halves.png")
     tab.get_by_text("pictures a second").wait_for(timeout=WAIT)
     shown = stage(tab)
+    tab.get_by_label("Textures, dark to light").fill("sand, rust")
+    tab.wait_for_function(f"(first) => ({STAGE})()[2] !== first", arg=tab.evaluate(STAGE)[2], timeout=WAIT)
+    changed = stage(tab)
     tab.get_by_role("button", name="Stop").click()
     assert tab.locator("#stage").is_hidden()
     height, width, _ = shown.shape
     at = {"top": -104, "left": -128}  # 26 x 32 cells of 8 pixels around the origin
     dark, light = (planes["many"].window(height, width, texture=name, **at) for name in ("moss", "sand"))
     assert differing(shown[:, :96], dark[:, :96]) < 20 and differing(shown[:, 160:], light[:, 160:]) < 20
+    assert differing(changed[:, :96], planes["many"].window(height, width, texture="sand", **at)[:, :96]) < 20
 
 
 def test_the_camera_paints_until_it_is_stopped(show):
@@ -274,6 +278,19 @@ def test_a_backend_that_computes_other_pixels_is_not_used(chromium, site):
     notice = tab.locator("#notice p")
     notice.filter(has_text="its reference picture differs by 64 of 255").wait_for(timeout=WAIT)
     assert tab.evaluate("app.pool") is None
+    context.close()
+
+
+@pytest.mark.parametrize("address", ["**/meta.json", "**/model.onnx", "**/*.wasm"])
+def test_a_host_that_goes_away_is_said_and_waited_for(chromium, site, address):
+    context = chromium.new_context(**browser.DESKTOP, bypass_csp=True)
+    tab = context.new_page()
+    away = iter(range(2))
+    tab.route(address, lambda route: route.continue_() if next(away, None) is None else route.abort())
+    tab.goto(site)
+    tab.locator("#notice p").filter(has_text="does not answer").wait_for(timeout=WAIT)
+    idle(tab)
+    assert tab.locator("#notice").is_hidden() and len(tiles(tab)) >= 4
     context.close()
 
 

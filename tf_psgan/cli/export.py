@@ -47,13 +47,18 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("weights", False, text, flag_values=values)
     text = "With --web: the folder of the npm package onnxruntime-web, which the page contains."
     flags.DEFINE_string("onnxruntime_web", "node_modules/onnxruntime-web", text, flag_values=values)
+    text = (
+        "With --web: type of the stored weights; float16 halves the model's file and changes some 8-bit values by one."
+    )
+    flags.DEFINE_enum("web_weights", "float32", ["float32", "float16"], text, flag_values=values)
 
 
 def run(values: flags.FlagValues) -> str:
     """Exports; the folder of the version or of the page."""
     out, given = path(values, "out"), values.flag_values_dict()
-    if values["onnxruntime_web"].present and not values.web:
-        raise SettingError("onnxruntime_web", "has no effect without --web", "add --web, or leave it out")
+    for name in ("onnxruntime_web", "web_weights"):
+        if values[name].present and not values.web:
+            raise SettingError(name, "has no effect without --web", "add --web, or leave it out")
     if values.web and values.weights:
         raise SettingError("web, weights", "an export is only one of them", "leave one out")
     for name in ("web", "weights"):
@@ -89,7 +94,8 @@ def _run_web(values: flags.FlagValues, folder: Path, out: Path) -> str:
     device.choose(values.flag_values_dict()["device"])
     given = values.flag_values_dict()
     names = ("onnxruntime_web", "source_licence", "detail")
-    return str(web_page.export(folder, out, progress=True, **{name: given[name] for name in names}))
+    named = {name: given[name] for name in names} | {"weights": given["web_weights"]}
+    return str(web_page.export(folder, out, progress=True, **named))
 
 
 def _run_weights(values: flags.FlagValues, folder: Path, out: Path) -> str:

@@ -20,8 +20,14 @@ OPSET = 18
 CELLS = ((1, 3, 5), (2, 17, 8))
 """Batch, rows and cols of the cells, without halo, whose pictures are compared with TensorFlow's."""
 
+WEIGHTS = ("float32", "float16")
+"""Types in which the file may hold the weights."""
+
 BOUND = 1e-4
 """Largest difference from TensorFlow's values in [-1, 1]: an eightieth of a step of an 8-bit value. Measured: 1e-6."""
+
+HALF_BOUND = 2 / 255
+"""The same where the weights are stored as float16: a step of an 8-bit value."""
 
 AXES = {"latents": ("batch", "rows", "cols"), "images": ("batch", "height", "width")}
 
@@ -45,8 +51,12 @@ def write(draft: Draft) -> None:
     (draft.extra / FILE).write_bytes(convert(draft.folded))
 
 
-def convert(folded: FoldedGenerator) -> bytes:
+def convert(folded: FoldedGenerator, weights: str = "float32") -> bytes:
     """The network as an ONNX file, after onnxruntime computed the same pictures with it.
+
+    Args:
+      folded: the network.
+      weights: of `WEIGHTS`. With float16 the file is half as large; it computes in float32 all the same.
 
     Raises:
       ExportError: it computes others.
@@ -66,6 +76,8 @@ def convert(folded: FoldedGenerator) -> bytes:
     for value in (*model.graph.input, *model.graph.output):
         for axis, dimension in zip(AXES[value.name], value.type.tensor_type.shape.dim, strict=False):
             dimension.dim_param = axis
+    if weights == "float16":
+        _store_halves(model.graph)
     content = model.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     random = np.random.default_rng(0)
@@ -74,8 +86,26 @@ def convert(folded: FoldedGenerator) -> bytes:
         latents = random.uniform(-1, 1, shape).astype(np.float32)
         (found,) = session.run(["images"], {"latents": latents})
         apart = float(np.max(np.abs(found - network(latents)["images"].numpy())))
-        if not apart <= BOUND:
-            problem = f"the converted network differs by {apart:.1e}, more than {BOUND:.1e}"
+        bound = HALF_BOUND if weights == "float16" else BOUND
+        if not apart <= bound:
+            problem = f"the converted network differs by {apart:.1e}, more than {bound:.1e}"
             remedy = "export without ONNX, or use other versions of tf2onnx and onnxruntime"
             raise ExportError("onnx", problem, remedy, value=apart, settings=("onnx",))
     return content
+
+
+def _store_halves(graph: Any) -> None:
+    """Stores kernels and biases as float16; an operation at the start makes float32 of each."""
+    import onnx
+    from onnx import numpy_helper
+
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims):
+            name = tensor.name
+            half = numpy_helper.to_array(tensor).astype(np.float16)
+            tensor.CopyFrom(numpy_helper.from_array(half, f"{name}_half"))
+            casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)

@@ -75,6 +75,7 @@ def export(
     onnxruntime_web: str | Path = "node_modules/onnxruntime-web",
     source_licence: str = "",
     detail: str = "auto",
+    weights: str = "float32",
     progress: bool = False,
 ) -> Path:
     """Writes a run's newest good generator and the page into a folder, or adds it to a page that is there.
@@ -87,6 +88,8 @@ def export(
       onnxruntime_web: folder of the npm package onnxruntime-web.
       source_licence: of the training pictures; the page names it.
       detail: "none", or "auto", which logs a line if the run has a detail stage.
+      weights: type in which the network's file holds them; "float16" halves the download and changes some 8-bit values
+        by one. The page computes in float32.
       progress: draws a progress bar if standard error is a terminal and the work takes longer than two seconds.
 
     Returns:
@@ -101,6 +104,9 @@ def export(
       OSError: it cannot be written.
     """
     onnx_export.check_installed()
+    if weights not in onnx_export.WEIGHTS:
+        allowed = f"choose {' or '.join(onnx_export.WEIGHTS)}"
+        raise SettingError("web_weights", f"{weights!r} is no type of stored weights", allowed, value=weights)
     run, out, runtime = Path(run_folder), Path(out_folder), Path(onnxruntime_web)
     config = RunFolder(run).read_config()
     _check_detail(config.rendering.detail, detail)
@@ -117,7 +123,7 @@ def export(
     name = run.resolve().name
     slug = re.sub(r"[^A-Za-z0-9_-]+", "-", name)[:60]
     # Another network has another folder: hosts and browsers may keep the files of a model for ever.
-    folder = f"models/{slug}-{plane.folded.fingerprint()}"
+    folder = f"models/{slug}-{plane.folded.fingerprint()}" + ("-half" if weights == "float16" else "")
     about = {"name": name, "step": found.step, "licence": source_licence}
     page = _page_files(runtime)
     model_bytes = POSTER_PIXELS[0] * POSTER_PIXELS[1] + sum(
@@ -134,7 +140,7 @@ def export(
         Progress(3, "steps", display=progress, delay=SHORT_SECONDS) as done,
     ):
         partial.mkdir()
-        (partial / onnx_export.FILE).write_bytes(onnx_export.convert(plane.folded))
+        (partial / onnx_export.FILE).write_bytes(onnx_export.convert(plane.folded, weights))
         done.update()
         description = describe(plane, _offered_textures(plane, config)) | about
         (partial / "meta.json").write_text(json.dumps(description), encoding="utf-8")

@@ -45,14 +45,15 @@ export class Pool {
       await pool.#openAll(REMOTE_WORKERS);
       return pool;
     }
-    const network = await (await download(new URL("model.onnx", folder).href, onBytes)).arrayBuffer();
+    const fetched = (address) => download(address, onBytes, onTrouble);
+    const network = await (await fetched(new URL("model.onnx", folder).href)).arrayBuffer();
     const wanted = backend || ((await hasGpu()) ? "webgpu" : "wasm");
     try {
-      await pool.#start(wanted, model, network, onBytes);
+      await pool.#start(wanted, model, network, fetched);
     } catch (error) {
       if (wanted !== "webgpu") throw error;
       pool.note = `WebGPU is not used: ${error.message}.`;
-      await pool.#start("wasm", model, network, onBytes);
+      await pool.#start("wasm", model, network, fetched);
     }
     return pool;
   }
@@ -133,12 +134,12 @@ export class Pool {
     for (const worker of this.#workers) worker.terminate();
   }
 
-  async #start(backend, model, network, onBytes) {
+  async #start(backend, model, network, fetched) {
     const [module, glue, wasm] = FILES[backend].map(
       (name) => new URL(`../vendor/onnxruntime-web/${name}`, import.meta.url).href,
     );
     // Downloaded once for all workers, with progress.
-    const binary = URL.createObjectURL(await download(wasm, onBytes));
+    const binary = URL.createObjectURL(await fetched(wasm));
     this.#options = { model, network, backend, runtime: { module, glue, wasm: binary } };
     const count = backend === "webgpu" ? 1 : Math.min(navigator.hardwareConcurrency || 2, MOST_WORKERS);
     await this.#openAll(count);

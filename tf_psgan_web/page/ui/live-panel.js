@@ -6,13 +6,15 @@
 import { animatedPng } from "./animated-png.js";
 import { button, element, labelled, pngOf, saveFile } from "./elements.js";
 import { reduced, weightsFromLight } from "./light.js";
+import { textureOf } from "./state.js";
 
 const SIDES = [256, 384, 512];
 const BLOCK = 512; // pixels
 const LOOP_FRAMES = 24;
 const LOOP_AMOUNT = 0.4;
 const LOOP_MS = 80;
-const MOST_TEXTURES = 4;
+const FIRST_TEXTURES = 4;
+const MOST_TEXTURES = 12;
 
 /** @param {object} app see `main.js`. */
 export function livePanel(app) {
@@ -26,6 +28,7 @@ export function livePanel(app) {
   let stream = null;
   let kept = null; // the light while it is held
 
+  const palette = element("input", { type: "text", size: 12, value: paletteOf(app).join(", ") });
   const side = element("select", {}, ...SIDES.map((n) => element("option", { value: n }, `${n} pixels`)));
   const mirror = element("input", { type: "checkbox", checked: true });
   const hold = button("Hold", () => {
@@ -49,6 +52,13 @@ export function livePanel(app) {
     const { again } = start;
     if (again) start(again);
   };
+
+  /** The textures from dark to light; those that were there at first where the text names none. */
+  function chosen() {
+    const named = palette.value.split(",").map((key) => key.trim());
+    const keys = named.filter(Boolean).slice(0, MOST_TEXTURES);
+    return (keys.length ? keys : paletteOf(app)).map((key) => textureOf(key, app.model));
+  }
 
   /** The cells of a frame: in the middle of the view, with the window's proportions. */
   function extent() {
@@ -124,7 +134,7 @@ export function livePanel(app) {
     while (isOn()) {
       const cells = extent();
       const scene = { ...app.scene(), dabs: [], corners: null };
-      scene.textures = paletteOf(app);
+      scene.textures = chosen();
       if (!Array.isArray(kept)) {
         [small.canvas.width, small.canvas.height] = [cells.cols, cells.rows];
         const weights = weightsFromLight(reduced(source, width(), height(), small, mirrored()), scene.textures.length);
@@ -219,6 +229,7 @@ export function livePanel(app) {
     {},
     element("p", { className: "hint" }, hint),
     element("div", { className: "row" }, ...(several ? [camera, still] : []), loop, stop, save),
+    ...(several ? [element("div", { className: "row" }, ...labelled("Textures, dark to light", palette))] : []),
     element(
       "div",
       { className: "row" },
@@ -231,11 +242,11 @@ export function livePanel(app) {
   return { node, refresh: () => {}, close: end };
 }
 
-/** The textures from dark to light: the chosen one and the next ones of the model. */
+/** The keys of textures from dark to light: the chosen one and the next ones of the model. */
 function paletteOf(app) {
   const { textures } = app.model;
   const chosen = textures.findIndex(({ key }) => key === app.state.texture);
   const first = Math.max(0, chosen);
-  const count = Math.min(textures.length, MOST_TEXTURES);
-  return Array.from({ length: count }, (_, i) => textures[(first + i) % textures.length]);
+  const count = Math.min(textures.length, FIRST_TEXTURES);
+  return Array.from({ length: count }, (_, i) => textures[(first + i) % textures.length].key);
 }
