@@ -1,13 +1,15 @@
 """Ablations: one setting changed at a time, on several textures and seeds, at equal training time.
 
   python benchmarks/quality/recipe.py --out=runs/recipe [--arms=defaults,no_spectral_loss] [--seconds=60] [--workers=2]
-                              [--textures=honeycomb,brick,my/photo.jpg]
+                              [--textures=honeycomb,brick,my/photo.jpg] [--vgg=WEIGHTS] [--base=--filters=64,32]
 
 Every run has one thread and the same processor seconds for its training steps, so that an arm with costlier steps has
 fewer of them, and other work on the machine has no influence. The pictures are evaluated by `texture_metrics` and by
 the distribution of fine detail (grain: `roughness`). The table contains each arm's metrics divided by those of the
-defaults for the same texture and seed, as median and quartiles over all runs; below 1 is better. Existing results are
-read from their files, so arms can be added later.
+defaults for the same texture and seed, as median and quartiles over all runs; below 1 is better. With --vgg there are
+three columns of what no arm optimises: precision and recall of VGG-19's pool3 as a share of what the picture's halves
+reach against each other, the pattern of the cell as a multiple of chance, and the discriminator's loss at the end.
+Existing results are read from their files, so arms can be added later.
 """
 
 import json
@@ -62,12 +64,21 @@ ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     "discriminator_narrower": (("--discriminator_filters=8,16,32,64",), "plain"),
     "wider": (("--filters=256,128,64", "--discriminator_filters=32,64,128,256"), "plain"),
     "narrower": (("--filters=64,32,16",), "plain"),
+    "pairs_1": ((), "pairs_1"),
+    "pairs_3": ((), "pairs_3"),
+    "pairs_10": ((), "pairs_10"),
+    "multi_scale": ((), "multi_scale"),
+    "anti_aliased": ((), "anti_aliased"),
+    "decayed": ((), "decayed"),
+    "discriminator_gram": ((), "discriminator_gram"),
+    "raw_patches": ((), "raw_patches"),
     "local_40": (("--local_channels=40",), "plain"),
     "field_61": (("--discriminator_filters=16,32,64",), "plain"),
     "field_253": (("--discriminator_filters=16,32,64,128,128", "--crop_cells=12"), "plain"),
 }
 TEXTURES = ("honeycomb", "brick", "knit", "scales", "pebbles", "water")
 METRICS = ("autocorrelation_distance", "log_spectrum", "sliced_wasserstein", "colour", "grain")
+UNSEEN = ("precision/recall", "cell pattern", "discriminator's loss")
 PICTURES, PIXELS = 6, 256
 
 
@@ -78,6 +89,8 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_list("textures", list(TEXTURES), "Pictures in textures/, without .png, or files.", flag_values=values)
     flags.DEFINE_list("seeds", ["1", "2", "3"], "Seeds.", flag_values=values)
     flags.DEFINE_float("seconds", 60.0, "Processor seconds of training steps.", lower_bound=1, flag_values=values)
+    flags.DEFINE_multi_string("base", [], "Setting of all arms, as in --base=--filters=64,32.", flag_values=values)
+    flags.DEFINE_string("vgg", None, "VGG-19 weights, see tf_psgan/evaluation/vgg_weights.py.", flag_values=values)
     flags.DEFINE_integer("workers", 2, "Runs at the same time.", lower_bound=1, flag_values=values)
 
 
@@ -96,7 +109,8 @@ def main(values: flags.FlagValues) -> str:
         missing = [run for run in runs if not _file(out, *run).exists()]
         for texture in {run[1] for run in missing}:
             _picture(texture)
-        jobs = [pool.submit(_child, out, *run, values["seconds"].value) for run in missing]
+        common = {"seconds": values["seconds"].value, "vgg": values["vgg"].value, "base": values["base"].value}
+        jobs = [pool.submit(_child, out, *run, common) for run in missing]
         for job in jobs:
             job.result()
     return _table({run: json.loads(_file(out, *run).read_text(encoding="utf-8")) for run in runs}, arms)
@@ -114,16 +128,17 @@ def _picture(texture: str) -> Path:
     raise ValueError(f"textures: {texture!r} is none of {ROOT / 'textures'} and no file; give a name or a path.")
 
 
-def _child(out: Path, arm: str, texture: str, seed: str, seconds: float) -> None:
+def _child(out: Path, arm: str, texture: str, seed: str, common: dict[str, Any]) -> None:
     to, picture = str(_file(out, arm, texture, seed).absolute()), str(_picture(texture))
-    one = [sys.executable, __file__, "--one", to, arm, picture, seed, str(seconds)]
+    one = [sys.executable, __file__, "--one", to, arm, picture, seed, json.dumps(common)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     subprocess.run(one, check=True, cwd=ROOT, env=environment)
 
 
 def _table(found: dict[tuple[str, str, str], dict[str, Any]], arms: list[str]) -> str:
-    lines = ["| arm | steps | " + " | ".join(name.replace("_", " ") for name in METRICS) + " | lattices |"]
-    lines.append("|---|---|" + "---|" * (len(METRICS) + 1))
+    unseen = all("precision" in metrics for metrics in found.values())
+    titles = ["arm", "steps", *(name.replace("_", " ") for name in METRICS), "lattices", *(UNSEEN if unseen else ())]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for arm in arms:
         own = {run[1:]: metrics for run, metrics in found.items() if run[0] == arm}
         cells = []
@@ -134,7 +149,14 @@ def _table(found: dict[tuple[str, str, str], dict[str, Any]], arms: list[str]) -
         periodic = [metrics for metrics in own.values() if metrics["periodic"]]
         matched = sum(f["peak_offset_pixels"] <= 1.5 and f["peak_height"] >= 0.9 for f in periodic)
         steps = f"{np.median([metrics['step'] for metrics in own.values()]):.0f}"
-        lines.append(f"| {arm} | {steps} | {' | '.join(cells)} | {matched} of {len(periodic)} |")
+        cells.append(f"{matched} of {len(periodic)}")
+        if unseen:
+            precision, recall, pattern, loss = (
+                np.median([metrics[name] for metrics in own.values()])
+                for name in ("precision", "recall", "pattern", "discriminator_loss")
+            )
+            cells += [f"{precision:.2f}/{recall:.2f}", f"{pattern:.1f}", f"{loss:.2f}"]
+        lines.append(f"| {arm} | {steps} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -156,8 +178,8 @@ def roughness(pictures: list[np.ndarray]) -> np.ndarray:
     return np.quantile(np.concatenate(logs), np.linspace(0.02, 0.98, 49))
 
 
-def _train(path: Path, arm: str, picture: str, seed: str, seconds: float) -> None:
-    """Trains and evaluates one run; called in a separate process."""
+def _train(path: Path, arm: str, picture: str, seed: str, common: dict[str, Any]) -> None:
+    """Trains and evaluates one run; called in a separate process. `common`: what all runs share, from the flags."""
     import tensorflow as tf
 
     sys.path.insert(0, str(ROOT))  # benchmarks/ is not installed
@@ -174,7 +196,7 @@ def _train(path: Path, arm: str, picture: str, seed: str, seconds: float) -> Non
     settings, variant = ARMS[arm]
     values = flags.FlagValues()
     edge.define_config(values)
-    values(["recipe", *settings, f"--seed={seed}"])
+    values(["recipe", *common["base"], *settings, f"--seed={seed}"])
     config = edge.read_config(values)
     device.set_threads(1)
     source = images.decode(Path(picture))
@@ -188,14 +210,27 @@ def _train(path: Path, arm: str, picture: str, seed: str, seconds: float) -> Non
             wave_initialisation.initial_wave_numbers([source], config.model, config.training.wave_init, cell)
         )
     step(packed)  # traces the step outside the timed loop
-    began = time.process_time()
-    while time.process_time() - began < seconds:
-        int(step(packed)["generator_loss"])
+    began, done, losses = time.process_time(), 0.0, []
+    while done < 1:
+        if isinstance(step, variants.DecayedStep):
+            step.progress(done)
+        losses.append(float(step(packed)["discriminator_loss"]))
+        done = (time.process_time() - began) / common["seconds"]
     step.recalibrate(noise.fold(int(seed), -1))
     plane = TexturePlane(folded_generator.fold(step.averaged), chunk_cells=2 * PIXELS // cell)
     pictures = [plane.window(PIXELS, PIXELS, seed=i) for i in range(PICTURES)]
     found = texture_metrics.compare(pictures, [source])
     found["grain"] = float(np.mean(np.abs(roughness(pictures) - roughness([source]))))
+    found["discriminator_loss"] = float(np.median(losses[-len(losses) // 4 :]))
+    if common["vgg"]:
+        from tf_psgan.evaluation import comparison
+        from tf_psgan.evaluation.vgg_features import VggFeatures
+
+        rows = comparison.table([source], {"made": pictures}, cell, VggFeatures(Path(common["vgg"])))
+        made, halves = rows["made"], rows["halves"]
+        for name in ("precision", "recall"):
+            found[name] = made[f"pool3_{name}"] / max(halves[f"pool3_{name}"], 1e-6)
+        found["pattern"] = made["cell_pattern"] / made["chance_pattern"]
     metrics = {k: v if np.isfinite(v) else None for k, v in found.items()}
     images.write_png(path.with_suffix(".png"), images.sheet([source[:PIXELS, :PIXELS], *pictures[:3]], columns=4))
     new = path.with_suffix(".new")
@@ -205,6 +240,6 @@ def _train(path: Path, arm: str, picture: str, seed: str, seconds: float) -> Non
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
-        _train(Path(sys.argv[2]), *sys.argv[3:6], float(sys.argv[6]))
+        _train(Path(sys.argv[2]), *sys.argv[3:6], json.loads(sys.argv[6]))
     else:
         sys.exit(program.run(sys.argv, USAGE, define, main))

@@ -4,18 +4,21 @@ A variant is a function of the run's settings and a dtype policy that returns a 
 networks.
 """
 
+import dataclasses
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_psgan import geometry
 from tf_psgan.config import Config
 from tf_psgan.networks import operations
-from tf_psgan.networks.discriminator import PatchDiscriminator
+from tf_psgan.networks.discriminator import SLOPE, PatchDiscriminator
 from tf_psgan.networks.generator import SpatialGenerator
 from tf_psgan.networks.layers import DownConvolution
 from tf_psgan.training.gan_step import GanStep, crop_pixels, default_terms
+from tf_psgan.training.losses import R1Penalty
 from tf_psgan.training.spectral.spectral_loss import SpectralLoss
 from tf_psgan.training.terms import Batch, Term
 
@@ -65,6 +68,48 @@ def augmented(config: Config, dtype: str) -> GanStep:
     return _AugmentedStep(config, dtype)
 
 
+def pairs_1(config: Config, dtype: str) -> GanStep:
+    """The relativistic loss with R1 and R2 penalties of weight 1, no batch norm (R3GAN, arXiv:2501.05441)."""
+    return _pairs(config, dtype, 1.0)
+
+
+def pairs_3(config: Config, dtype: str) -> GanStep:
+    """The same with penalties of weight 3."""
+    return _pairs(config, dtype, 3.0)
+
+
+def pairs_10(config: Config, dtype: str) -> GanStep:
+    """The same with penalties of weight 10."""
+    return _pairs(config, dtype, 10.0)
+
+
+def multi_scale(config: Config, dtype: str) -> GanStep:
+    """Three discriminators, of the pictures at full, half and quarter size (Wang et al. 2018, arXiv:1711.11585)."""
+    return _MultiScaleStep(config, dtype)
+
+
+def anti_aliased(config: Config, dtype: str) -> GanStep:
+    """A discriminator that blurs before each step down (Zhang 2019, arXiv:1904.11486)."""
+    return _BlurredStep(config, dtype)
+
+
+def decayed(config: Config, dtype: str) -> GanStep:
+    """Learning rates that fall linearly to 0 in the second half of the run."""
+    return DecayedStep(config, dtype)
+
+
+def discriminator_gram(config: Config, dtype: str) -> GanStep:
+    """The distance of the Gram matrices of the discriminator's features (GramGAN, arXiv:2006.16112), weight 1."""
+    step = GanStep(config, dtype)
+    step.terms = (*step.terms, DiscriminatorGram(step.discriminator))
+    return step
+
+
+def raw_patches(config: Config, dtype: str) -> GanStep:
+    """The sliced Wasserstein distance of 7 x 7 patches at three scales (GPDM, arXiv:2203.11862), weight 4."""
+    return GanStep(config, dtype, terms=[*default_terms(config), PatchDistance(4.0)])
+
+
 class HingeGeneratorLoss(Term):
     """-mean of the fake logits."""
 
@@ -84,6 +129,162 @@ class HingeDiscriminatorLoss(Term):
         """The weighted loss."""
         real, fake = tf.nn.relu(1.0 - batch.real_logits), tf.nn.relu(1.0 + batch.fake_logits)
         return self.weight * (tf.reduce_mean(real) + tf.reduce_mean(fake))
+
+
+class PairedGeneratorLoss(Term):
+    """Mean softplus of real minus fake logits at the same place."""
+
+    network = "generator"
+
+    def __call__(self, batch: Batch) -> tf.Tensor:
+        """The weighted loss."""
+        return self.weight * tf.reduce_mean(tf.nn.softplus(batch.real_logits - batch.fake_logits))
+
+
+class PairedDiscriminatorLoss(Term):
+    """Mean softplus of fake minus real logits at the same place."""
+
+    network = "discriminator"
+
+    def __call__(self, batch: Batch) -> tf.Tensor:
+        """The weighted loss."""
+        return self.weight * tf.reduce_mean(tf.nn.softplus(batch.fake_logits - batch.real_logits))
+
+
+class R2Penalty(R1Penalty):
+    """The R1 penalty's counterpart on generated crops."""
+
+    def __call__(self, batch: Batch) -> tf.Tensor:
+        """The weighted penalty."""
+        return super().__call__(dataclasses.replace(batch, real=tf.stop_gradient(batch.fake)))
+
+
+class DiscriminatorGram(Term):
+    """Mean absolute difference of Gram matrices of the discriminator's features, relative to the real ones."""
+
+    network = "generator"
+
+    def __init__(self, discriminator: PatchDiscriminator, weight: float = 1.0) -> None:
+        super().__init__(weight)
+        self._blocks = discriminator.blocks[:-1]
+
+    def __call__(self, batch: Batch) -> tf.Tensor:
+        """The weighted distance."""
+        total, real, fake = tf.zeros(()), batch.real, batch.fake
+        for block in self._blocks:
+            real, fake = (tf.nn.leaky_relu(block(tf.cast(x, block.compute_dtype)), SLOPE) for x in (real, fake))
+            grams = [tf.einsum("brci,brcj->ij", x, x) / tf.cast(tf.size(x[..., 0]), x.dtype) for x in (real, fake)]
+            target = tf.stop_gradient(grams[0])
+            total += tf.cast(tf.reduce_mean(tf.abs(target - grams[1])) / tf.reduce_mean(tf.abs(target)), tf.float32)
+        return self.weight * total
+
+
+class PatchDistance(Term):
+    """Sliced Wasserstein distance of 7 x 7 patches of real and fake crops at full, half and quarter size."""
+
+    network = "generator"
+    SCALES, PROJECTIONS, SIDE = 3, 32, 7
+
+    def __call__(self, batch: Batch) -> tf.Tensor:
+        """The weighted distance: mean absolute difference of sorted projections, unit vectors drawn for each step."""
+        total, real, fake = tf.zeros(()), batch.real, batch.fake
+        for scale in range(self.SCALES):
+            if real.shape[1] < self.SIDE:
+                break
+            shape = (self.SIDE, self.SIDE, 3, self.PROJECTIONS)
+            kernel = tf.random.stateless_normal(shape, seed=tf.stack([batch.key, scale]))
+            kernel = tf.math.l2_normalize(kernel, axis=(0, 1, 2))
+            made = [tf.reshape(tf.nn.conv2d(x, kernel, 1, "VALID"), (-1, self.PROJECTIONS)) for x in (real, fake)]
+            ranks = [tf.sort(values, axis=0) for values in made]
+            total += tf.reduce_mean(tf.abs(tf.stop_gradient(ranks[0]) - ranks[1]))
+            real, fake = (tf.nn.avg_pool2d(x, 2, 2, "VALID") for x in (real, fake))
+        return self.weight * total
+
+
+class DecayedStep(GanStep):
+    """The plain step with rates that follow the share of the run that is done."""
+
+    def progress(self, done: float) -> None:
+        """Sets the learning rates; `done` is in [0, 1]."""
+        if not hasattr(self, "_rates"):
+            self._rates = {name: float(adam.learning_rate) for name, adam in self.optimisers.items()}
+        for name, adam in self.optimisers.items():
+            adam.learning_rate.assign(self._rates[name] * min(1.0, 2.0 * (1.0 - done)))
+
+
+def _pairs(config: Config, dtype: str, penalty: float) -> GanStep:
+    spectral = default_terms(config)[-1]
+    interval = config.training.r1_interval
+    penalties = [R1Penalty(penalty, interval), R2Penalty(penalty, interval)]
+    adversarial = [PairedGeneratorLoss(name="generator_loss"), PairedDiscriminatorLoss(name="discriminator_loss")]
+    return _PairedStep(config, dtype, terms=[*adversarial, *penalties, spectral])
+
+
+class _BiasedDown(DownConvolution):
+    """Without batch normalization: biases, and kernels of unit gain at the start (He et al. 2015, arXiv:1502.01852)."""
+
+    def build(self, input_shape: Any) -> None:
+        self.use_batch_norm = False
+        super().build(input_shape)
+        self.kernel.assign(self.kernel / 0.02 * np.sqrt(2 / (25 * input_shape[-1])))
+        self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", autocast=False, name="bias")
+
+    def call(self, x: Any, fused: bool = True) -> Any:
+        return super().call(x, fused) + tf.cast(self.bias.value, x.dtype)
+
+
+class _BiasedDiscriminator(PatchDiscriminator):
+    block_class = _BiasedDown
+
+
+class _PairedStep(GanStep):
+    discriminator_class = _BiasedDiscriminator
+
+
+class _MultiScaleDiscriminator(PatchDiscriminator):
+    """Scores of three scales as three channels, so that each scale has the same weight in a mean of all scores."""
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        for i in (1, 2):
+            coarse = PatchDiscriminator(
+                self.filters, self.classes, self.seed + 100 * i, name=f"scale_{i}", dtype=self.dtype_policy
+            )
+            setattr(self, f"scale_{i}", coarse)
+
+    def call(self, images: Any, class_ids: Any = None, fused: bool = True) -> Any:
+        scores = [super().call(images, class_ids, fused)]
+        for i in (1, 2):
+            images = tf.nn.avg_pool2d(tf.cast(images, tf.float32), 2, 2, "SAME")
+            coarse = getattr(self, f"scale_{i}")(images, class_ids=class_ids, fused=fused)
+            for axis in (1, 2):
+                coarse = tf.repeat(coarse, 2**i, axis)
+            scores.append(coarse[:, : scores[0].shape[1], : scores[0].shape[2]])
+        return tf.concat(scores, axis=-1)
+
+
+class _MultiScaleStep(GanStep):
+    discriminator_class = _MultiScaleDiscriminator
+
+
+class _BlurredDown(DownConvolution):
+    """Blurs features, not the pixels: fine detail would be free otherwise."""
+
+    def call(self, x: Any, fused: bool = True) -> Any:
+        channels = x.shape[-1]
+        if channels > 3:
+            row = tf.constant([1.0, 2.0, 1.0]) / 4
+            kernel = tf.tile((row[:, None] * row)[:, :, None, None], (1, 1, channels, 1))
+            x = tf.nn.depthwise_conv2d(x, tf.cast(kernel, x.dtype), (1, 1, 1, 1), "SAME")
+        return super().call(x, fused)
+
+
+class _BlurredDiscriminator(PatchDiscriminator):
+    block_class = _BlurredDown
+
+
+class _BlurredStep(GanStep):
+    discriminator_class = _BlurredDiscriminator
 
 
 def _with_blocks(config: Config, dtype: str, block_sizes: tuple[int, ...]) -> GanStep:
