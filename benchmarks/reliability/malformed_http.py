@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import tf_psgan_web
+from benchmarks.server.processes import wait
 
 SECONDS = 60.0
 ODDITIES = (
@@ -119,6 +120,7 @@ def _decoy() -> Iterator[tuple[str, list[str]]]:
 
 def _paths(port: int) -> list[str]:
     """Valid addresses of a viewer."""
+    wait(lambda: _exchange(port, _get("/v1/models/none"))[0] == "404")  # 503 while models load
     body = _exchange(port, _get("/v1/models"))[2]
     found = re.search(rb'"path":"([^"]+)"', body)
     if not found:
