@@ -31,6 +31,9 @@ def made_run(path, source, **settings):
     return str(path)
 
 
+NAMED = ("run", "model", "images")
+
+
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     return picture(tmp_path_factory.mktemp("sources") / "a.png", pixels=128)
@@ -146,8 +149,12 @@ def test_pictures_that_cannot_be_used_are_skipped_and_logged(tmp_path, source, e
 @pytest.mark.parametrize(
     "arguments, words, settings",
     [
-        ({"run_folder": None}, "run, images: both or neither are given; give one of them", ("run", "images")),
-        ({"images": ["a.png"]}, "run, images: both or neither are given", ("run", "images")),
+        ({"run_folder": None}, "run, model, images: none or several are given; give one of them", NAMED),
+        ({"images": ["a.png"]}, "run, model, images: none or several are given", NAMED),
+        ({"model": "honeycomb"}, "run, model, images: none or several are given", NAMED),
+        ({"run_folder": None, "model": "honeycomb"}, "sources: missing; give pictures or folders", ("sources",)),
+        ({"run_folder": None, "model": "moss"}, "moss: is no ready-made model", ("model",)),
+        ({"run_folder": None, "model": "honeycomb", "detail": "none"}, "detail: .* has its own", ("detail",)),
         ({"run_folder": None, "images": ["a.png"]}, "sources: missing; give pictures or folders", ("sources",)),
         (
             {"run_folder": None, "images": ["a.png"], "sources": ["b.png"], "seed": 0},

@@ -4,6 +4,7 @@ import errno
 import json
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from tf_psgan.loading import (
     list_pretrained,
     load_generator,
     load_plane,
+    push_to_hub,
     read_exemplar,
     restore_generator,
 )
@@ -219,3 +221,34 @@ def test_models_of_the_hub_are_fetched_as_files(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ExportError, match="needs the package huggingface_hub; install it"):
         from_pretrained("hf://a/b")
+
+
+class Hub:
+    """Stands for `huggingface_hub.HfApi`: repositories as dictionaries of files."""
+
+    def __init__(self):
+        self.repositories = {}
+
+    def create_repo(self, name, private, exist_ok):
+        if name == "a/refused":
+            raise OSError("401: log in")
+        assert exist_ok
+        self.repositories.setdefault(name, {"private": private})
+
+    def upload_file(self, path_or_fileobj, path_in_repo, repo_id):
+        self.repositories[repo_id][path_in_repo] = Path(path_or_fileobj).read_bytes()
+
+
+def test_a_model_is_uploaded_to_the_hub_with_its_card_as_the_page(monkeypatch, tmp_path):
+    api = Hub()
+    monkeypatch.setitem(sys.modules, "huggingface_hub", types.SimpleNamespace(HfApi=lambda: api))
+    assert push_to_hub("honeycomb", "a/b", private=True) == "hf://a/b"
+    stored = api.repositories["a/b"]
+    assert stored.pop("private") and set(stored) == {"model.npz", "description.json", "card.md", "README.md"}
+    assert stored["README.md"] == stored["card.md"] and stored["card.md"].startswith(b"---")
+    with pytest.raises(ExportError, match=r"hf://a/refused: cannot be uploaded \(401: log in\); log in by"):
+        push_to_hub("honeycomb", "hf://a/refused")
+    with pytest.raises(ExportError, match="is no repository; give hf://OWNER/NAME"):
+        push_to_hub("honeycomb", "honeycomb")
+    with pytest.raises(ExportError, match="no model is in this folder"):
+        push_to_hub(tmp_path, "a/b")

@@ -5,7 +5,7 @@ from .errors import ExportError, InputError, PictureError, RunError, SettingErro
 from .exporting.export import export
 from .latents.scene import Scene
 from .latents.texture_fields import Mix, Morph, Painting, Uniform
-from .loading import Plane, from_pretrained, list_pretrained, load_generator, load_plane
+from .loading import Plane, from_pretrained, list_pretrained, load_generator, load_plane, push_to_hub
 from .networks.discriminator import PatchDiscriminator
 from .networks.generator import SpatialGenerator
 from .training.advice import advise
@@ -39,5 +39,6 @@ __all__ = [
     "list_pretrained",
     "load_generator",
     "load_plane",
+    "push_to_hub",
     "train",
 ]

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ from tf_psgan.evaluation.results import Result, evaluate_samples
 from tf_psgan.evaluation.texture_features import MIN_PIXELS
 from tf_psgan.evaluation.vgg_features import VggFeatures
 from tf_psgan.latents.texture_fields import Texture
-from tf_psgan.loading import Plane, restore_generator
+from tf_psgan.loading import Plane, read_model, restore_generator
 from tf_psgan.runs import outputs
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import files
@@ -102,6 +102,7 @@ class Evaluation:
 def evaluate(
     run_folder: str | Path | None = None,
     *,
+    model: str | Path | None = None,
     images: Sequence[str | Path] = (),
     sources: Sequence[str | Path] = (),
     samples: int | None = None,
@@ -119,7 +120,8 @@ def evaluate(
     """Compares windows of a run's plane, or given pictures, with source pictures.
 
     Args:
-      run_folder: a run; without one `images` are evaluated.
+      run_folder: a run; without one and without a model `images` are evaluated.
+      model: a ready-made model instead of a run, as for `tf_psgan.from_pretrained`; needs `sources`.
       images: pictures and folders of pictures to evaluate instead of a run.
       sources: pictures and folders of pictures to compare with; empty for those that the run learned.
       samples: number of windows of a run; None for its own number of samples.
@@ -141,8 +143,9 @@ def evaluate(
       InputError: too little or too much to evaluate, pictures or a run that cannot be used, a file that cannot be made.
       OSError: a file cannot be written.
     """
-    if (run_folder is None) == (not images):
-        raise SettingError("run, images", "both or neither are given", "give one of them", settings=("run", "images"))
+    if [run_folder is not None, model is not None, bool(images)].count(True) != 1:
+        names = ("run", "model", "images")
+        raise SettingError(", ".join(names), "none or several are given", "give one of them", settings=names)
     _check_numbers(samples, pixels)
     json_path, sheet_path = _output("json", json_file), _output("sheet", sheet_file)
     features = VggFeatures(Path(vgg).expanduser()) if vgg else None
@@ -155,16 +158,25 @@ def evaluate(
         _check_inputs((json_path, sheet_path), [*folder.pictures(), *_paths(known), *([vgg] if vgg else ())])
         side, count = _extent(config, samples, pixels, textures)
         _check_room(json_path, sheet_path, compared, [(side, side)] * count)
-        evaluated = _windows(folder, config, side, count, seed or 0, textures, dtype, detail, references, progress)
+        drawn = _of_run(folder, dtype, detail)
+        evaluated = _windows(drawn, side, count, seed or 0, textures, references, progress)
+    elif model is not None:
+        if detail != "auto":
+            problem = "a ready-made model has its own"
+            raise SettingError("detail", problem, "leave it out", value=detail, settings=("detail",))
+        drawn = _of_model(model, dtype)  # before the sources: a wrong name is the likelier mistake
+        known = _scan(_given(sources), "sources")
+        compared = _sources(known)
+        _check_inputs((json_path, sheet_path), [*_paths(known), *([vgg] if vgg else ())])
+        side, count = _extent(Config(), samples, pixels, textures)
+        _check_room(json_path, sheet_path, compared, [(side, side)] * count)
+        evaluated = _windows(drawn, side, count, seed or 0, textures, references, progress)
     else:
-        if not sources:
-            allowed = "give pictures or folders to compare with"
-            raise SettingError("sources", "missing", allowed, settings=("sources",))
         if samples is not None or seed is not None or textures:
             problem = "given pictures are evaluated as they are"
             names = ("samples", "seed", "texture")
             raise SettingError(", ".join(names), problem, "leave these out", settings=names)
-        known = _scan(sources, "sources")
+        known = _scan(_given(sources), "sources")
         compared, given = _sources(known), _scan(images, "images")
         _check_inputs((json_path, sheet_path), [*_paths(known), *_paths(given), *([vgg] if vgg else ())])
         evaluated = _pictures(images, given, pixels or SOURCE_PIXELS, several=len(compared.names) > 1)
@@ -280,21 +292,49 @@ def _extent(config: Config, samples: int | None, pixels: int | None, textures: S
     return side, count
 
 
+class _Drawn(NamedTuple):
+    """What windows are drawn of: a plane, where it is from, and how its training went."""
+
+    plane: Plane
+    origin: dict[str, Any]
+    training: TrainingState | None
+
+
+def _of_run(folder: RunFolder, dtype: str, detail: str) -> _Drawn:
+    generator, found = restore_generator(folder.path, dtype)
+    plane = Plane.from_generator(generator, folder.path, detail)
+    origin = {"run": str(folder.path), "step": found.step, "dtype": generator.compute_dtype}
+    # With a detail stage the pixels are the photographs' after any training.
+    training = None if plane.exemplar else TrainingState.from_metrics(folder.read_metrics(), found.step)
+    return _Drawn(plane, origin, training)
+
+
+def _of_model(name: str | Path, dtype: str) -> _Drawn:
+    found = read_model(name, dtype)
+    plane = Plane(found.folded, found.textures, exemplar=found.exemplar)
+    origin = {"model": str(name), "step": found.about.get("step", 0), "dtype": found.folded.dtype}
+    return _Drawn(plane, origin, None)
+
+
+def _given(sources: Sequence[str | Path]) -> Sequence[str | Path]:
+    """The sources, where there have to be some."""
+    if not sources:
+        allowed = "give pictures or folders to compare with"
+        raise SettingError("sources", "missing", allowed, settings=("sources",))
+    return sources
+
+
 def _windows(
-    folder: RunFolder,
-    config: Config,
+    drawn: _Drawn,
     side: int,
     count: int,
     seed: int,
     textures: Sequence[Texture],
-    dtype: str,
-    detail: str,
     elsewhere: bool,
     display: bool,
 ) -> Samples:
-    """Windows of a run's planes; with `elsewhere` as many again, far away."""
-    generator, found = restore_generator(folder.path, dtype)
-    plane, several = Plane.from_generator(generator, folder.path, detail), bool(config.model.global_channels)
+    """Windows of planes; with `elsewhere` as many again, far away."""
+    plane, several = drawn.plane, bool(drawn.plane.config.global_channels)
     if textures and not several:
         raise SettingError("texture", "the model has one texture only", "leave it out", settings=("texture",))
     pairs: list[tuple[int, Texture]] = [
@@ -307,10 +347,7 @@ def _windows(
             made[place].append(plane.window(height=side, width=side, top=place, left=place, seed=s, texture=t))
             done.update()
     labels = [{"seed": seed, "texture": texture, "pixels": [side, side]} for seed, texture in pairs]
-    origin = {"run": str(folder.path), "step": found.step, "dtype": generator.compute_dtype}
-    # With a detail stage the pixels are the photographs' after any training.
-    training = None if plane.exemplar else TrainingState.from_metrics(folder.read_metrics(), found.step)
-    return Samples(made[0], labels, origin, several, made[ELSEWHERE], plane.pixels_per_cell, training)
+    return Samples(made[0], labels, drawn.origin, several, made[ELSEWHERE], plane.pixels_per_cell, drawn.training)
 
 
 def _pictures(paths: Sequence[str | Path], given: manifest.Manifest, pixels: int, several: bool) -> Samples:
@@ -357,7 +394,7 @@ def _title(samples: Samples, sources: Sequence[str]) -> str:
     count, sizes = len(samples.pictures), {picture.shape[:2] for picture in samples.pictures}
     height, width = (max(extents) for extents in zip(*sizes, strict=True))
     what = f"{count} picture"
-    if run := samples.origin.get("run"):
+    if run := samples.origin.get("run") or samples.origin.get("model"):
         what = f"{Path(run).resolve().name} at step {samples.origin['step']}, {samples.origin['dtype']}: {count} sample"
     against = sources[0]
     if len(sources) > 1:

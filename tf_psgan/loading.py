@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import re
 from pathlib import Path
 
 from tf_psgan import geometry, pretrained
@@ -19,7 +18,7 @@ from tf_psgan.plane import adaptation
 from tf_psgan.plane.adaptation import Adaptation
 from tf_psgan.plane.folded_generator import FoldedGenerator, fold
 from tf_psgan.plane.plane import TexturePlane
-from tf_psgan.runs import checkpoint, exported_model, model_file
+from tf_psgan.runs import checkpoint, exported_model, hub, model_file
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
 from tf_psgan.signal_processing import central_crop, downsampled
@@ -27,9 +26,6 @@ from tf_psgan.signal_processing import central_crop, downsampled
 EXEMPLAR_PIXELS = {1: 1024, 2: 1024, 4: 1536}
 """Side of the central part of a photograph that the detail stage copies from, by `ModelConfig.downsampling`; less of
 each where there are several."""
-
-HUB = "hf://"
-"""How addresses of repositories of the Hugging Face Hub begin."""
 
 logger = logging.getLogger(__name__)
 
@@ -117,6 +113,26 @@ def list_pretrained() -> list[str]:
     return pretrained.names()
 
 
+def push_to_hub(folder: str | Path, repository: str, *, private: bool = False) -> str:
+    """Uploads a model to the Hugging Face Hub, from where `from_pretrained` reads it by its address.
+
+    Args:
+      folder: as `psgan export --weights` makes it; or another model, as for `from_pretrained`.
+      repository: "owner/name"; made where it is not there yet.
+      private: whether a new repository is visible to its owner only.
+
+    Returns:
+      The address, "hf://owner/name".
+
+    Raises:
+      ExportError: the folder holds no model or a damaged one, the name is none, huggingface_hub is missing, or the hub
+        refuses.
+    """
+    path = _model_folder(folder)
+    model_file.read(path, "float32")  # nothing damaged is uploaded
+    return hub.upload(path, repository, private)
+
+
 def read_model(name: str | Path, dtype: str = "auto") -> model_file.Model:
     """The model that `from_pretrained` would open; arguments and errors as there."""
     return model_file.read(_model_folder(name), device.compute_type(dtype))
@@ -125,8 +141,8 @@ def read_model(name: str | Path, dtype: str = "auto") -> model_file.Model:
 def _model_folder(name: str | Path) -> Path:
     """Where a ready-made model lies on this machine."""
     text = str(name)
-    if text.startswith(HUB):
-        return _fetched(text)
+    if text.startswith(hub.SCHEME):
+        return hub.fetched(text)
     if text in pretrained.names():
         return pretrained.folder(text)
     path = Path(name).expanduser()
@@ -136,24 +152,6 @@ def _model_folder(name: str | Path) -> Path:
         allowed = f"use one of {', '.join(pretrained.names())}, a model's folder, or hf://OWNER/NAME"
         raise ExportError(text, problem, allowed, value=text, settings=("model",))
     return path
-
-
-def _fetched(address: str) -> Path:
-    """The folder into which a repository of the Hugging Face Hub was fetched."""
-    repository = address.removeprefix(HUB)
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repository, re.ASCII):
-        raise ExportError(address, "is no repository", f"give {HUB}OWNER/NAME", value=address, settings=("model",))
-    try:
-        import huggingface_hub
-    except ImportError:
-        problem, allowed = "needs the package huggingface_hub", "install it: pip install huggingface_hub"
-        raise ExportError(address, problem, allowed, value=address, settings=("model",)) from None
-    try:
-        return Path(huggingface_hub.snapshot_download(repository, allow_patterns=list(model_file.FILES)))
-    except (OSError, ValueError) as error:  # huggingface_hub's errors are of these kinds
-        reason = " ".join(str(error).split()).rstrip(".")[:200]
-        problem, allowed = f"cannot be fetched ({reason})", "check the name and the connection"
-        raise ExportError(address, problem, allowed, value=address, settings=("model",)) from None
 
 
 def load_plane(path: str | Path, dtype: str = "auto") -> Plane:

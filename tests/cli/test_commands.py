@@ -121,7 +121,7 @@ sys.exit(main.main(["psgan", *sys.argv[1:]]))
         (("generate", "--height=tall"), "--height=tall: give an integer"),
         (("generate", "--run=a", "--quilt=2"), "quilt: '2' is not rows x columns"),
         (("export", "--run=a"), "out: missing; give --out=PATH"),
-        (("evaluate",), "run, images: give one of them"),
+        (("evaluate",), "run, model, images: give one of them"),
         (("evaluate", "--run=a", "--pixels=many"), "--pixels=many: give an integer"),
         (("evaluate", "--run=a", "--texture=a b"), "texture: 'a b' is neither an integer nor a name"),
     ],

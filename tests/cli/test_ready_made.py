@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from tests.support import small_export
+from tests.support.page import ROOT
 from tf_psgan import Plane, from_pretrained
-from tf_psgan.cli import export, generate
+from tf_psgan.cli import evaluate, export, generate
 from tf_psgan.runs.exported_model import DESCRIPTION, EXTRA
 
 
@@ -56,6 +57,14 @@ def test_a_ready_made_model_is_exported_for_servers(tmp_path, capsys):
     described = json.loads((out / "1" / DESCRIPTION).read_text(encoding="utf-8"))
     assert (described["run"], described["source_licence"]) == ("honeycomb", "CC0-1.0")
     assert "library_name: keras" in (out / "1" / EXTRA / "MODEL_CARD.md").read_text(encoding="utf-8")
+
+
+def test_a_ready_made_model_is_compared_with_pictures(tmp_path, capsys):
+    source = ROOT / "textures" / "honeycomb.png"
+    given = ("--model=honeycomb", f"--sources={source}", "--samples=1", "--pixels=64", f"--json={tmp_path / 'a.json'}")
+    assert call(capsys, evaluate, *given)[0] == 0
+    found = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    assert found["model"] == "honeycomb" and found["step"] > 1000
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from tf_psgan.cli import program, texts
-from tf_psgan.cli.flags import define_run
+from tf_psgan.cli.flags import define_model, define_run
 from tf_psgan.errors import SettingError
 from tf_psgan.runtime.stderr import filtered_stderr
 
@@ -13,6 +13,7 @@ USAGE = """Compares the pictures of a run, or any pictures, with their sources, 
 
   psgan evaluate --run=runs/NAME
   psgan evaluate --run=runs/NAME --vgg=WEIGHTS
+  psgan evaluate --model=honeycomb --sources=PICTURE_OR_FOLDER
   psgan evaluate --images=PICTURE_OR_FOLDER --sources=PICTURE_OR_FOLDER"""
 _FLAGS: dict[str, tuple] = {
     "images": (flags.DEFINE_list, "Pictures and folders to evaluate instead of a run, separated by commas."),
@@ -48,14 +49,16 @@ _FLAGS: dict[str, tuple] = {
 def define(values: flags.FlagValues) -> None:
     """What is evaluated, what it is compared with, and the files to write."""
     define_run(values)
+    define_model(values)
     for name, (define_flag, text) in _FLAGS.items():
         define_flag(name, None, text, flag_values=values)
 
 
 def run(values: flags.FlagValues) -> str:
     """Evaluates; the table of the metrics."""
-    if bool(values.run) == bool(values.images):
-        raise SettingError("run, images", "give one of them", "--run=PATH or --images=PICTURE_OR_FOLDER[,...]")
+    if [bool(values.run), bool(values.model), bool(values.images)].count(True) != 1:
+        allowed = "--run=PATH, --model=NAME or --images=PICTURE_OR_FOLDER[,...]"
+        raise SettingError("run, model, images", "give one of them", allowed)
     for name in ("dtype", "detail"):
         if values.images and values[name].present:
             raise SettingError(name, "given pictures are evaluated as they are", f"leave --{name} out")
@@ -67,6 +70,7 @@ def run(values: flags.FlagValues) -> str:
     device.choose(values.flag_values_dict()["device"])
     return assessment.evaluate(
         values.run or None,
+        model=values.model or None,
         images=values.images or (),
         sources=values.sources or (),
         samples=values.samples,

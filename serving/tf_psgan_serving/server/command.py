@@ -1,6 +1,7 @@
 """The command `psgan-server`: starts the server and stops it on SIGTERM or Ctrl-C."""
 
 import contextlib
+import dataclasses
 import faulthandler
 import logging
 import os
@@ -11,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
-from tf_psgan_serving import command_line
+from tf_psgan_serving import command_line, ready_made
 from tf_psgan_serving.command_line import LOG
 from tf_psgan_serving.server import settings
 
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stop = _Stop()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        server = Server(parsed)
+        server = Server(dataclasses.replace(parsed, models=ready_made.resolved(parsed.models)))
     except ModuleNotFoundError as error:
         print(f"error: {error}; the server requires pip install 'tf_psgan[serving]'.", file=sys.stderr)
         return 2

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from tf_psgan_serving.command_line import Parser, integer, names, number
+from tf_psgan_serving.ready_made import is_folder
 
 USAGE = """A small server with TensorFlow Serving's gRPC API over folders of SavedModels, in one Python process.
 
-  psgan-server --models=models"""
+  psgan-server --models=models
+  psgan-server --models=pretrained        the models that come with tf_psgan"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +57,10 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     """
     parser = _parser()
     settings = Settings(**vars(parser.parse_args(arguments)))
-    if not settings.models.is_dir():
-        parser.error(f"{settings.models}: not a folder; give --models=FOLDER, of models or of one model's versions")
+    if not is_folder(settings.models):
+        parser.error(
+            f"{settings.models}: not a folder; give --models=FOLDER, of models or of one's versions, or pretrained"
+        )
     return settings
 
 
@@ -70,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
         described = ",".join(default) if isinstance(default, tuple) else "none" if default is None else default
         parser.add_argument(f"--{name}", type=kind, help=f"{text} [{described}]", default=default)
 
-    parser.add_argument("--models", type=Path, required=True, help="A folder of models, or one model's folder.")
+    parser.add_argument(
+        "--models", type=Path, required=True, help="A folder of models, one model's folder, or pretrained."
+    )
     text = "Address to listen on; the default accepts connections from this machine only. unix:/path for a Unix socket."
     add("host", str, text)
     add("port", integer(0, 65535), "Port; 0 for any free one. A Unix socket has none.")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from tf_psgan_serving import command_line
+from tf_psgan_serving import command_line, ready_made
 from tf_psgan_serving.command_line import LOG
 from tf_psgan_serving.errors import ServingError
 from tf_psgan_serving.viewer import settings
@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with contextlib.ExitStack() as stack:
             listener = stack.enter_context(_listener(parsed.host, parsed.port))
-            embedded = embedded_server(parsed.models, waits=False) if parsed.models else None
+            models = ready_made.resolved(parsed.models) if parsed.models else None
+            embedded = embedded_server(models, waits=False) if models else None
             target = stack.enter_context(embedded) if embedded else parsed.server
             asyncio.run(_serve(parsed, target, listener))
     except ModuleNotFoundError as error:

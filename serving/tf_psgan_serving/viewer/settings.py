@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from tf_psgan_serving.command_line import Parser, integer, names, number
+from tf_psgan_serving.ready_made import is_folder
 
 USAGE = """An HTTP tile API and a web page of endless textures, over a server of exported models.
 
   psgan-viewer --models=models            starts the embedded server, too
+  psgan-viewer --models=pretrained        with the models that come with tf_psgan
   psgan-viewer --server=localhost:8500    uses a server that runs"""
 
 
@@ -44,8 +46,10 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     settings = Settings(**vars(parser.parse_args(arguments)))
     if bool(settings.server) == bool(settings.models):
         parser.error("give --models=FOLDER, which starts a server, or --server=HOST:PORT of one that runs")
-    if settings.models and not settings.models.is_dir():
-        parser.error(f"{settings.models}: not a folder; give --models=FOLDER, of models or of one model's versions")
+    if settings.models and not is_folder(settings.models):
+        parser.error(
+            f"{settings.models}: not a folder; give --models=FOLDER, of models or of one's versions, or pretrained"
+        )
     if settings.models and (settings.tls or settings.tls_ca or settings.tls_cert or settings.tls_key):
         parser.error("--tls, --tls_ca, --tls_cert, --tls_key: for --server only; leave them out")
     return settings

@@ -1,0 +1,65 @@
+"""The models that come with the package tf_psgan, as a folder of SavedModels: exported once, then kept.
+
+The export runs as another process: this package reads exported models and does not import tf_psgan.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tf_psgan_serving.command_line import LOG
+
+NAME = "pretrained"
+"""What is given in place of a folder of models."""
+
+_LIST = """
+import hashlib, pathlib
+from tf_psgan import __version__, pretrained
+digest = hashlib.sha256()
+for name in pretrained.names():
+    for file in sorted(pathlib.Path(pretrained.folder(name)).iterdir()):
+        digest.update(file.read_bytes())
+print(f"{__version__}-{digest.hexdigest()[:12]}", *pretrained.names())
+"""
+_EXPORT = "import sys; from tf_psgan.cli.main import main; sys.exit(main())"
+
+
+def is_folder(models: Path) -> bool:
+    """Whether `resolved` has a folder for it."""
+    return models.is_dir() or str(models) == NAME
+
+
+def resolved(models: Path) -> Path:
+    """A folder of models as it is; for `NAME`, where no folder has that name, that of the ready-made ones.
+
+    Raises:
+      ValueError: tf_psgan is not installed, or a model cannot be exported.
+    """
+    return folder() if str(models) == NAME and not models.exists() else models
+
+
+def folder() -> Path:
+    """The folder of the ready-made models, in the user's cache. Exports those that are not there yet.
+
+    Raises:
+      ValueError: as `resolved`.
+    """
+    listed = _run(_LIST)
+    if listed.returncode:
+        raise ValueError(f"models: {NAME} needs the package tf_psgan; install it, or give a folder.")
+    identity, *names = listed.stdout.split()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tf_psgan" / identity
+    for name in names:
+        if (cache / name / "1").is_dir():
+            continue
+        LOG.info("exporting %s to %s, once", name, cache)
+        done = _run(_EXPORT, "export", f"--model={name}", f"--out={cache / name}", "--version=1")
+        if done.returncode and not (cache / name / "1").is_dir():  # unless another process was faster
+            reason = (done.stderr.strip().splitlines() or ["no message"])[-1].removeprefix("error: ")
+            raise ValueError(f"models: {name} cannot be exported ({reason[:300]})")
+    return cache
+
+
+def _run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
