@@ -226,6 +226,12 @@ def test_a_scene_with_a_wrong_value_is_an_error_that_names_it(server, change, wo
         server[0]("scene", **SCENE | change, top=0, left=0, height=8, width=8)
 
 
+def test_textures_with_names_have_the_numbers_that_requests_use(tmp_path):
+    names = {"moss": noise.global_vector(1, 3).numpy(), "rust": noise.global_vector(0, 3).numpy(), "own": (0.5, 0, 0)}
+    assert saved_model._numbers(names, 3) == {"moss": 1, "rust": 0}
+    assert saved_model._numbers({}, 3) == saved_model._numbers({"a": ()}, 0) == {}
+
+
 def test_the_description_names_the_signatures(exported):
     with SessionModel(exported[1]) as model:
         described = json.loads(model.run("describe"))

@@ -84,6 +84,22 @@ def test_a_morph_lies_over_the_plane_and_its_address_shows_it_again(chromium, se
         assert again.keys() == shown.keys() and all(np.array_equal(again[at], shown[at]) for at in again)
 
 
+def test_textures_with_names_are_chosen_by_them(chromium):
+    description = DESCRIPTION | {"texture_numbers": {"moss": 1, "brick": 0, "odd": "x"}}
+    server = FakeServer(description=description)
+    with server, viewer.running(server.target) as root, opened(chromium, root) as tab:
+        tab.get_by_role("tab", name="Texture").click()
+        assert tab.locator("#panel-texture .chips span").all_inner_texts() == ["brick", "moss"]
+        tab.get_by_role("group", name="Textures").get_by_text("moss").click()
+        tab.wait_for_function("app.state.texture === '1'", timeout=WAIT)
+        idle(tab)
+        assert_shown(tab, texture=1)
+        tab.get_by_role("tab", name="Live").click()
+        tab.get_by_label("Textures, dark to light").fill("moss, 7")
+        found = tab.evaluate("import('/ui/state.js').then(({ textureOf }) => textureOf('brick', app.model).key)")
+        assert found == "0"
+
+
 def posts(server):
     """The inputs of the requests for scenes."""
     return [inputs for name, inputs, _ in server.seen if name == "scene"]

@@ -20,6 +20,7 @@ from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import ExportError
 from tf_psgan.exporting.session_model import SessionModel
 from tf_psgan.exporting.signatures import NAMES, Limits, Signatures
+from tf_psgan.latents import noise
 from tf_psgan.networks import inference
 from tf_psgan.plane import chunks
 from tf_psgan.plane.folded_generator import FoldedGenerator
@@ -117,6 +118,7 @@ def write(
         "tile_pixels": chunk_pixels,  # its name for clients of schema 1
         "limits": {"height": limits.side, "width": limits.side, "pixels": limits.pixels},
         "signatures": list(NAMES),
+        "texture_numbers": _numbers(names, folded.config.global_channels),
         "textures": {name: list(vector) for name, vector in names.items()},
         "model": json.loads(to_json(folded.config)),
         "made_by": {"tf_psgan": __version__, "tensorflow": tf.__version__},
@@ -145,6 +147,22 @@ def write(
                 done()
         checksums.write(partial)
     return target
+
+
+def _numbers(names: Mapping[str, Any], channels: int) -> dict[str, int]:
+    """The numbers by which requests ask for textures that have names, where a name is that of one of the first numbers.
+
+    Args:
+      names: global vectors by name.
+      channels: global channels of the model.
+    """
+    of_numbers = noise.global_vector(np.arange(len(names)), channels).numpy()
+    found = {}
+    for name, vector in names.items():
+        same: Any = np.flatnonzero((of_numbers == np.asarray(vector, np.float32)).all(axis=1)) if channels else []
+        if len(same):
+            found[name] = int(same[0])
+    return found
 
 
 def _bytes(folded: FoldedGenerator, exemplar: bytes) -> int:

@@ -259,6 +259,7 @@ def about(version: Version) -> dict[str, Any]:
         "path": f"/{path(version)}",
         "pixels_per_cell": version.cell,
         "several_textures": version.several,
+        "textures": dict(version.names),
         "scenes": version.scenes,
         "detail": version.detail,
         "source_licence": version.licence,

@@ -22,6 +22,9 @@ KEPT_SECONDS = 5.0
 MOST_VERSIONS = 256
 """Descriptions that are kept."""
 
+MOST_NAMES = 256
+"""Textures with names of a model."""
+
 NOT_MODELS = ("", "liveness")
 """Services of the embedded server that are not models."""
 
@@ -37,6 +40,7 @@ class Version:
       limits: of one request.
       cell: side of a cell in pixels.
       several: whether there is a texture for each integer, rather than one.
+      names: of textures, with their numbers, in the order of these.
       scenes: whether it has the signature `scene`: blends, paintings and moving noise.
       detail: "patches" with a detail stage, otherwise "none".
       licence: of the training pictures; "" if it is not stated.
@@ -48,6 +52,7 @@ class Version:
     limits: Limits
     cell: int
     several: bool
+    names: tuple[tuple[str, int], ...]
     scenes: bool
     detail: str
     licence: str
@@ -70,10 +75,18 @@ class Version:
             limits=limits,
             cell=cell,
             several=bool(settings.get("global_channels")),
+            names=_names(description.get("texture_numbers")),
             scenes="scene" in (description.get("signatures") or ()),
             detail=str(description.get("detail", "none"))[:20],
             licence=str(description.get("source_licence", ""))[:200],
         )
+
+
+def _names(found: Any) -> tuple[tuple[str, int], ...]:
+    """What a description says of textures' names; nothing where it is not as an export writes it."""
+    pairs = [*found.items()][:MOST_NAMES] if isinstance(found, dict) else []
+    fitting = [(str(name)[:80], number) for name, number in pairs if type(number) is int and 0 <= number < 2**63]
+    return tuple(sorted(fitting, key=lambda pair: pair[1]))
 
 
 class _ModelClient(AsyncClient):

@@ -17,7 +17,7 @@ FORMAT = 1
 """Version of `models.json` and `meta.json`, as in an exported page."""
 
 OFFERED_TEXTURES = 12
-"""Textures that the page offers of a model that has one for each integer."""
+"""Textures that the page offers of a model that has one for each integer and names for none."""
 
 HEADERS = {
     "Cache-Control": "no-cache",
@@ -53,21 +53,22 @@ def entry(version: Version) -> dict[str, Any]:
     return {
         "name": version.model,
         "folder": folder,
-        "textures": OFFERED_TEXTURES if version.several else 1,
+        "textures": len(description(version)["textures"]),
         "picture": f"{folder}/window.webp?height=256&width=256{identity}",
     }
 
 
 def description(version: Version) -> dict[str, Any]:
     """A model's `meta.json`: what the page needs to know where the server computes the pixels."""
-    textures = range(OFFERED_TEXTURES if version.several else 1)
+    offered = [{"key": str(number), "label": name} for name, number in version.names] if version.several else []
+    offered = offered or [{"key": str(number)} for number in range(OFFERED_TEXTURES if version.several else 1)]
     return {
         "format": FORMAT,
         "server": True,
         "identity": version.identity,
         "pixels_per_cell": version.cell,
         "global_channels": int(version.several),
-        "textures": [{"key": str(number)} for number in textures],
+        "textures": offered,
         "most_side": parameters.MOST_SIDE,
         "scenes": version.scenes,
         "licence": version.licence,

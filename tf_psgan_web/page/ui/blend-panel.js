@@ -1,6 +1,6 @@
 // The panel that blends textures: a second one into the first, or four over a part of the plane.
 
-import { chips, thumbnail } from "./chips.js";
+import { chips, textureItems } from "./chips.js";
 import { cornerControls } from "./corners.js";
 import { element, labelled } from "./elements.js";
 import { canBlend } from "./state.js";
@@ -15,11 +15,7 @@ export function blendPanel(app) {
 }
 
 function secondTexture(app) {
-  const items = app.model.textures.map((texture) => ({
-    key: texture.key,
-    label: texture.key,
-    draw: () => thumbnail(app.pool, app.model, texture),
-  }));
+  const items = textureItems(app);
   const change = (blend, amount) => app.update({ blend, amount, corners: "" });
   const row = chips(items, "Second texture", (key) => change(key, app.state.amount || 0.5));
   const amount = element("input", { type: "range", min: 0, max: 100, step: 1 });

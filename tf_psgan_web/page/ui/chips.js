@@ -47,8 +47,17 @@ const seen = new IntersectionObserver((entries) => {
   }
 });
 
+/** The items of the model's own textures. A server asks for some by number that have names. */
+export function textureItems(app) {
+  return app.model.textures.map((texture) => ({
+    key: texture.key,
+    label: texture.label ?? texture.key,
+    draw: () => thumbnail(app.pool, app.model, texture),
+  }));
+}
+
 /** The picture of a chip: a window at the origin of a texture's plane. */
-export async function thumbnail(pool, model, texture) {
+async function thumbnail(pool, model, texture) {
   const cells = PIXELS / model.pixels_per_cell;
   const textures = [texture];
   const scene = { seed: 0n, textures, weights: [1], dabs: [], corners: null, map: null, torus: [0, 0], change: null };

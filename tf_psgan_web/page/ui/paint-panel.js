@@ -1,17 +1,13 @@
 // The panel that paints textures on the plane.
 
-import { chips, thumbnail } from "./chips.js";
+import { chips, textureItems } from "./chips.js";
 import { button, element, labelled } from "./elements.js";
 import { MOST_DABS } from "./state.js";
 
 /** @param {object} app see `main.js`. */
 export function paintPanel(app) {
   const node = element("div");
-  const items = app.model.textures.map((texture) => ({
-    key: texture.key,
-    label: texture.key,
-    draw: () => thumbnail(app.pool, app.model, texture),
-  }));
+  const items = textureItems(app);
   let brush = app.model.textures[1].key;
   const row = chips(items, "Texture of the brush", (key) => {
     brush = key;

@@ -82,9 +82,9 @@ export function canBlend(model) {
   return !model.server || model.scenes;
 }
 
-/** A texture by its key: one of the model's own, or a number, which selects a global vector. */
+/** A texture by its key or its label: one of the model's own, or a number, which selects a global vector. */
 export function textureOf(key, model) {
-  const own = model.textures.find((texture) => texture.key === key);
+  const own = model.textures.find((texture) => texture.key === key || texture.label === key);
   if (own) return own;
   const wanted = integer(key, ...SEEDS);
   if (wanted === null || !model.global_channels) return model.textures[0];

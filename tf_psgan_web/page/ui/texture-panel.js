@@ -1,6 +1,6 @@
 // The panel that chooses what is shown: the model, the texture, the seed.
 
-import { chips, posterThumbnail, thumbnail } from "./chips.js";
+import { chips, posterThumbnail, textureItems } from "./chips.js";
 import { button, element, labelled } from "./elements.js";
 import { integer, randomSeed, textureOf } from "./state.js";
 
@@ -19,11 +19,7 @@ export function texturePanel(app) {
     node.append(row.node);
   }
   if (app.model.global_channels) {
-    const items = app.model.textures.map((texture) => ({
-      key: texture.key,
-      label: texture.key,
-      draw: () => thumbnail(app.pool, app.model, texture),
-    }));
+    const items = textureItems(app);
     const row = chips(items, "Textures", (key) => app.update({ texture: key, corners: "" }));
     chosen.push(() => row.choose(app.state.texture || app.model.textures[0].key));
     const number = element("input", { type: "text", inputMode: "numeric", size: 8, placeholder: "any integer" });
