@@ -23,6 +23,7 @@ from tests.support.serving_settings import SERVING
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 
+ROOT = SERVING.parent
 SMOKE = SERVING / "smoke.sh"
 needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 DOCKER = """#!/bin/sh
@@ -115,10 +116,11 @@ def smoke(tmp_path, *arguments, port=1, exited=""):
     return subprocess.run(command, cwd=tmp_path, env=os.environ | changed, capture_output=True, text=True, timeout=300)
 
 
-def test_the_script_passes_bash_and_shellcheck():
-    subprocess.run(["bash", "-n", SMOKE], check=True)
+@pytest.mark.parametrize("script", [SMOKE, *sorted((ROOT / "examples").glob("*.sh"))], ids=lambda path: path.name)
+def test_scripts_pass_bash_and_shellcheck(script):
+    subprocess.run(["bash", "-n", script], check=True)
     tool = Path(sys.executable).with_name("shellcheck")
-    done = subprocess.run([tool, SMOKE], capture_output=True, text=True)
+    done = subprocess.run([tool, script], capture_output=True, text=True)
     assert done.stdout == ""
 
 
