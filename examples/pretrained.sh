@@ -7,6 +7,8 @@ set -euo pipefail
 [ $# -gt 0 ] || set -- honeycomb manifold
 for preset in "$@"; do
   python train.py --preset="$preset" --run="runs/$preset"
+  rm -rf "runs/$preset-weights"
+  python export.py --weights --run="runs/$preset" --out="runs/$preset-weights" --detail=none --source_licence=CC0-1.0
   rm -rf "tf_psgan/pretrained/$preset"
-  python export.py --weights --run="runs/$preset" --out="tf_psgan/pretrained/$preset" --detail=none --source_licence=CC0-1.0
+  mv "runs/$preset-weights" "tf_psgan/pretrained/$preset"
 done

@@ -231,17 +231,22 @@ class Hub:
 
     def create_repo(self, name, private, exist_ok):
         if name == "a/refused":
-            raise OSError("401: log in")
+            raise LookupError("401: log in")
         assert exist_ok
         self.repositories.setdefault(name, {"private": private})
 
-    def upload_file(self, path_or_fileobj, path_in_repo, repo_id):
-        self.repositories[repo_id][path_in_repo] = Path(path_or_fileobj).read_bytes()
+    def create_commit(self, name, parts, commit_message):
+        assert commit_message
+        self.repositories[name] |= {part.path_in_repo: Path(part.path_or_fileobj).read_bytes() for part in parts}
 
 
 def test_a_model_is_uploaded_to_the_hub_with_its_card_as_the_page(monkeypatch, tmp_path):
     api = Hub()
-    monkeypatch.setitem(sys.modules, "huggingface_hub", types.SimpleNamespace(HfApi=lambda: api))
+    monkeypatch.setitem(
+        sys.modules,
+        "huggingface_hub",
+        types.SimpleNamespace(HfApi=lambda: api, CommitOperationAdd=types.SimpleNamespace),
+    )
     assert push_to_hub("honeycomb", "a/b", private=True) == "hf://a/b"
     stored = api.repositories["a/b"]
     assert stored.pop("private") and set(stored) == {"model.npz", "description.json", "card.md", "README.md"}

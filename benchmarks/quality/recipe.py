@@ -13,6 +13,7 @@ Existing results are read from their files, so arms can be added later.
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -109,11 +110,27 @@ def main(values: flags.FlagValues) -> str:
         missing = [run for run in runs if not _file(out, *run).exists()]
         for texture in {run[1] for run in missing}:
             _picture(texture)
-        common = {"seconds": values["seconds"].value, "vgg": values["vgg"].value, "base": values["base"].value}
+        common: dict[str, Any] = {
+            "seconds": values["seconds"].value,
+            "vgg": values["vgg"].value,
+            "base": values["base"].value,
+        }
+        conditions = {name: common[name] for name in ("seconds", "base")}
+        for run in sorted(set(runs) - set(missing)):
+            if (made := _read(out, *run).get("conditions", conditions)) != conditions:
+                raise ValueError(
+                    f"out: {_file(out, *run)} was made with {made}, not {conditions}; choose another folder."
+                )
         jobs = [pool.submit(_child, out, *run, common) for run in missing]
         for job in jobs:
             job.result()
-    return _table({run: json.loads(_file(out, *run).read_text(encoding="utf-8")) for run in runs}, arms)
+    return _table({run: _read(out, *run) for run in runs}, arms)
+
+
+def _read(out: Path, *run: str) -> dict[str, Any]:
+    """The metrics of a run; those that are not finite are stored as null, and are NaN here."""
+    stored = json.loads(_file(out, *run).read_text(encoding="utf-8"))
+    return {name: math.nan if value is None else value for name, value in stored.items()}
 
 
 def _file(out: Path, arm: str, texture: str, seed: str) -> Path:
@@ -144,7 +161,7 @@ def _table(found: dict[tuple[str, str, str], dict[str, Any]], arms: list[str]) -
         cells = []
         for name in METRICS:
             ratios = [metrics[name] / found[(BASE, *run)][name] for run, metrics in own.items()]
-            low, middle, high = np.percentile(ratios, (25, 50, 75))
+            low, middle, high = np.nanpercentile(ratios, (25, 50, 75))
             cells.append(f"{middle:.2f} ({low:.2f} to {high:.2f})")
         periodic = [metrics for metrics in own.values() if metrics["periodic"]]
         matched = sum(f["peak_offset_pixels"] <= 1.5 and f["peak_height"] >= 0.9 for f in periodic)
@@ -152,7 +169,7 @@ def _table(found: dict[tuple[str, str, str], dict[str, Any]], arms: list[str]) -
         cells.append(f"{matched} of {len(periodic)}")
         if unseen:
             precision, recall, pattern, loss = (
-                np.median([metrics[name] for metrics in own.values()])
+                np.nanmedian([metrics[name] for metrics in own.values()])
                 for name in ("precision", "recall", "pattern", "discriminator_loss")
             )
             cells += [f"{precision:.2f}/{recall:.2f}", f"{pattern:.1f}", f"{loss:.2f}"]
@@ -234,7 +251,8 @@ def _train(path: Path, arm: str, picture: str, seed: str, common: dict[str, Any]
     metrics = {k: v if np.isfinite(v) else None for k, v in found.items()}
     images.write_png(path.with_suffix(".png"), images.sheet([source[:PIXELS, :PIXELS], *pictures[:3]], columns=4))
     new = path.with_suffix(".new")
-    new.write_text(json.dumps({"step": int(step.step), **metrics}), encoding="utf-8")
+    conditions = {name: common[name] for name in ("seconds", "base")}
+    new.write_text(json.dumps({"step": int(step.step), "conditions": conditions, **metrics}), encoding="utf-8")
     new.replace(path)
 
 

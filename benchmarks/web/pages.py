@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,13 +45,19 @@ def viewer(models: Path) -> Iterator[tuple[str, dict[str, int]]]:
     with ServerProcess(models) as server:
         command = [sys.executable, "-m", "tf_psgan_serving.viewer", "--port=0", f"--server={server.address}"]
         environment = os.environ | {"PYTHONPATH": str(ROOT / "serving")}
-        with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        with (
+            tempfile.NamedTemporaryFile("r") as log,
+            open(log.name, "w") as written,
+            subprocess.Popen(command, cwd=ROOT, env=environment, stderr=written, text=True) as process,
+        ):
             try:
-                assert process.stderr
-                for line in process.stderr:
-                    if found := re.search(r"listening on (http://127\.0\.0\.1:\d+)", line):
-                        yield f"{found[1]}/", {"viewer": process.pid, "server": server.pid}
-                        break
+                found = None
+                while not found:
+                    if process.poll() is not None:
+                        raise RuntimeError(f"the viewer has exited with {process.returncode}")
+                    time.sleep(0.05)
+                    found = re.search(r"listening on (http://127\.0\.0\.1:\d+)", Path(log.name).read_text())
+                yield f"{found[1]}/", {"viewer": process.pid, "server": server.pid}
             finally:
                 process.terminate()
 

@@ -1,6 +1,7 @@
 """The models that come with the package tf_psgan, as a folder of SavedModels: exported once, then kept.
 
-The export runs as another process: this package reads exported models and does not import tf_psgan.
+The export runs as another process: this package reads exported models and does not import tf_psgan. It goes on where
+the server is stopped meanwhile, and the next start finds it.
 """
 
 import os
@@ -46,20 +47,28 @@ def folder() -> Path:
       ValueError: as `resolved`.
     """
     listed = _run(_LIST)
-    if listed.returncode:
+    if "No module named 'tf_psgan'" in listed.stderr:
         raise ValueError(f"models: {NAME} needs the package tf_psgan; install it, or give a folder.")
+    if listed.returncode:
+        raise ValueError(f"models: {NAME} cannot be listed ({_reason(listed)})")
     identity, *names = listed.stdout.split()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tf_psgan" / identity
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tf_psgan" / identity
+    except RuntimeError:
+        raise ValueError(f"models: {NAME} needs a folder for what it exports; set XDG_CACHE_HOME.") from None
     for name in names:
         if (cache / name / "1").is_dir():
             continue
         LOG.info("exporting %s to %s, once", name, cache)
         done = _run(_EXPORT, "export", f"--model={name}", f"--out={cache / name}", "--version=1")
         if done.returncode and not (cache / name / "1").is_dir():  # unless another process was faster
-            reason = (done.stderr.strip().splitlines() or ["no message"])[-1].removeprefix("error: ")
-            raise ValueError(f"models: {name} cannot be exported ({reason[:300]})")
+            raise ValueError(f"models: {name} cannot be exported ({_reason(done)})")
     return cache
 
 
+def _reason(done: subprocess.CompletedProcess[str]) -> str:
+    return (done.stderr.strip().splitlines() or ["no message"])[-1].removeprefix("error: ")[:300]
+
+
 def _run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, "-P", "-c", code, *arguments], capture_output=True, text=True, check=False)

@@ -83,6 +83,16 @@ def test_metrics_that_no_arm_optimises_are_columns_of_their_own(tmp_path, capsys
     ]
 
 
+def test_results_of_other_conditions_are_not_mixed_in(tmp_path, capsys):
+    for arm in ("defaults", "hinge"):
+        for seed, colour in (("1", 0.1), ("2", None)):  # null: not finite
+            result(tmp_path, arm, "brick", seed, conditions={"seconds": 30.0, "base": []}, colour=colour)
+    given = (f"--out={tmp_path}", "--arms=hinge", "--textures=brick", "--seeds=1,2")
+    assert len(run(capsys, *given, "--seconds=30")) == 4
+    lines = run(capsys, *given, "--seconds=60", code=2)
+    assert len(lines) == 1 and "was made with" in lines[0] and "choose another folder" in lines[0]
+
+
 def test_an_unknown_arm_is_one_line(tmp_path, capsys):
     lines = run(capsys, f"--out={tmp_path}", "--arms=magic", code=2)
     assert len(lines) == 1 and "'magic'" in lines[0] and "hinge" in lines[0]

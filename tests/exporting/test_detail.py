@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.support import shared, synthetic_textures, tiny
 from tf_psgan.config import Config
@@ -82,6 +83,12 @@ def test_a_scene_has_the_librarys_pixels_and_moves(model, plane):
     tile = plane.tile(height, width, seed=5)
     found = scene(model, height, 20, top=height - 10, left=-5, period_height=height, period_width=width)
     np.testing.assert_array_equal(found, np.roll(tile, (10, 5), (0, 1))[:, :20])
+
+
+def test_a_torus_larger_than_a_picture_may_be_is_refused(model):
+    for side in (2**14, 2**40):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="period: more than 16777216 pixels"):
+            scene(model, 8, 8, top=0, left=0, period_height=side, period_width=side)
 
 
 def test_the_plane_of_an_export_has_its_detail_stage(folder, plane):

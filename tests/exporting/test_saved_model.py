@@ -210,10 +210,11 @@ def test_a_scene_can_be_a_window_of_a_seamless_plane():
         ({"weights": np.full((2, 1, 1), 0.6, np.float32)}, "do not sum to 1 at a cell; divide them by their sum"),
         ({"weights": np.array([[[1.5]], [[-0.5]]], np.float32)}, "weights: some are negative"),
         ({"weights": np.full((2, 1, 1), np.nan, np.float32)}, "weights: some are negative, or do not sum to 1"),
-        ({"weights": np.zeros((2, 0, 1), np.float32)}, r"weights: shape \[2, 0, 1\]; give 1 to"),
-        ({"weights": np.full((2, 1, 300000), 0.5, np.float32)}, "300000]; give 1 to 262144 cells"),
+        ({"weights": np.zeros((2, 0, 1), np.float32)}, r"weights: shape \[2, 0, 1\]; give 1 cell to"),
+        ({"weights": np.full((2, 1, 300000), 0.5, np.float32)}, "300000]; give 1 cell to those of"),
         ({"time": 1.0}, r"time: 1.0000 is outside \[0, 1\)"),
         ({"amount": float("nan")}, "amount: nan is outside"),
+        ({"weights": np.ones((1, 518, 518), np.float32), "textures": [1]}, r"518, 518\]; give 1 cell to"),
         ({"first_row": 2**50}, "first_row: 1125899906842624 is outside"),
         ({"period_height": 64}, "period: 64x0 pixels is endless along one axis; give both extents, or 0"),
         ({"period_height": 4, "period_width": 8}, "period_height: 4 is not a multiple"),
@@ -230,6 +231,16 @@ def test_textures_with_names_have_the_numbers_that_requests_use(tmp_path):
     names = {"moss": noise.global_vector(1, 3).numpy(), "rust": noise.global_vector(0, 3).numpy(), "own": (0.5, 0, 0)}
     assert saved_model._numbers(names, 3) == {"moss": 1, "rust": 0}
     assert saved_model._numbers({}, 3) == saved_model._numbers({"a": ()}, 0) == {}
+
+
+def test_the_largest_window_may_have_weights_of_its_own_and_lie_at_the_plane_s_end(server):
+    run, plane = server
+    most = 4096 // plane.pixels_per_cell + 5
+    scene = SCENE | {"textures": [5], "weights": np.ones((1, most, most), np.float32)}
+    at = {"top": -(2**40), "left": 2**40 - 40}
+    scene |= {"first_row": -(2**40) // plane.pixels_per_cell - 2, "first_col": 2**40 // plane.pixels_per_cell - 9}
+    found = run("scene", **scene, **at, height=30, width=40)
+    np.testing.assert_array_equal(found, plane.window(30, 40, seed=3, texture=5, **at))
 
 
 def test_the_description_names_the_signatures(exported):

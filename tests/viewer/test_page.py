@@ -95,9 +95,18 @@ def test_textures_with_names_are_chosen_by_them(chromium):
         idle(tab)
         assert_shown(tab, texture=1)
         tab.get_by_role("tab", name="Live").click()
-        tab.get_by_label("Textures, dark to light").fill("moss, 7")
-        found = tab.evaluate("import('/ui/state.js').then(({ textureOf }) => textureOf('brick', app.model).key)")
-        assert found == "0"
+        palette = tab.get_by_label("Textures, dark to light")
+        assert palette.input_value() == "1, 0"  # from the chosen texture on
+        palette.fill("moss, 7, brick")
+        tab.get_by_role("button", name="Camera").click()
+        tab.get_by_text("pictures a second").wait_for(timeout=WAIT)
+        tab.get_by_role("button", name="Hold").click()
+        palette.fill("moss, brick")  # the held light is given to other textures
+        tab.wait_for_timeout(500)
+        tab.get_by_text("pictures a second").wait_for(timeout=WAIT)
+        tab.get_by_role("button", name="Stop").click()
+    asked = [inputs["textures"] for inputs in posts(server)]
+    assert [1, 7, 0] in asked and set(asked[-1]) <= {0, 1}
 
 
 def posts(server):
@@ -126,6 +135,7 @@ def test_a_blend_is_a_scene_and_four_tiles_cost_one_request(chromium, server, si
 def test_painting_changes_the_blocks_that_it_touches_only(chromium, server, site):
     with opened(chromium, f"{site}/#x=1280&y=1580", viewport={"width": 500, "height": 800}) as tab:
         before = tiles(tab)
+        assert not posts(server)
         tab.get_by_role("tab", name="Paint").click()
         tab.mouse.click(250, 100)  # pixel 1280, 1280 of the plane, with texture 1
         tab.wait_for_function("app.state.dabs.length === 1", timeout=WAIT)
@@ -135,7 +145,18 @@ def test_painting_changes_the_blocks_that_it_touches_only(chromium, server, site
         np.testing.assert_array_equal(after[5, 5, 0][:40, :40, :3], plane(5, 5, texture=1)[:40, :40])
         far = [at for at in after if at[0] in (3, 6) or at[1] in (3, 6)]
         assert all(np.array_equal(after[at], before[at]) for at in far if at in before)
+        assert {(inputs["top"], inputs["left"]) for inputs in posts(server)} == {
+            (top, left) for top in (1024,) for left in (1024,)
+        }
         address = tab.url
+        tab.evaluate("app.map.setZoom(-3, { animate: false })")
+        idle(tab)
+        assert tab.locator("#notice").is_hidden()
+        shown = tiles(tab)
+        far = [(col, row) for col, row, _ in shown if not (0 <= col <= 1 and 0 <= row <= 1)]
+        assert far
+        for col, row in far:
+            np.testing.assert_array_equal(shown[col, row, -3][..., :3], plane(col, row, zoom=-3))
     with opened(chromium, address) as tab:
         again = tiles(tab)
         assert all(np.array_equal(again[at], after[at]) for at in again if at in after)

@@ -189,7 +189,7 @@ class Signatures(tf.Module):
         height: Any,
         width: Any,
     ) -> tf.Tensor:
-        far = MAX_PIXEL // self._cell
+        far = MAX_PIXEL // self._cell + geometry.HALO
         first_row, first_col = (
             inside(name, value, -far, far) for name, value in (("first_row", first_row), ("first_col", first_col))
         )
@@ -202,6 +202,9 @@ class Signatures(tf.Module):
         both = ["period: ", tf.as_string(rows * self._cell), "x", tf.as_string(cols * self._cell)]
         both += [" pixels is endless along one axis; give both extents, or 0 for both."]
         checks = [*self._check_weights(textures, weights), demand((rows > 0) == (cols > 0), both)]
+        if self._detail:  # which makes the guide of the whole torus, whatever its window
+            of_torus = [f"period: more than {self._limits.pixels} pixels; a model with a detail stage makes them all."]
+            checks.append(demand(tf.cast(rows, tf.float64) * tf.cast(cols, tf.float64) <= self._most_cells(), of_torus))
         with tf.control_dependencies(checks):
             textures, weights, rows, cols = (tf.identity(value) for value in (textures, weights, rows, cols))
         vectors = noise.global_vector(textures, self._config.global_channels)
@@ -226,7 +229,9 @@ class Signatures(tf.Module):
         count, rows, cols = tf.unstack(tf.shape(weights, tf.int64))
         named = tf.size(textures, tf.int64)
         size = tf.strings.reduce_join(tf.as_string([count, rows, cols]), separator=", ")
-        most = self._limits.pixels // self._cell**2
+        # A window that begins inside a cell touches one more along each axis, and depends on a halo around them.
+        spare = 2 * geometry.HALO + 1
+        needed = tf.maximum(rows - spare, 1) * tf.maximum(cols - spare, 1)
         sums = tf.reduce_sum(weights, axis=0)
         is_mixture = tf.reduce_all(weights >= 0) & tf.reduce_all(tf.abs(sums - 1) <= WEIGHT_TOLERANCE)
         return [
@@ -236,11 +241,19 @@ class Signatures(tf.Module):
                 ["weights: ", tf.as_string(count), " for ", tf.as_string(named), " textures; give one map for each."],
             ),
             demand(
-                (rows * cols > 0) & (rows * cols <= most),
-                ["weights: shape [", size, f"]; give 1 to {most} cells for each texture."],
+                (rows * cols > 0) & (needed <= self._most_cells()),
+                [
+                    "weights: shape [",
+                    size,
+                    f"]; give 1 cell to those of {self._limits.pixels} pixels for each texture.",
+                ],
             ),
             demand(is_mixture, ["weights: some are negative, or do not sum to 1 at a cell; divide them by their sum."]),
         ]
+
+    def _most_cells(self) -> int:
+        """Cells of the largest picture."""
+        return self._limits.pixels // self._cell**2
 
     def _extent(self, height: Any, width: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """A picture's height and width as int64, within the limits."""

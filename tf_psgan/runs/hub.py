@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tf_psgan._version import __version__
 from tf_psgan.errors import ExportError
 from tf_psgan.runs.model_file import CARD, FILES
 
@@ -43,12 +44,17 @@ def upload(folder: Path, repository: str, private: bool) -> str:
     """
     address = SCHEME + repository.removeprefix(SCHEME)
     name = _repository(address)
-    files = [(file, file) for file in FILES if (folder / file).is_file()] + [(CARD, "README.md")]
+    there = [file for file in FILES if (folder / file).is_file()]
+    targets = [(file, file) for file in there] + [(file, "README.md") for file in there if file == CARD]
     with _errors(address, "cannot be uploaded", "log in by `hf auth login`, and check the name") as package:
         api = package.HfApi()
         api.create_repo(name, private=private, exist_ok=True)
-        for file, target in files:
-            api.upload_file(path_or_fileobj=str(folder / file), path_in_repo=target, repo_id=name)
+        parts = [
+            package.CommitOperationAdd(path_in_repo=target, path_or_fileobj=str(folder / file))
+            for file, target in targets
+        ]
+        # One commit: whoever fetches meanwhile has all files of one model.
+        api.create_commit(name, parts, commit_message=f"Model of tf_psgan {__version__}")
     return address
 
 
@@ -70,6 +76,6 @@ def _errors(address: str, problem: str, remedy: str) -> Iterator[Any]:
         raise ExportError(address, missing, allowed, value=address, settings=("model",)) from None
     try:
         yield huggingface_hub
-    except (OSError, ValueError) as error:  # those of huggingface_hub are of these kinds
+    except Exception as error:  # of huggingface_hub, of its HTTP client and of the system; their kinds change
         reason = " ".join(str(error).split()).rstrip(".")[:200]
         raise ExportError(address, f"{problem} ({reason})", remedy, value=address, settings=("model",)) from None

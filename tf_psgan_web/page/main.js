@@ -27,6 +27,7 @@ class App {
   #panels = [];
   #tabs = null;
   #opening = 0;
+  #leaving = new AbortController(); // ends the downloads of a model that is left
   #timer = 0;
   #troubled = false;
 
@@ -61,13 +62,21 @@ class App {
   /** Opens a model and shows the present state of it; the first one, where there is none of that name. */
   async openModel(name) {
     const turn = ++this.#opening;
+    this.#leaving.abort();
+    this.#leaving = new AbortController();
+    return this.#open(name, turn, this.#leaving.signal).catch((error) => {
+      if (turn === this.#opening) throw error; // otherwise another model is opened by now
+    });
+  }
+
+  async #open(name, turn, signal) {
     const entry = this.models.find((model) => model.name === name) ?? this.models[0];
     this.#closeModel();
     this.state.model = entry === this.models[0] ? "" : entry.name;
     this.entry = entry;
     this.#showPoster();
     const folder = new URL(`${entry.folder}/`, document.baseURI).href;
-    const model = await this.#json(`${folder}meta.json`);
+    const model = await this.#json(`${folder}meta.json`, signal);
     let bytes = 0;
     const onBytes = (more) => {
       bytes += more;
@@ -75,7 +84,7 @@ class App {
     };
     const backend = new URLSearchParams(location.search).get("backend") ?? "";
     const onTrouble = (message) => turn === this.#opening && this.#trouble(message);
-    const pool = await Pool.open(model, folder, { onBytes, backend, onTrouble });
+    const pool = await Pool.open(model, folder, { onBytes, backend, onTrouble, signal });
     if (turn !== this.#opening) return pool.close();
     [this.model, this.pool] = [model, pool];
     if (pool.note) this.say(pool.note);
@@ -120,8 +129,8 @@ class App {
   }
 
   /** A file of the page's server, as soon as that has it. */
-  async #json(address) {
-    const response = await answer(address, (message) => this.#trouble(message));
+  async #json(address, signal) {
+    const response = await answer(address, (message) => this.#trouble(message), signal);
     if (!response.ok) throw new Error(`${address} cannot be loaded (HTTP ${response.status})`);
     return response.json();
   }

@@ -169,10 +169,10 @@ class Scene(_View):
             raise ValueError("weights: not a float32 array [textures, rows, cols].")
         if len(weights) != len(self.textures):
             raise ValueError(f"weights: {len(weights)} for {len(self.textures)} textures; give one map for each.")
-        if not (np.all(weights >= 0) and np.all(np.abs(weights.sum(axis=0) - 1) < WEIGHT_TOLERANCE)):
+        if not (np.all(weights >= 0) and np.all(np.abs(weights.sum(axis=0) - 1) <= WEIGHT_TOLERANCE)):
             raise ValueError("weights: some are negative, or do not sum to 1 at a cell; divide them by their sum.")
         for name, value, allowed in (("time", self.time, "[0, 1)"), ("amount", self.amount, "[0, 1]")):
-            if not (0 <= value <= 1) or (name == "time" and value == 1):
+            if not 0 <= value <= 1 or (name == "time" and np.float32(value) == 1):
                 raise ValueError(f"{name}: {value} is outside {allowed}; choose a value inside.")
 
     def inputs(self) -> dict[str, np.ndarray]:
@@ -183,7 +183,7 @@ class Scene(_View):
 
 View = Window | Tile | Morph | Scene
 Encoding = Literal["png", "jpeg"]
-Piece = tuple[slice, slice, Any]
+Piece = tuple[slice, slice, Any]  # of the view's own kind
 """A piece of a large picture: the rows and the columns that it fills, and its view."""
 
 
@@ -240,7 +240,7 @@ def split(view: Window | Morph | Scene, side: int) -> Iterator[Piece]:
             yield slice(down, down + height), slice(right, right + width), dataclasses.replace(view, **part)
 
 
-def count(view: Window | Morph, side: int) -> int:
+def count(view: Window | Morph | Scene, side: int) -> int:
     """The number of pieces of `split`."""
     axes = ((view.top, view.height), (view.left, view.width))
     return math.prod((first + length - 1) // side - first // side + 1 for first, length in axes)

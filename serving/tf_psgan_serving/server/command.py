@@ -45,12 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: os._exit(0))
     command_line.configure_logging()
     try:
+        parsed = dataclasses.replace(parsed, models=ready_made.resolved(parsed.models))
         with captured_stderr():
             from tf_psgan_serving.server.grpc_server import Server
         stop = _Stop()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        server = Server(dataclasses.replace(parsed, models=ready_made.resolved(parsed.models)))
+        server = Server(parsed)
     except ModuleNotFoundError as error:
         print(f"error: {error}; the server requires pip install 'tf_psgan[serving]'.", file=sys.stderr)
         return 2

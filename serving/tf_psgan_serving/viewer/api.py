@@ -65,6 +65,7 @@ class Api:
     def __init__(self, models: Models, blocks: Blocks, *, waiting: int, deadline: float) -> None:
         self._models, self._blocks = models, blocks
         self._most_waiting, self._deadline, self._waiting = waiting, deadline, 0
+        self._reading = 0  # bodies of requests
         self._reported: dict[str, str] = {}  # why models are not listed, by name
         self._encoders = ThreadPoolExecutor(ENCODERS, "encode")
 
@@ -162,7 +163,13 @@ class Api:
         """An endpoint that takes a place among the waiting requests once its body has come."""
 
         async def complete(request: Request) -> Response:
-            request.state.body = await scenes.body(request)
+            if self._reading >= self._most_waiting:
+                raise Problem(503, f"{self._reading} scenes are being received; try again.")
+            self._reading += 1
+            try:
+                request.state.body = await scenes.body(request)
+            finally:
+                self._reading -= 1
             response: Response = await picture(request)
             return response
 
@@ -207,6 +214,7 @@ class Api:
         if not version.scenes:
             raise Problem(400, f"version {version.number} of {version.model} has no scenes; export it again.")
         view, reduce = scenes.parse(request.state.body)
+        del request.state.body
         return await self._encoded(request, await self._blocks.scene(version, view, reduce), keep=False)
 
     async def _encoded(self, request: Request, pixels: Any, keep: bool = True) -> Response:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tf_psgan_serving.client.views import Morph, Piece, Scene, Window, split
+from tf_psgan_serving.viewer import parameters
 from tf_psgan_serving.viewer.models import Version
 
 SIDE = 512
@@ -94,6 +95,8 @@ class Blocks:
                 pixels[rows, cols] = await self._render(version, part)
 
         side = SIDE if version.limits.allow(SIDE, SIDE) else version.limits.piece_pixels()
+        if version.detail != "none" and view.period_height and version.limits.allow(view.height, view.width):
+            side = 2 * parameters.MAX_PIXEL  # each piece would cost the whole torus
         await _all(place(piece) for piece in split(view, side))
         return await asyncio.to_thread(average, pixels, reduce) if reduce > 1 else pixels
 

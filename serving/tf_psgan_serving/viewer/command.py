@@ -36,9 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):  # nothing is served yet that must be ended well
         signal.signal(number, lambda *_: os._exit(0))
     try:
+        models = ready_made.resolved(parsed.models) if parsed.models else None
         with contextlib.ExitStack() as stack:
             listener = stack.enter_context(_listener(parsed.host, parsed.port))
-            models = ready_made.resolved(parsed.models) if parsed.models else None
             embedded = embedded_server(models, waits=False) if models else None
             target = stack.enter_context(embedded) if embedded else parsed.server
             asyncio.run(_serve(parsed, target, listener))

@@ -65,6 +65,7 @@ class Version:
           ServingError: WRONG_RESPONSE, something is missing.
         """
         limits = Limits.from_description(description)
+        signatures = description.get("signatures")
         cell, settings = description.get("pixels_per_cell"), description.get("model", {})
         if not isinstance(cell, int) or cell < 1 or not isinstance(settings, dict):
             raise wire.wrong_response("description: no usable pixels_per_cell and model")
@@ -76,7 +77,7 @@ class Version:
             cell=cell,
             several=bool(settings.get("global_channels")),
             names=_names(description.get("texture_numbers")),
-            scenes="scene" in (description.get("signatures") or ()),
+            scenes=isinstance(signatures, list) and "scene" in signatures,
             detail=str(description.get("detail", "none"))[:20],
             licence=str(description.get("source_licence", ""))[:200],
         )

@@ -55,7 +55,7 @@ async def body(request: Request) -> bytes:
     """
     try:
         async with asyncio.timeout(SILENT_SECONDS):
-            return await request.body()
+            return b"".join([part async for part in request.stream()])  # `request.body` would keep it
     except TimeoutError:
         raise Problem(408, f"the body has not come within {SILENT_SECONDS:g} s; send it at once.") from None
     except ClientDisconnect:

@@ -1,21 +1,32 @@
 // Fetches a file with progress.
 
-import { answer } from "./remote.js";
+import { answer, pause } from "./remote.js";
+
+const ATTEMPTS = 4;
+const DELAY = 1000; // milliseconds, doubled each time
 
 /**
- * A file; it is fetched again while its host does not answer, or where that goes away in the middle.
+ * A file; it is fetched again while its host does not answer, and a few times where its body ends in the middle.
  *
  * @param {string} address of the file.
- * @param {(bytes: number) => void} [onBytes] called with the number of bytes that have newly arrived.
- * @param {(message: string) => void} [onTrouble] called when the host does not answer, and with "" when it does.
+ * @param {object} [options]
+ * @param {(bytes: number) => void} [options.onBytes] called with the number of bytes that have newly arrived.
+ * @param {(message: string) => void} [options.onTrouble] called when the host does not answer, and with "" when it does.
+ * @param {AbortSignal} [options.signal] ends the download.
  * @returns {Promise<Blob>}
  */
-export async function download(address, onBytes = () => {}, onTrouble = () => {}) {
+export async function download(address, { onBytes = () => {}, onTrouble = () => {}, signal } = {}) {
   let parts = null;
-  while (!parts) {
-    const response = await answer(address, onTrouble);
+  for (let attempt = 1; !parts; attempt++) {
+    const response = await answer(address, onTrouble, signal);
     if (!response.ok) throw new Error(`${address} cannot be loaded (HTTP ${response.status})`);
-    parts = await partsOf(response, onBytes).catch(() => null);
+    try {
+      parts = await partsOf(response, onBytes);
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      if (attempt === ATTEMPTS) throw new Error(`${address} cannot be loaded (${error.message})`);
+      await pause(DELAY * 2 ** (attempt - 1), signal);
+    }
   }
   const type = address.endsWith(".wasm") ? "application/wasm" : "application/octet-stream";
   return new Blob(parts, { type });

@@ -2,7 +2,7 @@
 // their requests.
 
 import { download } from "./download.js";
-import { fit, RemoteWorker } from "./remote.js";
+import { fit, forgetBlocks, RemoteWorker } from "./remote.js";
 import { SceneLatents } from "./scene.js";
 import { nearestFit } from "./waves.js";
 
@@ -37,15 +37,16 @@ export class Pool {
    * @param {"webgpu" | "wasm" | ""} [options.backend] instead of the one that suits the device.
    * @param {(message: string) => void} [options.onTrouble] called when a server does not answer, and with "" when it
    *   does again.
+   * @param {AbortSignal} [options.signal] ends the downloads.
    */
-  static async open(model, folder, { onBytes, backend = "", onTrouble = () => {} } = {}) {
+  static async open(model, folder, { onBytes, backend = "", onTrouble = () => {}, signal } = {}) {
     const pool = new Pool();
     if (model.server) {
       pool.#options = { model, folder, backend: "server", onTrouble };
       await pool.#openAll(REMOTE_WORKERS);
       return pool;
     }
-    const fetched = (address) => download(address, onBytes, onTrouble);
+    const fetched = (address) => download(address, { onBytes, onTrouble, signal });
     const network = await (await fetched(new URL("model.onnx", folder).href)).arrayBuffer();
     const wanted = backend || ((await hasGpu()) ? "webgpu" : "wasm");
     try {
@@ -131,6 +132,7 @@ export class Pool {
   close() {
     this.#closed = true;
     this.#waiting = [];
+    if (this.remote) forgetBlocks();
     for (const worker of this.#workers) worker.terminate();
   }
 
@@ -195,11 +197,13 @@ export class Pool {
       const area = rows * cols * this.#options.model.pixels_per_cell ** 2;
       const each = (data.milliseconds * 256 ** 2) / area;
       this.milliseconds = this.milliseconds ? 0.8 * this.milliseconds + 0.2 * each : each;
-      if (!job.cancelled) job.done(data.pixels, "");
-    } else {
-      this.#again(job, data.message);
     }
-    this.#dispatch();
+    try {
+      if (data.type !== "rendered") this.#again(job, data.message);
+      else if (!job.cancelled) job.done(data.pixels, "");
+    } finally {
+      this.#dispatch(); // whatever has become of this one
+    }
   }
 
   #lost(worker, message) {

@@ -112,9 +112,10 @@ export async function fit(folder, model, scene, cells, onTrouble) {
   const request = { scene: { ...scene, torus: [cells, cells] }, row: 0, col: 0, rows: cells, cols: cells, reduce: 1 };
   const cell = model.pixels_per_cell;
   const asked = { ...request, cell };
+  const corner = { ...asked, rows: 1, cols: 1 };
   const response = hasAddress(scene)
     ? await answer(new URL(addressOf(asked, model.identity), folder), onTrouble) // cached if it fits
-    : await answer(sceneAddress(folder, model.identity), onTrouble, undefined, posted(sceneBody(asked)));
+    : await answer(sceneAddress(folder, model.identity), onTrouble, undefined, posted(sceneBody(corner)));
   if (response.ok) return [cells, cells];
   const { detail, fits } = await problemOf(response);
   if (!fits) throw new Error(detail);
@@ -136,10 +137,11 @@ export function sceneBody({ scene, row, col, rows, cols, reduce, cell }) {
     Array.from({ length: axis ? wide : tall }, (_, i) => first + i),
   );
   const weights = weightsOf(scene, down, right, cell);
+  const used = textures.map((_, i) => i).filter((i) => weights[i].some(Boolean));
   return JSON.stringify({
     seed: String(seed),
-    textures: textures.map(({ key }) => key),
-    weights: base64(weights),
+    textures: used.map((i) => textures[i].key),
+    weights: base64(used.map((i) => weights[i])),
     rows: tall,
     cols: wide,
     first_row: down[0],
@@ -162,22 +164,30 @@ async function sceneTile(version, message, signal) {
   const height = (rows * cell) / reduce;
   const width = (cols * cell) / reduce;
   const isTile = !message.fast && reduce === 1 && height === TILE && width === TILE && !scene.torus[0];
-  if (!isTile || row % rows || col % cols) return cut(await posts(version, message, signal), 0, 0, height, width);
+  if (!isTile || row % rows || col % cols) {
+    return cut(await posts(version, message, sceneBody(message), signal), 0, 0, height, width);
+  }
   const side = BLOCK / cell;
   const [top, left] = [row, col].map((at) => Math.floor(at / side) * side);
   const block = await shared(version, { ...message, row: top, col: left, rows: side, cols: side }, signal);
   return cut(block, (row - top) * cell, (col - left) * cell, height, width);
 }
 
-const blocks = new Map(); // by address and body: { picture, waiting, abort }, the longest unused first
+const blocks = new Map(); // by version and body: { picture, waiting, control, done }, the longest unused first
+
+/** Forgets the pictures of blocks; those on their way stay with whoever waits for them. */
+export function forgetBlocks() {
+  blocks.clear();
+}
 
 /** A block that several tiles wait for; it is given up with the last of them. */
 async function shared(version, message, signal) {
-  const key = `${version.folder} ${sceneBody(message)}`;
+  const body = sceneBody(message);
+  const key = `${version.folder} ${version.identity} ${body}`;
   let block = blocks.get(key);
   if (!block) {
     const control = new AbortController();
-    block = { picture: posts(version, message, control.signal), waiting: 0, control };
+    block = { picture: posts(version, message, body, control.signal), waiting: 0, control };
     block.picture.catch(() => blocks.get(key) === block && blocks.delete(key));
   }
   blocks.delete(key);
@@ -203,9 +213,9 @@ async function shared(version, message, signal) {
 }
 
 /** The picture of a scene as RGBA: { data, width }. */
-async function posts({ folder, identity, onTrouble }, message, signal) {
+async function posts({ folder, identity, onTrouble }, message, body, signal) {
   const address = sceneAddress(folder, identity, message.fast ? "jpg" : "png");
-  const response = await answer(address, onTrouble, signal, posted(sceneBody(message)));
+  const response = await answer(address, onTrouble, signal, posted(body));
   if (!response.ok) throw new Error((await problemOf(response)).detail);
   return { data: await pixelsOf(await response.blob()), width: (message.cols * message.cell) / message.reduce };
 }
@@ -275,7 +285,8 @@ async function problemOf(response) {
   return response.json().catch(() => ({ detail: `HTTP ${response.status}` }));
 }
 
-function pause(milliseconds, signal) {
+/** Waits; rejects when the signal aborts. */
+export function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);
     signal?.addEventListener("abort", () => {

@@ -47,7 +47,7 @@ const seen = new IntersectionObserver((entries) => {
   }
 });
 
-/** The items of the model's own textures. A server asks for some by number that have names. */
+/** The items of the model's own textures. A server is asked for them by number, also where they have names. */
 export function textureItems(app) {
   return app.model.textures.map((texture) => ({
     key: texture.key,

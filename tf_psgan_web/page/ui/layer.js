@@ -66,19 +66,19 @@ export function textureLayer(L, source, onError) {
       };
       const reduce = 2 ** -coords.z;
       const whole = TILE * reduce;
-      const side = pool.remote && hasAddress(scene) ? whole : Math.min(whole, PIECE);
+      const [top, first] = [coords.y * whole, coords.x * whole];
+      const near = { ...scene, dabs: dabsNear(scene.dabs, ...around(top, first, whole, cell)) };
+      const side = pool.remote && hasAddress(near) ? whole : Math.min(whole, PIECE);
       // In memory, not on the GPU: pixels are only put into it, and a GPU that is reset would leave it blank.
       const context = tile.getContext("2d", { willReadFrequently: true });
       let left = (whole / side) ** 2;
       for (let down = 0; down < whole; down += side) {
         for (let right = 0; right < whole; right += side) {
-          const y = coords.y * whole + down;
-          const x = coords.x * whole + right;
+          const [y, x] = [top + down, first + right];
           if (Math.max(Math.abs(x), Math.abs(y)) + side > MAX_PIXEL) {
             if (--left === 0) finish();
             continue;
           }
-          const near = { ...scene, dabs: dabsNear(scene.dabs, ...around(y, x, side, cell)) };
           const request = { scene: near, row: y / cell, col: x / cell, rows: side / cell, cols: side / cell, reduce };
           cancels.push(
             pool.render(

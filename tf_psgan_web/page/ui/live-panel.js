@@ -26,9 +26,13 @@ export function livePanel(app) {
   const several = app.model.textures.length > 1;
   let turn = 0; // counts up when another picture is chosen, which ends the loop of the one before
   let stream = null;
-  let kept = null; // the light while it is held
+  let kept = null; // while it is held: "next" for the next light, then the light and its cells
 
   const palette = element("input", { type: "text", size: 12, value: paletteOf(app).join(", ") });
+  let own = false; // whether the palette is the user's, or that of the chosen texture
+  palette.oninput = () => {
+    own = Boolean(palette.value.trim());
+  };
   const side = element("select", {}, ...SIDES.map((n) => element("option", { value: n }, `${n} pixels`)));
   const mirror = element("input", { type: "checkbox", checked: true });
   const hold = button("Hold", () => {
@@ -53,7 +57,7 @@ export function livePanel(app) {
     if (again) start(again);
   };
 
-  /** The textures from dark to light; those that were there at first where the text names none. */
+  /** The textures from dark to light; the chosen one and the next ones where the text names none. */
   function chosen() {
     const named = palette.value.split(",").map((key) => key.trim());
     const keys = named.filter(Boolean).slice(0, MOST_TEXTURES);
@@ -135,14 +139,13 @@ export function livePanel(app) {
       const cells = extent();
       const scene = { ...app.scene(), dabs: [], corners: null };
       scene.textures = chosen();
-      if (!Array.isArray(kept)) {
+      let seen = kept;
+      if (!kept?.light) {
         [small.canvas.width, small.canvas.height] = [cells.cols, cells.rows];
-        const weights = weightsFromLight(reduced(source, width(), height(), small, mirrored()), scene.textures.length);
-        scene.map = { ...cells, weights };
-        if (kept) kept = [scene.map];
-      } else {
-        [scene.map] = kept;
+        seen = { cells, light: reduced(source, width(), height(), small, mirrored()) };
+        if (kept) kept = seen;
       }
+      scene.map = { ...seen.cells, weights: weightsFromLight(seen.light, scene.textures.length) };
       scene.weights = scene.textures.map(() => 0);
       const parts = await frame(scene, cells, true);
       if (!isOn()) return;
@@ -239,7 +242,10 @@ export function livePanel(app) {
     text,
     file,
   );
-  return { node, refresh: () => {}, close: end };
+  const refresh = () => {
+    if (!own) palette.value = paletteOf(app).join(", ");
+  };
+  return { node, refresh, close: end };
 }
 
 /** The keys of textures from dark to light: the chosen one and the next ones of the model. */
