@@ -61,6 +61,7 @@ def test_weights_drawn_are_those_that_the_project_paints_with():
         np.testing.assert_allclose(shift.numpy()[: len(bias)], bias, rtol=1e-6)
 
 
+@pytest.mark.long  # builds every form that is timed
 def test_all_that_is_timed_is_written(tmp_path):
     settings = ("--filters=16,8", "--sizes=64", "--rounds=3", "--threads=1", "--compiled_up_to=0")
     command = [sys.executable, pictures.__file__, *settings, f"--json={tmp_path / 'a.json'}"]  # threads: a new process
