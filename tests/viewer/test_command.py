@@ -172,11 +172,13 @@ def test_the_commands_of_the_documentation_work(embedded, tmp_path):
         pytest.skip("no curl on this machine")
     blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
     script = "set -e\n" + "".join(blocks).replace("http://localhost:8000", embedded)
-    assert script.count("curl") == 5
+    assert script.count("curl") == 6
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=HANG)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["models"][0]["name"] == "honeycomb"
-    assert {path.name for path in tmp_path.iterdir()} == {"window.png", "tile.png", "morph.webp", "map-tile.jpg"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "window.png", "tile.png", "morph.webp", "map-tile.jpg", "scene.png",
+    }  # fmt: skip
 
 
 def test_the_map_client_of_the_documentation_is_the_example():

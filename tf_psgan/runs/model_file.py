@@ -153,7 +153,8 @@ def _packed(folded: FoldedGenerator) -> bytes:
     """The bytes of model.npz."""
     arrays = {}
     for i, (kernel, bias) in enumerate(folded.blocks):
-        arrays[f"kernel_{i}"], arrays[f"bias_{i}"] = kernel.astype(np.float16), bias.astype(np.float16)
+        with np.errstate(over="ignore"):  # looked for below
+            arrays[f"kernel_{i}"], arrays[f"bias_{i}"] = kernel.astype(np.float16), bias.astype(np.float16)
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise ExportError("model", "a weight is beyond half precision", "export a SavedModel instead")
     arrays |= {f"waves_{i}": np.asarray(array, np.float32) for i, array in enumerate(folded.waves)}
