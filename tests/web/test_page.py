@@ -195,9 +195,9 @@ def test_a_picture_s_dark_and_light_choose_the_textures(show, planes, tmp_path):
         tab.get_by_role("button", name="A picture").click()
     chooser.value.set_files(tmp_path / "halves.png")
     tab.get_by_text("pictures a second").wait_for(timeout=WAIT)
-    shown = stage(tab)
+    shown, first = stage(tab), tab.evaluate(STAGE)[2]
     tab.get_by_label("Textures, dark to light").fill("sand, rust")
-    tab.wait_for_function(f"(first) => ({STAGE})()[2] !== first", arg=tab.evaluate(STAGE)[2], timeout=WAIT)
+    tab.wait_for_function(f"(first) => ({STAGE})()[2] !== first", arg=first, timeout=WAIT)
     changed = stage(tab)
     tab.get_by_role("button", name="Stop").click()
     assert tab.locator("#stage").is_hidden()
