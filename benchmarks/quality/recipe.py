@@ -115,7 +115,7 @@ def main(values: flags.FlagValues) -> str:
             "vgg": values["vgg"].value,
             "base": values["base"].value,
         }
-        conditions = {name: common[name] for name in ("seconds", "base")}
+        conditions = _conditions(common)
         for run in sorted(set(runs) - set(missing)):
             if (made := _read(out, *run).get("conditions", conditions)) != conditions:
                 raise ValueError(
@@ -125,6 +125,11 @@ def main(values: flags.FlagValues) -> str:
         for job in jobs:
             job.result()
     return _table({run: _read(out, *run) for run in runs}, arms)
+
+
+def _conditions(common: dict[str, Any]) -> dict[str, Any]:
+    """What has to be equal for results to be compared."""
+    return {name: common[name] for name in ("seconds", "base")}
 
 
 def _read(out: Path, *run: str) -> dict[str, Any]:
@@ -251,8 +256,7 @@ def _train(path: Path, arm: str, picture: str, seed: str, common: dict[str, Any]
     metrics = {k: v if np.isfinite(v) else None for k, v in found.items()}
     images.write_png(path.with_suffix(".png"), images.sheet([source[:PIXELS, :PIXELS], *pictures[:3]], columns=4))
     new = path.with_suffix(".new")
-    conditions = {name: common[name] for name in ("seconds", "base")}
-    new.write_text(json.dumps({"step": int(step.step), "conditions": conditions, **metrics}), encoding="utf-8")
+    new.write_text(json.dumps({"step": int(step.step), "conditions": _conditions(common), **metrics}), encoding="utf-8")
     new.replace(path)
 
 

@@ -16,6 +16,12 @@ def inside(name: str, value: tf.Tensor, low: int, high: int) -> tf.Tensor:
     return after(demand((value >= low) & (value <= high), text), value)[0]
 
 
+def between(name: str, value: tf.Tensor, allowed: str, holds: tf.Tensor) -> tf.Tensor:
+    """A float scalar, checked to lie in an interval."""
+    text = [f"{name}: ", tf.as_string(value, precision=4), f" is outside {allowed}; choose a value inside."]
+    return after(demand(holds, text), value)[0]
+
+
 def multiple(name: str, pixels: tf.Tensor, cell: int) -> tf.Tensor:
     """An extent in pixels, at least 1, checked to be a multiple of `cell`."""
     below, above = pixels // cell * cell, (pixels // cell + 1) * cell

@@ -16,7 +16,7 @@ from tf_psgan import geometry
 from tf_psgan.data.colour import srgb_profile
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.detail.synthesis import DetailStage
-from tf_psgan.exporting.graph_checks import after, demand, inside, multiple
+from tf_psgan.exporting.graph_checks import after, between, demand, inside, multiple
 from tf_psgan.exporting.graph_plane import GraphPlane
 from tf_psgan.geometry import MAX_PIXEL
 from tf_psgan.latents import noise, texture_fields
@@ -263,12 +263,6 @@ class Signatures(tf.Module):
         )
         with tf.control_dependencies([inside("height x width", height * width, 1, self._limits.pixels)]):
             return tf.identity(height), tf.identity(width)
-
-
-def between(name: str, value: tf.Tensor, allowed: str, holds: tf.Tensor) -> tf.Tensor:
-    """A float scalar, checked to lie in an interval."""
-    text = [f"{name}: ", tf.as_string(value, precision=4), f" is outside {allowed}; choose a value inside."]
-    return after(demand(holds, text), value)[0]
 
 
 def _done(check: tf.Operation) -> tf.Tensor:

@@ -96,8 +96,8 @@ def export(
       The page's folder.
 
     Raises:
-      SettingError: the detail stage is requested, the network learned reduced pictures, a cell is larger than
-        `LARGEST_CELL`, or onnxruntime-web or a package for ONNX is missing.
+      SettingError: weights of another type or the detail stage are requested, the network learned reduced pictures, a
+        cell is larger than `LARGEST_CELL`, or onnxruntime-web or a package for ONNX is missing.
       RunError: the run has no good checkpoint, or a file of it is missing or damaged.
       InputError: the disk has no room for it.
       ExportError: the folder holds something else, or the network as ONNX computes other pictures.

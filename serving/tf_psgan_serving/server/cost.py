@@ -13,6 +13,8 @@ LARGE = 2.0**20
 def pixels(inputs: Mapping[str, Any], description: Mapping[str, Any]) -> float:
     """The pixels of the pictures that a request asks for, each counted as often as it costs a network's; 0 for none.
 
+    Where a detail stage makes a scene's whole torus, that counts instead of its window.
+
     Args:
       inputs: TensorProto by name, checked by `input_checks.check_inputs`.
       description: of the export, which says what a pixel of a window costs (`cost_per_pixel`; 1 where it does not).

@@ -131,7 +131,7 @@ export function hasAddress({ weights, dabs, map, change }) {
 export function sceneBody({ scene, row, col, rows, cols, reduce, cell }) {
   const { seed, textures, torus, change } = scene;
   const uniform = !scene.dabs.length && !scene.map && !scene.corners;
-  // Far cells would do as well for a mixture that is the same everywhere, and one is the shortest.
+  // A mixture that is the same everywhere needs one cell: the server continues it.
   const [tall, wide] = uniform ? [1, 1] : [rows + 2 * HALO, cols + 2 * HALO];
   const [down, right] = [row - HALO, col - HALO].map((first, axis) =>
     Array.from({ length: axis ? wide : tall }, (_, i) => first + i),
