@@ -247,7 +247,8 @@ def test_the_timeout_ends_an_attempt(server, call):
     server.faults = [NO_RESPONSE]
     with pytest.raises(ServingError, match=r"DEADLINE_EXCEEDED: .*; raise the timeout"):
         call(server.target, "window", 5, 5, timeout=1.0, retries=0)
-    assert server.received <= 1 and all(seconds <= 1.0 for seconds in server.allowed)  # 0 on a very slow machine
+    assert server.received <= 1  # 0 on a very slow machine
+    assert all(seconds < 10 for seconds in server.allowed)  # gRPC rounds 1 up, clocks are set; without the timeout: 30
 
 
 def test_a_picture_of_another_size_than_requested_is_an_error(server, call):
