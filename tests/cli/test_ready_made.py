@@ -1,16 +1,28 @@
 """Ready-made models on the command line: made with `export --weights`, drawn with `generate --model`."""
 
+import base64
 import json
+import sys
+import types
 
 import numpy as np
+import onnxruntime
 import pytest
 from PIL import Image
 
-from tests.support import small_export
+from tests.support import page, small_export, synthetic_textures, tiny
 from tests.support.page import ROOT
 from tf_psgan import Plane, from_pretrained
 from tf_psgan.cli import evaluate, export, generate
+from tf_psgan.detail.exemplar import Exemplar
+from tf_psgan.errors import SettingError
+from tf_psgan.exporting import web_page, weights
+from tf_psgan.networks import inference
+from tf_psgan.plane.folded_generator import fold
+from tf_psgan.pretrained import Pretrained
+from tf_psgan.runs import model_file
 from tf_psgan.runs.exported_model import DESCRIPTION, EXTRA
+from tf_psgan.runs.model_file import Model
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +60,79 @@ def test_a_run_becomes_a_folder_of_weights_that_draws_the_same(run, tmp_path, ca
     assert code == 2 and said.startswith(f"error: {folder}: exists already; choose another folder")
 
 
-def test_a_ready_made_model_is_exported_for_servers(tmp_path, capsys):
-    out = tmp_path / "models" / "honeycomb"
-    assert call(capsys, export, "--model=honeycomb", f"--out={out}", "--dtype=float32") == (0, str(out / "1"))
-    exported = Plane.from_saved_model(out)
-    expected = from_pretrained("honeycomb", "float32")
-    np.testing.assert_array_equal(exported.window(48, 64, top=-30, seed=3), expected.window(48, 64, top=-30, seed=3))
+@pytest.fixture(scope="module")
+def folder(run, tmp_path_factory):
+    """The run as a folder of weights."""
+    return weights.export(run, tmp_path_factory.mktemp("ready") / "moss", source_licence="CC-BY-4.0")
+
+
+@pytest.fixture
+def model(request, folder, monkeypatch):
+    """What --model is given, and the model's name, licence and plane."""
+    if request.param == "honeycomb":
+        return "honeycomb", "honeycomb", "CC0-1.0", from_pretrained("honeycomb", "float32")
+    hub = types.SimpleNamespace(snapshot_download=lambda name, allow_patterns: str(folder))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    named = "hf://a/b" if request.param == "hub" else str(folder)
+    return named, "moss", "CC-BY-4.0", from_pretrained(folder, "float32")
+
+
+@pytest.mark.parametrize("model", ["honeycomb", "folder", "hub"], indirect=True)
+def test_a_ready_made_model_becomes_a_web_page(model, tmp_path, capsys):
+    given, name, licence, plane = model
+    out, runtime = tmp_path / "page", page.stand_in(tmp_path / "runtime")
+    arguments = ("--web", f"--model={given}", f"--out={out}", f"--onnxruntime_web={runtime}")
+    assert call(capsys, export, *arguments) == (0, str(out))
+    found, _ = page.meta(out)
+    assert (found["name"], found["licence"]) == (name, licence) and found["step"] > 0
+    reference, side = found["reference"], plane.pixels_per_cell
+    (row, col), pixels = (reference["row"], reference["col"]), reference["cells"] * side
+    expected = plane.window(pixels, pixels, top=row * side, left=col * side, seed=int(reference["seed"]))
+    assert base64.b64decode(reference["pixels"]) == expected.tobytes()
+
+
+@pytest.mark.parametrize(
+    "model", ["honeycomb", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("folder", "hub"))], indirect=True
+)
+def test_a_ready_made_model_is_exported_for_servers_and_as_onnx(model, tmp_path, capsys):
+    given, name, licence, plane = model
+    out = tmp_path / "m"
+    arguments = (f"--model={given}", f"--out={out}", "--dtype=float32", "--onnx")
+    assert call(capsys, export, *arguments) == (0, str(out / "1"))
     described = json.loads((out / "1" / DESCRIPTION).read_text(encoding="utf-8"))
-    assert (described["run"], described["source_licence"]) == ("honeycomb", "CC0-1.0")
+    assert (described["run"], described["source_licence"]) == (name, licence)
     assert "library_name: keras" in (out / "1" / EXTRA / "MODEL_CARD.md").read_text(encoding="utf-8")
+    window = {"height": 48, "width": 64, "top": -30, "seed": 3}
+    np.testing.assert_array_equal(Plane.from_saved_model(out).window(**window), plane.window(**window))
+    session = onnxruntime.InferenceSession(out / "1" / EXTRA / "model.onnx")
+    latents = np.random.default_rng(1).uniform(-1, 1, (1, 6, 7, plane.folded.blocks[0][0].shape[2])).astype(np.float32)
+    (images,) = session.run(["images"], {"latents": latents})
+    np.testing.assert_allclose(images, inference.generate(plane.folded.blocks, latents, "float32"), atol=1e-4)
+
+
+def test_a_page_offers_the_names_of_a_ready_made_model_s_textures(tmp_path):
+    out = web_page.export(
+        Pretrained("manifold"), tmp_path / "page", onnxruntime_web=page.stand_in(tmp_path / "runtime")
+    )
+    found, _ = page.meta(out)
+    vectors = from_pretrained("manifold").names
+    assert {texture["key"]: tuple(texture["vector"]) for texture in found["textures"]} == vectors and len(vectors) == 8
+
+
+def test_a_page_goes_without_the_detail_stage_of_a_ready_made_model_and_says_so(tmp_path, logged):
+    exemplar = Exemplar.build([synthetic_textures.blobs(3, 64)], 3)
+    model_file.write(tmp_path / "m", Model(fold(tiny.generator(seed=1)), {}, exemplar, {}))
+    runtime = page.stand_in(tmp_path / "runtime")
+    found, _ = page.meta(web_page.export(Pretrained(str(tmp_path / "m")), tmp_path / "page", onnxruntime_web=runtime))
+    assert (found["name"], found["step"], found["licence"]) == ("m", 0, "")
+    assert "the page shows the network without the detail stage" in logged()
+
+
+def test_a_page_of_a_ready_made_model_of_reduced_pictures_is_refused(tmp_path):
+    model_file.write(tmp_path / "m", Model(fold(tiny.generator(seed=1, downsampling=2)), {}, None, {}))
+    with pytest.raises(SettingError, match="downsampling: the network learned pictures reduced by 2"):
+        web_page.export(Pretrained(str(tmp_path / "m")), tmp_path / "page", onnxruntime_web=tmp_path)
+    assert not (tmp_path / "page").exists()
 
 
 def test_a_ready_made_model_is_compared_with_pictures(tmp_path, capsys):
@@ -77,7 +153,13 @@ def test_a_ready_made_model_is_compared_with_pictures(tmp_path, capsys):
         (generate, ["--model=hf://x"], "hf://x: is no repository; give hf://OWNER/NAME"),
         (generate, ["--part=finish", "--model=honeycomb"], "model: says nothing beside --part=finish"),
         (export, ["--weights", "--model=honeycomb"], "model: has no effect with --weights; give --run"),
-        (export, ["--web", "--model=honeycomb"], "model: has no effect with --web; give --run"),
+        (export, ["--web", "--model=moss"], "moss: is no ready-made model; use one of "),
+        (export, ["--web", "--model=hf://x"], "hf://x: is no repository; give hf://OWNER/NAME"),
+        (export, ["--web", "--model=honeycomb", "--run=x"], "run: says nothing beside --model"),
+        (export, ["--web", "--model=honeycomb", "--detail=none"], "detail: says nothing beside --model"),
+        (export, ["--web", "--model=honeycomb", "--source_licence=x"], "source_licence: says nothing beside --model"),
+        (export, ["--web", "--model=honeycomb", "--onnx"], "onnx: has no effect with --web"),
+        (export, ["--web", "--model=honeycomb", "--onnxruntime_web=none"], "none is not the npm package"),
         (export, ["--model=honeycomb", "--detail=none"], "detail: says nothing beside --model"),
         (export, ["--model=honeycomb", "--source_licence=x"], "source_licence: says nothing beside --model"),
         (export, ["--model=moss"], "moss: is no ready-made model; use one of "),

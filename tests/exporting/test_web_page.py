@@ -121,7 +121,7 @@ def test_the_detail_stage_is_rejected_or_its_absence_is_said(tmp_path, logged):
     with pytest.raises(SettingError, match="detail: a web page shows the network without the detail stage"):
         web_page.export(folder.path, tmp_path / "out", onnxruntime_web=runtime, detail="patches")
     web_page.export(folder.path, tmp_path / "out", onnxruntime_web=runtime)
-    assert "the page shows the network without the run's detail stage" in logged()
+    assert "the page shows the network without the detail stage" in logged()
     web_page.export(folder.path, tmp_path / "out", onnxruntime_web=runtime, detail="none")
     assert "detail stage" not in logged()
 

@@ -87,6 +87,13 @@ def test_an_existing_folder_is_not_replaced(whole):
         written(whole)
 
 
+def test_a_text_of_several_lines_is_not_written(tmp_path):
+    about = {"name": "m", "source_licence": "CC0\n---"}
+    with pytest.raises(ExportError, match="source_licence is no line of at most 500 characters; give text in one line"):
+        model_file.write(tmp_path / "m", Model(fold(tiny.generator(seed=1)), {}, None, about))
+    assert not (tmp_path / "m").exists()
+
+
 def test_weights_beyond_half_precision_are_not_written(tmp_path):
     folded = fold(tiny.generator(seed=1))
     folded.blocks[0][1][0] = 1e6
@@ -199,6 +206,11 @@ def test_compressed_arrays_are_refused(copy):
         {"sha256": {}},
         {"sha256": {"model.npz": "0", "../../passwd": "1"}},
         {"sha256": {"model.npz": None}},
+        {"name": ["m"]},
+        {"name": "m\n# another heading"},
+        {"name": "m" * 501},
+        {"step": "3"},
+        {"source_licence": {}},
     ],
 )
 def test_foreign_descriptions_are_refused(copy, changes):

@@ -1,4 +1,4 @@
-"""`psgan export`: writes a trained run's generator as a SavedModel."""
+"""`psgan export`: writes the generator of a run or a ready-made model for other programs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ from absl import flags
 from tf_psgan.cli import program
 from tf_psgan.cli.flags import define_model, define_run, path, source
 from tf_psgan.errors import SettingError
+from tf_psgan.pretrained import Pretrained
 from tf_psgan.runtime.stderr import filtered_stderr
 
 USAGE = """Writes the next version of a model for TensorFlow Serving and other programs.
@@ -19,6 +20,7 @@ With --web it writes a static web page instead, on which a browser computes the 
 
   npm install onnxruntime-web@1.30.0
   psgan export --web --run=runs/NAME --out=page
+  psgan export --web --model=honeycomb --out=page
 
 With --weights it writes the weights alone into a small folder, which --model and tf_psgan.from_pretrained read:
 
@@ -41,7 +43,7 @@ def define(values: flags.FlagValues) -> None:
         "source_licence", "", "Licence of the learned pictures, for the model card.", flag_values=values
     )
     flags.DEFINE_bool("onnx", False, "Also writes the bare network as ONNX.", flag_values=values)
-    text = "Writes a static web page into the folder of --out, or adds the run to a page that is there."
+    text = "Writes a static web page into the folder of --out, or adds the run or model to a page that is there."
     flags.DEFINE_bool("web", False, text, flag_values=values)
     text = "Writes the weights in half precision into a new folder, which other commands read with --model."
     flags.DEFINE_bool("weights", False, text, flag_values=values)
@@ -61,16 +63,15 @@ def run(values: flags.FlagValues) -> str:
             raise SettingError(name, "has no effect without --web", "add --web, or leave it out")
     if values.web and values.weights:
         raise SettingError("web, weights", "an export is only one of them", "leave one out")
-    for name in ("web", "weights"):
-        if values.model and getattr(values, name):
-            raise SettingError("model", f"has no effect with --{name}", "give --run")
-    if values.web:
-        return _run_web(values, path(values, "run"), out)
+    if values.model and values.weights:
+        raise SettingError("model", "has no effect with --weights", "give --run")
     if values.weights:
         return _run_weights(values, path(values, "run"), out)
     origin = source(values)
     if values.model and values["source_licence"].present:
         raise SettingError("source_licence", "says nothing beside --model", "leave it out: the model says it")
+    if values.web:
+        return _run_web(values, origin, out)
     with filtered_stderr():
         from tf_psgan.exporting import export as exporter
         from tf_psgan.runtime import device
@@ -81,7 +82,7 @@ def run(values: flags.FlagValues) -> str:
     return str(exporter.export(origin, out, limits=limits, progress=True, **{name: given[name] for name in names}))
 
 
-def _run_web(values: flags.FlagValues, folder: Path, out: Path) -> str:
+def _run_web(values: flags.FlagValues, origin: Path | Pretrained, out: Path) -> str:
     for name in ("onnx", *_NUMBERS):
         if values[name].present:
             raise SettingError(name, "has no effect with --web", "leave one of them out")
@@ -95,7 +96,7 @@ def _run_web(values: flags.FlagValues, folder: Path, out: Path) -> str:
     given = values.flag_values_dict()
     names = ("onnxruntime_web", "source_licence", "detail")
     named = {name: given[name] for name in names} | {"weights": given["web_weights"]}
-    return str(web_page.export(folder, out, progress=True, **named))
+    return str(web_page.export(origin, out, progress=True, **named))
 
 
 def _run_weights(values: flags.FlagValues, folder: Path, out: Path) -> str:

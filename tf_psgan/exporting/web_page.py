@@ -1,11 +1,11 @@
-"""A run as a static web page: an endless texture that the visitor's own browser computes.
+"""A run or a ready-made model as a static web page: an endless texture that the visitor's own browser computes.
 
 The folder holds the page, onnxruntime-web, and for each model the network as ONNX with everything else that a pixel
 follows from: wave numbers, global vectors, the wave-number MLP, and a reference picture with which the page checks the
 browser's arithmetic before it shows anything. Nothing is loaded from elsewhere, so any static host serves it, under any
 path and without a connection to the internet.
 
-Exporting another run into the same folder adds its model to the page.
+Exporting another run or model into the same folder adds it to the page.
 """
 
 import base64
@@ -15,7 +15,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -23,11 +23,12 @@ from PIL import Image
 import tf_psgan_web
 from tf_psgan import geometry
 from tf_psgan._version import __version__
-from tf_psgan.config import Config
+from tf_psgan.config import ModelConfig
 from tf_psgan.errors import ExportError, SettingError
 from tf_psgan.exporting import onnx_export
-from tf_psgan.loading import Plane, restore_generator
+from tf_psgan.loading import Plane, read_model, restore_generator
 from tf_psgan.plane.folded_generator import FoldedGenerator
+from tf_psgan.pretrained import Pretrained
 from tf_psgan.runs import outputs
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import files
@@ -68,8 +69,16 @@ arithmetic on 64-bit integers."""
 logger = logging.getLogger(__name__)
 
 
+class _Source(NamedTuple):
+    """What a page shows, in float32 and without a detail stage."""
+
+    plane: Plane
+    about: dict[str, Any]  # name, step and licence, as in meta.json
+    numbered: bool  # whether it offers textures without names, too
+
+
 def export(
-    run_folder: str | Path,
+    source: str | Path | Pretrained,
     out_folder: str | Path,
     *,
     onnxruntime_web: str | Path = "node_modules/onnxruntime-web",
@@ -78,16 +87,16 @@ def export(
     weights: str = "float32",
     progress: bool = False,
 ) -> Path:
-    """Writes a run's newest good generator and the page into a folder, or adds it to a page that is there.
+    """Writes a page of a run's newest good generator or of a ready-made model, or adds it to a page that is there.
 
     The page shows the network's own pictures in float32. A detail stage is not part of it.
 
     Args:
-      run_folder: of the run.
+      source: the folder of the run, or a ready-made model.
       out_folder: of the page: a new or an empty folder, or one that this function has written.
       onnxruntime_web: folder of the npm package onnxruntime-web.
-      source_licence: of the training pictures; the page names it.
-      detail: "none", or "auto", which logs a line if the run has a detail stage.
+      source_licence: of the training pictures; the page names it. A ready-made model says it.
+      detail: "none", or "auto", which logs a line if the run or the model has a detail stage.
       weights: type in which the network's file holds them; "float16" halves the download and changes some 8-bit values
         by one. The page computes in float32.
       progress: draws a progress bar if standard error is a terminal and the work takes longer than two seconds.
@@ -100,31 +109,24 @@ def export(
         cell is larger than `LARGEST_CELL`, or onnxruntime-web or a package for ONNX is missing.
       RunError: the run has no good checkpoint, or a file of it is missing or damaged.
       InputError: the disk has no room for it.
-      ExportError: the folder holds something else, or the network as ONNX computes other pictures.
+      ExportError: the folder holds something else, the network as ONNX computes other pictures, or there is no such
+        ready-made model, or it is damaged.
       OSError: it cannot be written.
     """
     onnx_export.check_installed()
     if weights not in onnx_export.WEIGHTS:
         allowed = f"choose {' or '.join(onnx_export.WEIGHTS)}"
         raise SettingError("web_weights", f"{weights!r} is no type of stored weights", allowed, value=weights)
-    run, out, runtime = Path(run_folder), Path(out_folder), Path(onnxruntime_web)
-    config = RunFolder(run).read_config()
-    _check_detail(config.rendering.detail, detail)
-    if (cell := geometry.pixels_per_cell(len(config.model.filters) + 1)) > LARGEST_CELL:
-        problem, allowed = f"a cell of {cell} pixels", f"a web page needs cells of at most {LARGEST_CELL} pixels"
-        raise SettingError("filters", problem, allowed, value=config.model.filters)
-    if (factor := config.model.downsampling) > 1:
-        problem = f"the network learned pictures reduced by {factor}, and a web page has the network's own pictures"
-        raise SettingError("downsampling", problem, "train a run with downsampling=1", value=factor)
+    out, runtime = Path(out_folder), Path(onnxruntime_web)
+    if isinstance(source, Pretrained):
+        plane, about, numbered = _of_model(source, detail)
+    else:
+        plane, about, numbered = _of_run(Path(source), detail, source_licence)
     _check_runtime(runtime)
-    models = _read_models(out)
-    generator, found = restore_generator(run, "float32")
-    plane = Plane.from_generator(generator, run, "none")
-    name = run.resolve().name
+    models, name = _read_models(out), about["name"]
     slug = re.sub(r"[^A-Za-z0-9_-]+", "-", name)[:60]
     # Another network has another folder: hosts and browsers may keep the files of a model for ever.
     folder = f"models/{slug}-{plane.folded.fingerprint()}" + ("-half" if weights == "float16" else "")
-    about = {"name": name, "step": found.step, "licence": source_licence}
     page = _page_files(runtime)
     model_bytes = POSTER_PIXELS[0] * POSTER_PIXELS[1] + sum(
         part.nbytes for block in plane.folded.blocks for part in block
@@ -142,7 +144,7 @@ def export(
         partial.mkdir()
         (partial / onnx_export.FILE).write_bytes(onnx_export.convert(plane.folded, weights))
         done.update()
-        description = describe(plane, _offered_textures(plane, config)) | about
+        description = describe(plane, _offered_textures(plane, numbered)) | about
         (partial / "meta.json").write_text(json.dumps(description), encoding="utf-8")
         done.update()
         _write_poster(plane, description["textures"][0]["vector"], partial / "poster.webp")
@@ -155,6 +157,27 @@ def export(
     for replaced in older:
         shutil.rmtree(out / replaced, ignore_errors=True)
     return out
+
+
+def _of_run(path: Path, detail: str, licence: str) -> _Source:
+    """What the page shows of a run."""
+    config = RunFolder(path).read_config()
+    _check_model(config.model, config.rendering.detail != "none", detail)
+    generator, found = restore_generator(path, "float32")
+    about = {"name": path.resolve().name, "step": found.step, "licence": licence}
+    return _Source(Plane.from_generator(generator, path, "none"), about, config.training.conditioning == "none")
+
+
+def _of_model(model: Pretrained, detail: str) -> _Source:
+    """What the page shows of a ready-made model."""
+    found = read_model(model.name, "float32")
+    _check_model(found.folded.config, found.exemplar is not None, detail)
+    about = {
+        "name": found.about.get("name", Path(model.name).name),
+        "step": found.about.get("step", 0),
+        "licence": found.about.get("source_licence", ""),
+    }
+    return _Source(Plane(found.folded, found.textures), about, not found.textures)
 
 
 def describe(plane: Plane, textures: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -204,22 +227,29 @@ def _wave_description(folded: FoldedGenerator) -> dict[str, Any]:
     return {"wave_steps": None, "wave_mlp": mlp}
 
 
-def _offered_textures(plane: Plane, config: Config) -> dict[str, np.ndarray]:
+def _offered_textures(plane: Plane, numbered: bool) -> dict[str, np.ndarray]:
     """The textures that the page offers, by label; a conditional model has names for those of its pictures."""
     if not plane.config.global_channels:
         return {"texture": np.zeros(0, np.float32)}
     offered = {name: plane.vector(name) for name in plane.names}
-    if config.training.conditioning == "none":
+    if numbered:
         offered |= {str(number): plane.vector(number) for number in range(OFFERED_TEXTURES - len(offered))}
     return offered
 
 
-def _check_detail(of_run: str, wanted: str) -> None:
+def _check_model(model: ModelConfig, has_detail: bool, wanted: str) -> None:
+    """Raises SettingError for what a page cannot show; logs a line where it goes without the detail stage."""
     if wanted == "patches":
         problem = "a web page shows the network without the detail stage"
         raise SettingError("detail", problem, "choose none", value=wanted, settings=("detail",))
-    if wanted == "auto" and of_run != "none":
-        logger.info("the page shows the network without the run's detail stage, so its pictures are softer.")
+    if wanted == "auto" and has_detail:
+        logger.info("the page shows the network without the detail stage, so its pictures are softer.")
+    if (cell := geometry.pixels_per_cell(len(model.filters) + 1)) > LARGEST_CELL:
+        problem, allowed = f"a cell of {cell} pixels", f"a web page needs cells of at most {LARGEST_CELL} pixels"
+        raise SettingError("filters", problem, allowed, value=model.filters)
+    if (factor := model.downsampling) > 1:
+        problem = f"the network learned pictures reduced by {factor}, and a web page has the network's own pictures"
+        raise SettingError("downsampling", problem, "use one with downsampling=1", value=factor)
 
 
 def _check_runtime(folder: Path) -> None:

@@ -37,6 +37,12 @@ FORMAT = 1
 _MOST_BYTES = {DESCRIPTION: 4 << 20, CARD: 4 << 20, WEIGHTS: 1 << 30, EXEMPLAR: 1 << 30}
 """Larger files are not read; of exemplar.npz that holds for what it unpacks to, too."""
 
+_ABOUT = {"name": str, "step": int, "source_licence": str, "made_by": str}
+"""Values of the description that other files and pages show, and their types."""
+
+_MOST_CHARACTERS = 500
+"""Of such a text."""
+
 _DAMAGED = (
     ValueError, LookupError, TypeError, AttributeError, EOFError, OverflowError, RuntimeError, MemoryError,
     zipfile.BadZipFile, zlib.error,
@@ -52,7 +58,7 @@ class Model:
       folded: the generator, whose weights have been rounded to float16.
       textures: stored textures, global vectors by name.
       exemplar: of the detail stage; None without one.
-      about: what else the description says: `name`, `step` and others.
+      about: what else the description says: `name`, `step`, `source_licence` and others; those in one line each.
       card: what people should know of the model, in Markdown; "" without one.
     """
 
@@ -76,11 +82,17 @@ def write(folder: Path, model: Model) -> None:
       model: with its card.
 
     Raises:
-      ExportError: the folder exists.
+      ExportError: the folder exists, a weight is beyond half precision, or what `about` says is not in one line.
       OSError: it cannot be written.
     """
     if folder.exists():
         raise ExportError(str(folder), "exists already", "choose another folder", settings=("out",))
+    try:
+        _about(model.about)
+    except ValueError as error:
+        raise ExportError(
+            str(folder), str(error), "give text in one line", settings=("out", "source_licence")
+        ) from None
     contents = {WEIGHTS: _packed(model.folded)}
     if model.exemplar:
         contents[EXEMPLAR] = model.exemplar.to_bytes()
@@ -128,11 +140,7 @@ def read(folder: Path, dtype: str) -> Model:
         if EXEMPLAR in contents:
             check_detail(config)
             exemplar = Exemplar.from_bytes(_unpackable(contents[EXEMPLAR]))
-        about = {
-            name: value
-            for name, value in values.items()
-            if name not in ("format", "schema_version", "model", "textures", "sha256")
-        }
+        about = _about(values)
         has_card = (folder / CARD).is_file()
         card = _bytes(folder, CARD).decode("utf-8", errors="replace") if has_card else ""
         return Model(folded, textures, exemplar, about, card)
@@ -147,6 +155,21 @@ def read(folder: Path, dtype: str) -> Model:
     except _DAMAGED as error:
         reason = " ".join(str(error).split()).rstrip(".")[:200]
         raise ExportError(str(folder), f"not a model of this package ({reason})", "get it again") from None
+
+
+def _about(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a description says beside what the model is read by; what of it is shown elsewhere has its type."""
+    known = ("format", "schema_version", "model", "textures", "sha256")
+    about = {name: value for name, value in values.items() if name not in known}
+    for name, kind in _ABOUT.items():
+        if name in about and (type(about[name]) is not kind or (kind is str and not _is_line(about[name]))):
+            wanted = f"line of at most {_MOST_CHARACTERS} characters" if kind is str else "number"
+            raise ValueError(f"{name} is no {wanted}")
+    return about
+
+
+def _is_line(text: str) -> bool:
+    return len(text) <= _MOST_CHARACTERS and text.isprintable()
 
 
 def _packed(folded: FoldedGenerator) -> bytes:
