@@ -4,6 +4,8 @@ The library names no command-line flag. Each error carries the settings that the
 words the remedy from them.
 """
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 LISTED = 5
@@ -39,6 +41,11 @@ class InputError(ValueError):
         super().__init__(f"{self.headline}:{listed}{more}" if details else f"{self.headline}.")
         self.subject, self.problem, self.allowed = subject, problem, allowed
         self.value, self.settings, self.details = value, settings, details
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
+        """For pickle, by which the error of a worker reaches the process that started it."""
+        make = functools.partial(type(self), value=self.value, settings=self.settings, details=self.details)
+        return make, (self.subject, self.problem, self.allowed)
 
 
 class SettingError(InputError):

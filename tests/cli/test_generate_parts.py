@@ -1,5 +1,8 @@
 """`psgan generate --part`: the parts of a picture are put together to the picture of one process."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 import zarr
@@ -7,6 +10,7 @@ import zarr
 from tests.support import small_export
 from tf_psgan.cli import generate
 
+ROOT = Path(__file__).resolve().parents[2]
 EXTENT = ("--height=700", "--width=600", "--top=-77", "--left=33", "--seed=5", "--dtype=float32")
 
 
@@ -32,12 +36,38 @@ def test_parts_are_put_together_to_the_picture_of_one_process(run, tmp_path, cap
     for index in (0, 2):
         assert call(capsys, *part, f"--part={index}/3") == (0, f"{out}.parts")
     assert call(capsys, f"--out={out}", "--part=finish") == (0, str(out))
+    assert_same(out, whole)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["parts.zarr", "whole.zarr"]
+
+
+def assert_same(out, whole):
+    """Two Zarr pictures have the same pixels and metadata."""
     ours, theirs = zarr.open_group(out, mode="r"), zarr.open_group(whole, mode="r")
     assert ours.attrs["ome"]["multiscales"][0]["datasets"] == theirs.attrs["ome"]["multiscales"][0]["datasets"]
     assert ours.attrs["tf_psgan"] == theirs.attrs["tf_psgan"]
     for level in theirs.array_keys():
         np.testing.assert_array_equal(ours[level][:], theirs[level][:])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["parts.zarr", "whole.zarr"]
+
+
+@pytest.mark.parametrize("engine, package", [("ray", "ray"), ("beam", "apache_beam")])
+def test_an_engine_makes_the_picture_of_one_process(run, tmp_path, capsys, monkeypatch, engine, package):
+    pytest.importorskip(package, reason=f"needs the extra {engine}")
+    whole, out = tmp_path / "whole.zarr", tmp_path / "engine.zarr"
+    assert call(capsys, f"--run={run}", f"--out={whole}", *EXTENT)[0] == 0
+    monkeypatch.chdir(run.parent)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    arguments = (f"--run={run.name}", f"--out={out}", *EXTENT, "--shard=512", f"--engine={engine}", "--workers=2")
+    assert call(capsys, *arguments) == (0, str(out))
+    assert_same(out, whole)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["engine.zarr", "whole.zarr"]
+
+
+@pytest.mark.parametrize("engine, package", [("ray", "ray"), ("beam", "apache_beam")])
+def test_a_missing_engine_is_one_line(run, tmp_path, capsys, monkeypatch, engine, package):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else find(name))
+    code, said = call(capsys, f"--run={run}", f"--out={tmp_path / 'a.zarr'}", f"--engine={engine}")
+    assert code == 2 and f"pip install 'tf_psgan[{engine}]'" in said
 
 
 @pytest.mark.parametrize(
@@ -46,7 +76,10 @@ def test_parts_are_put_together_to_the_picture_of_one_process(run, tmp_path, cap
         ("a.zarr", ["--part=3/3"], "'3/3' is no part of a picture; write 0/16 to 15/16"),
         ("a.zarr", ["--part=last"], "'last' is no part of a picture"),
         ("a.zarr", ["--part=finish", "--height=5"], "height: says nothing beside --part=finish"),
-        ("a.zarr", ["--shard=512"], "shard: requires --part"),
+        ("a.zarr", ["--shard=512"], "shard: requires --part or --engine"),
+        ("a.zarr", ["--part=0/2", "--engine=ray"], "part: says nothing beside --engine"),
+        ("a.zarr", ["--workers=2"], "workers: requires --engine=ray or --engine=beam"),
+        ("a.zarr", ["--engine=ray", "--engine_options=--x"], "engine_options: requires --engine=beam"),
         ("a.zarr", ["--part=0/2", "--shard=500"], "shard: 500 pixels; choose a multiple of 512"),
         ("a.tif", ["--part=0/2"], "several processes cannot write the suffix '.tif'; use one of .zarr, .dzi"),
         ("a.zarr", ["--part=0/2", "--animate=change"], "animate: cannot be made in parts"),

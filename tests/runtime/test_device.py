@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tf_psgan.errors import SettingError
-from tf_psgan.runtime import accelerator, device
+from tf_psgan.runtime import accelerator, device, processor
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def flags(monkeypatch):
     monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: [])
 
     def set_flags(text):
-        monkeypatch.setattr(device, "_processor", lambda field: text if field == "flags" else "a processor")
+        monkeypatch.setattr(processor, "field", lambda name: text if name == "flags" else "a processor")
 
     return set_flags
 

@@ -1,11 +1,18 @@
 """A picture of 25 shards, of four small blocks each, for several processes."""
 
+import contextlib
+import os
+import signal
+from pathlib import Path
+
 import numpy as np
 import zarr
 
-from tests.support.small_raster import IDENTITY, SIDE, digest, write
+from tests.support.small_raster import IDENTITY, SIDE, digest, view, write
+from tf_psgan.errors import RunError
 from tf_psgan.rendering.raster import shards
 
+ROOT = Path(__file__).resolve().parents[2]
 SHARD = 2 * SIDE
 HEIGHT, WIDTH = 150, 133
 
@@ -37,3 +44,25 @@ def same(ours, theirs):
     return (
         ours == theirs if isinstance(ours, str) else all(map(np.array_equal, ours, theirs)) and len(ours) == len(theirs)
     )
+
+
+def open_view():
+    """For a worker of an engine."""
+    return view
+
+
+def open_killed(folder, kills):
+    """As `open_view`, but each of the first calls of all workers together kills its process."""
+
+    def killed(*place):
+        for number in range(kills):
+            with contextlib.suppress(FileExistsError):
+                (folder / f"kill-{number}").touch(exist_ok=False)
+                os.kill(os.getpid(), signal.SIGKILL)
+        return view(*place)
+
+    return killed
+
+
+def open_nothing():
+    raise RunError("runs/honeycomb", "no run", "train one")

@@ -19,7 +19,11 @@ USAGE = """Makes pictures of any size from a trained run.
 One picture by many processes, each with a part, and then its end:
 
   psgan generate --run=runs/NAME --out=wall.zarr --height=65536 --width=65536 --part=0/16
-  psgan generate --out=wall.zarr --part=finish"""
+  psgan generate --out=wall.zarr --part=finish
+
+One picture by the workers of a cluster:
+
+  psgan generate --run=runs/NAME --out=wall.zarr --height=65536 --width=65536 --engine=ray --workers=16"""
 FINISH = "finish"
 """The value of --part that puts the parts together."""
 
@@ -40,14 +44,23 @@ def define(values: flags.FlagValues) -> None:
         "together."
     )
     flags.DEFINE_string("part", "", text, flag_values=values)
-    text = "With --part: side in pixels of the squares that one process makes at a time, a multiple of 512."
+    text = (
+        "Makes a .zarr or .dzi picture by the workers of a cluster. ray: that of RAY_ADDRESS, or one on this machine. "
+        "beam: that of --engine_options, or processes on this machine."
+    )
+    flags.DEFINE_enum("engine", "", ["", "ray", "beam"], text, flag_values=values)
+    text = "With --engine: number of worker processes; 0 for one on each machine of a Ray cluster."
+    flags.DEFINE_integer("workers", 0, text, flag_values=values)
+    text = "With --engine=beam: options of the pipeline, for example '--runner=FlinkRunner --flink_master=HOST:8081'."
+    flags.DEFINE_string("engine_options", "", text, flag_values=values)
+    text = "With --part or --engine: side in pixels of the squares that one process makes at a time, a multiple of 512."
     flags.DEFINE_integer("shard", shards.SHARD, text, flag_values=values)
 
 
 def run(values: flags.FlagValues) -> str:
     """Makes the file; its path, or the texture that was found."""
     flagged = fields.given(values, request.Request)
-    part = _part(values, flagged)
+    part, engine = _part(values, flagged), _engine(values)
     if values.part == FINISH:
         return _finish(fields.path(values, "out"))
     source = fields.source(values)
@@ -62,17 +75,37 @@ def run(values: flags.FlagValues) -> str:
     device.choose(values.flag_values_dict()["device"])
     given = values.flag_values_dict()
     names = ("dtype", "detail", "shard")
-    return str(render.render(source, out, spec, part=part, progress=True, **{name: given[name] for name in names}))
+    options = {name: given[name] for name in names}
+    return str(render.render(source, out, spec, part=part, engine=engine, progress=True, **options))
 
 
 def _part(values: flags.FlagValues, flagged: Collection[str]) -> tuple[int, int] | None:
     """The part to make; None for the whole picture and where the parts are put together."""
-    if values["shard"].present and values.part in ("", FINISH):
-        raise SettingError("shard", "requires --part", "add it, or leave this out")
+    if values["shard"].present and values.part in ("", FINISH) and not values.engine:
+        raise SettingError("shard", "requires --part or --engine", "add it, or leave this out")
+    if values.part and values.engine:
+        raise SettingError("part", "says nothing beside --engine", "leave one of them out")
     if values.part != FINISH:
         return texts.part(values.part) if values.part else None
     for name in (*flagged, *(name for name in ("run", "model", "dtype", "detail", "device") if values[name].present)):
         raise SettingError(name, f"says nothing beside --part={FINISH}", "leave it out: the parts know it")
+    return None
+
+
+def _engine(values: flags.FlagValues) -> shards.Engine | None:
+    """What makes the shards; None for this process."""
+    for name, engines in (("workers", ("ray", "beam")), ("engine_options", ("beam",))):
+        if values[name].present and values.engine not in engines:
+            wanted = " or ".join(f"--engine={engine}" for engine in engines)
+            raise SettingError(name, f"requires {wanted}", "add it, or leave this out")
+    if values.engine == "ray":
+        from tf_psgan.rendering.engines.ray_engine import RayEngine
+
+        return RayEngine(values.workers, progress=True)
+    if values.engine == "beam":
+        from tf_psgan.rendering.engines.beam_engine import BeamEngine
+
+        return BeamEngine(values.workers, values.engine_options)
     return None
 
 

@@ -1,11 +1,13 @@
 """From a run and a specification to a file: a picture, a picture of any extent, or an animation."""
 
 import dataclasses
+import functools
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +28,6 @@ from tf_psgan.rendering.spec import Animation, Change, Drift, Inversion, Paintin
 from tf_psgan.rendering.texture_inversion import FoundTexture
 from tf_psgan.runs import outputs
 from tf_psgan.runs.run_folder import RunFolder
-from tf_psgan.runtime import device
 from tf_psgan.runtime.progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,28 @@ class Rendered:
         return str(self.texture if self.path is None else self.path)
 
 
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """A specification with the plane that shows it.
+
+    Args:
+      identity: everything that determines the pixels, as text by name.
+    """
+
+    plane: TexturePlane
+    composed: Composition
+    identity: Mapping[str, str]
+
+    def view(self) -> raster_writer.View:
+        """Computes a part of the picture."""
+
+        def view(top: int, left: int, height: int, width: int) -> np.ndarray:
+            composed = self.composed
+            return self.plane.render(composed.scene, height, width, top=composed.top + top, left=composed.left + left)
+
+        return spans.batched(view, self.plane.batch, self.composed.height, self.composed.width)
+
+
 def render(
     source: str | Path | Pretrained,
     out: str | Path | None,
@@ -52,6 +75,7 @@ def render(
     dtype: str = "auto",
     detail: str = "auto",
     part: tuple[int, int] | None = None,
+    engine: shards.Engine | None = None,
     shard: int = shards.SHARD,
     progress: bool = False,
 ) -> Rendered:
@@ -65,6 +89,7 @@ def render(
       detail: detail stage: "patches", "none", or "auto" for the run's own setting.
       part: number from 0 and count of the parts of a picture that several processes make; this one makes the shards of
         its part, and `shards.finish` the picture. None for the whole picture.
+      engine: makes the shards of the picture by processes of its own, from `engines`.
       shard: side of a shard in pixels.
       progress: draws a progress bar if standard error is a terminal.
 
@@ -79,41 +104,100 @@ def render(
             raise SettingError("out", "missing", "give the name of a file", settings=("out",))
     else:
         out = Path(out)
-        check = _check_part if part else _check_output
+        check = _check_part if part or engine else _check_output
         check(out, spec, *composition.extent(spec), inputs)
-    texture = None
-    if folder is None:
-        assert isinstance(source, Pretrained)
-        if spec.inversion:
-            problem, allowed = "a ready-made model stores no textures", "use a run, or leave this out"
-            raise SettingError("like", problem, allowed, settings=("like", "model"))
+    if folder is None and spec.inversion:
+        problem, allowed = "a ready-made model stores no textures", "use a run, or leave this out"
+        raise SettingError("like", problem, allowed, settings=("like", "model"))
+    if engine:
+        out, source, spec = _absolute(out, source, spec)
+    texture, restored = None, None
+    if folder is not None and spec.inversion:
+        restored = restore_generator(folder.path, dtype)
+        spec, texture = _with_found_texture(folder, restored[0], restored[1].step, spec, spec.inversion, progress)
+        if out is None:
+            return Rendered(None, texture)
+        logger.info("%s", texture)
+    assert out is not None
+    opened = open_picture(source, spec, dtype=dtype, detail=detail, restored=restored)
+    height, width = opened.composed.height, opened.composed.width
+    if (height, width) != composition.extent(spec):  # those of a painting's map
+        check(out, spec, height, width, inputs)
+    if part or engine:
+        planned = shards.plan(height, width, opened.identity, shard=shard)
+        if part:
+            shards.render_part(out, planned, opened.view(), *part, progress=progress)
+            return Rendered(shard_folder.place(out))
+        assert engine is not None
+        open_view = functools.partial(_open_equal, source, spec, opened.identity, opened.plane.folded.dtype, detail)
+        engine(out, planned, open_view)
+        shards.finish(out, progress=progress)
+        return Rendered(out)
+    _write(out, opened, spec, progress)
+    return Rendered(out, texture)
+
+
+def open_picture(
+    source: str | Path | Pretrained,
+    spec: RenderSpec,
+    *,
+    dtype: str = "auto",
+    detail: str = "auto",
+    restored: tuple[SpatialGenerator, Any] | None = None,
+) -> Opened:
+    """Loads a model and composes what a specification shows; arguments as for `render`.
+
+    Args:
+      restored: what `restore_generator` returned, if it was called before.
+
+    Raises:
+      InputError: no usable run, or a specification that does not go with its model.
+    """
+    folder = None
+    if isinstance(source, Pretrained):
         plane, model = Plane.from_pretrained(source.name, dtype), f"the model {Path(source.name).name}"
     else:
-        generator, restored = restore_generator(folder.path, dtype)
-        model = f"{folder.path.resolve().name} at step {restored.step}"
-        if spec.inversion:
-            spec, texture = _with_found_texture(folder, generator, restored.step, spec, spec.inversion, progress)
-            if out is None:
-                return Rendered(None, texture)
-            logger.info("%s", texture)
+        folder = RunFolder(Path(source))
+        generator, found = restored or restore_generator(folder.path, dtype)
+        model = f"{folder.path.resolve().name} at step {found.step}"
         plane = Plane.from_generator(generator, folder.path, detail)
-    assert out is not None
     composed = composition.compose(spec, plane)
-    if (composed.height, composed.width) != composition.extent(spec):  # those of a painting's map
-        check(out, spec, composed.height, composed.width, inputs)
     if spec.kind == "texture" and spec.content != 0 and not plane.config.global_channels:
         logger.warning("texture %s: the model has one texture only.", spec.content)
     if folder is not None:
-        _log_old_textures(folder, plane, composed, restored.step)
+        _log_old_textures(folder, plane, composed, found.step)
     _log_wave_lengths(plane, composed)
-    identity = metadata.identity(spec, composed, plane, model)
-    if part:
-        planned = shards.plan(composed.height, composed.width, identity, shard=shard)
-        view = _view(plane, composed)
-        shards.render_part(out, planned, view, *part, processor=", ".join(device.instructions()), progress=progress)
-        return Rendered(shard_folder.place(out))
-    _write(out, plane, composed, spec, identity, progress)
-    return Rendered(out, texture)
+    return Opened(plane, composed, metadata.identity(spec, composed, plane, model))
+
+
+def _absolute(
+    out: Path | None, source: str | Path | Pretrained, spec: RenderSpec
+) -> tuple[Path | None, Path | Pretrained, RenderSpec]:
+    """The same paths for processes that work in other folders."""
+    if isinstance(source, Pretrained):
+        source = Pretrained(str(Path(source.name).absolute())) if Path(source.name).is_dir() else source
+    else:
+        source = Path(source).absolute()
+    if isinstance(spec.content, Painting):
+        content = dataclasses.replace(spec.content, map=spec.content.map.expanduser().absolute())
+        spec = dataclasses.replace(spec, content=content)
+    return out and out.absolute(), source, spec
+
+
+def _open_equal(
+    source: str | Path | Pretrained, spec: RenderSpec, planned: Mapping[str, str], dtype: str, detail: str
+) -> raster_writer.View:
+    """The view of a picture in a worker of an engine, which may be another machine.
+
+    Raises:
+      SettingError: the model there is another one.
+    """
+    opened = open_picture(source, spec, dtype={"bfloat16": "mixed_bfloat16"}.get(dtype, dtype), detail=detail)
+    for name, value in planned.items():
+        if (found := opened.identity.get(name)) != value:
+            problem = f"{found} for a worker, {value} where the picture was planned"
+            raise SettingError(name, problem, "give all workers the same model and package")
+    return opened.view()
 
 
 def _read_files(spec: RenderSpec) -> list[Path]:
@@ -202,29 +286,16 @@ def _store_texture(
     return dataclasses.replace(found, name=inversion.name)
 
 
-def _write(
-    out: Path,
-    plane: TexturePlane,
-    composed: Composition,
-    spec: RenderSpec,
-    identity: Mapping[str, str],
-    progress: bool,
-) -> None:
+def _write(out: Path, opened: Opened, spec: RenderSpec, progress: bool) -> None:
+    plane, composed, identity = opened.plane, opened.composed, opened.identity
     if spec.animation:
         count, rate = spec.animation.frames, spec.animation.frames_per_second
         frames = _frames(plane, composed, spec.animation)
         animation_writer.write(out, frames, count, rate, identity, progress=progress)
     elif out.suffix.lower() in raster_writer.SUFFIXES:
-        raster_writer.write(out, _view(plane, composed), composed.height, composed.width, identity, progress=progress)
+        raster_writer.write(out, opened.view(), composed.height, composed.width, identity, progress=progress)
     else:
         _write_picture(out, plane, composed, spec, identity, progress)
-
-
-def _view(plane: TexturePlane, composed: Composition) -> raster_writer.View:
-    def view(top: int, left: int, height: int, width: int) -> np.ndarray:
-        return plane.render(composed.scene, height, width, top=composed.top + top, left=composed.left + left)
-
-    return spans.batched(view, plane.batch, composed.height, composed.width)
 
 
 def _write_picture(

@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import platform
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan.errors import SettingError
-from tf_psgan.runtime import accelerator
+from tf_psgan.runtime import accelerator, processor
 from tf_psgan.runtime.threads import cores, split
 
 logger = logging.getLogger(__name__)
@@ -107,7 +106,7 @@ def compute_type(dtype: str) -> str:
         major, _ = tf.config.experimental.get_device_details(found[0]).get("compute_capability", (0, 0))
         native = major >= 8
     else:
-        native = bool({"amx_bf16", "avx512_bf16"} & set(_processor("flags").split()))
+        native = bool({"amx_bf16", "avx512_bf16"} & set(processor.field("flags").split()))
     return "mixed_bfloat16" if native else "float32"
 
 
@@ -120,19 +119,14 @@ def conditions(threads: int, dtype: str, compiled: bool = False) -> dict[str, An
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "numpy": np.__version__,
-        "processor": _processor("model name") or platform.processor(),
-        "instructions": instructions(),
+        "processor": processor.field("model name") or platform.processor(),
+        "instructions": processor.instructions(),
         "one_dnn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         "gpus": [name(gpu) for gpu in gpus()],
         "compiled": compiled,
         "threads": threads,
         "dtype": dtype,
     }
-
-
-def instructions() -> list[str]:
-    """The instruction sets of the processor that change the last bits of TensorFlow's results."""
-    return sorted({"avx2", "avx512f", "avx512_bf16", "amx_bf16"} & set(_processor("flags").split()))
 
 
 def _hide_gpus() -> None:
@@ -147,12 +141,3 @@ def _hide_gpus() -> None:
 def _let_memory_grow() -> None:
     for gpu in gpus():
         tf.config.experimental.set_memory_growth(gpu, True)
-
-
-def _processor(field: str) -> str:
-    """A field of the first processor, as Linux reports it; "" on other systems."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")

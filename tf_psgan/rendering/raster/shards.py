@@ -10,7 +10,7 @@ The pixels are those of `writer.write`, whoever made which shard.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from tf_psgan.rendering.raster import pyramid, writer
 from tf_psgan.rendering.raster.shard_folder import FORMATS, PARTS, Plan, ShardFolder, levels, picture_error, put
 from tf_psgan.runs import outputs
 from tf_psgan.runtime import files, locks
+from tf_psgan.runtime.processor import instructions
 from tf_psgan.runtime.progress import Progress
 from tf_psgan.runtime.signals import StopSignals
 from tf_psgan.runtime.threads import cores
@@ -35,6 +36,12 @@ LARGEST_SHARD = 16384
 """A process holds a shard in memory: 800 MB at this side."""
 
 MOST_PARTS = 1_000_000
+
+OpenView = Callable[[], writer.View]
+"""Opens the view of a picture in a worker of an engine; it is sent there by pickle."""
+
+Engine = Callable[[Path, Plan, OpenView], None]
+"""Makes all shards of a picture by processes of its own."""
 
 
 def plan(height: int, width: int, identity: Mapping[str, str], *, shard: int = SHARD, side: int = writer.SIDE) -> Plan:
@@ -77,7 +84,7 @@ def render_part(
     part: int = 0,
     parts: int = 1,
     *,
-    processor: str = "",
+    processor: str | None = None,
     progress: bool = False,
 ) -> int:
     """Makes the shards of one part that are missing or broken. The same call again makes only what is missing then.
@@ -88,7 +95,8 @@ def render_part(
       view: computes a part of the picture.
       part: number of this part, from 0.
       parts: number of parts.
-      processor: what the pixels may depend on beside the plan; `finish` warns if it differs between shards.
+      processor: what the pixels may depend on beside the plan, by default the processor's instruction sets; `finish`
+        warns if it differs between shards.
       progress: draws a progress bar if standard error is a terminal.
 
     Returns:
@@ -102,32 +110,53 @@ def render_part(
     """
     integer("parts", parts, 1, MOST_PARTS)
     integer("part", part, 0, parts - 1)
-    check(out)
-    folder, made = ShardFolder(out), 0
-    folder.begin(planned)
-    missing = [index for index in planned.shards(part, parts) if not folder.is_done(*index)]
+    maker = ShardMaker(out, planned, view, processor)
+    missing = [index for index in planned.shards(part, parts) if not maker.folder.is_done(*index)]
     total = sum(int(np.prod(planned.extent(*index))) for index in missing)
     if missing:
-        folder.check_space(planned)
+        maker.folder.check_space(planned)
     with (
-        files.naming(folder.path),
-        StopSignals() as stopping,
+        files.naming(maker.folder.path),
         Progress(total, "pixels", display=progress) as done,
-        ThreadPoolExecutor(min(writer.MOST_THREADS, cores()), "block") as makers,
+        StopSignals() as stopping,
     ):
-        for row, col in missing:
-            folder.check_free()
-            with folder.leased(row, col):
-                if not folder.is_done(row, col):
-                    folder.check_free()  # its files were moved to the finished picture, perhaps
-                    folder.forget(row, col)
-                    pixels = _pixels(planned, view, row, col, makers, stopping, done)
-                    if pixels is None:
-                        text = f"{out}: stopped after {made} of {len(missing)} shards; run the same again to continue."
-                        raise KeyboardInterrupt(text)
-                    folder.write(planned, row, col, pixels, processor)
-                    made += 1
-    return made
+        for made, index in enumerate(missing):
+            if not maker.make(*index, stopping, done):
+                text = f"{out}: stopped after {made} of {len(missing)} shards; run the same again to continue."
+                raise KeyboardInterrupt(text)
+    return len(missing)
+
+
+class ShardMaker:
+    """Makes single shards; arguments as for `render_part`.
+
+    Raises:
+      InputError: as `check`; or another plan is under way there.
+    """
+
+    def __init__(self, out: Path, planned: Plan, view: writer.View, processor: str | None = None) -> None:
+        check(out)
+        self.folder, self._planned, self._view = ShardFolder(out), planned, view
+        self._processor = ", ".join(instructions()) if processor is None else processor
+        self.folder.begin(planned)
+
+    def make(self, row: int, col: int, stopping: StopSignals, progress: Progress | None = None) -> bool:
+        """Makes a shard unless it is there and whole; false where a stop signal came before its end.
+
+        Raises:
+          InputError: the picture is finished meanwhile, or another process makes the shard.
+        """
+        self.folder.check_free()
+        with self.folder.leased(row, col):
+            if self.folder.is_done(row, col):
+                return True
+            self.folder.check_free()  # its files were moved to the finished picture, perhaps
+            self.folder.forget(row, col)
+            pixels = _pixels(self._planned, self._view, row, col, stopping, progress)
+            if pixels is None:
+                return False
+            self.folder.write(self._planned, row, col, pixels, self._processor)
+            return True
 
 
 def finish(out: Path, *, progress: bool = False) -> None:
@@ -177,9 +206,8 @@ def _pixels(
     view: writer.View,
     row: int,
     col: int,
-    makers: ThreadPoolExecutor,
     stopping: StopSignals,
-    progress: Progress,
+    progress: Progress | None,
 ) -> np.ndarray | None:
     """The pixels of a shard, made in blocks by several threads; None after a stop signal."""
     height, width = planned.extent(row, col)
@@ -193,8 +221,10 @@ def _pixels(
         part[:] = view(row * planned.shard + top, col * planned.shard + left, *part.shape[:2])
         return part.shape[0] * part.shape[1]
 
-    for count in makers.map(make, pyramid.order(*pyramid.grid((height, width), side))):
-        progress.update(count)
+    with ThreadPoolExecutor(min(writer.MOST_THREADS, cores()), "block") as makers:
+        for count in makers.map(make, pyramid.order(*pyramid.grid((height, width), side))):
+            if progress:
+                progress.update(count)
     return None if stopping.requested else pixels
 
 
