@@ -169,6 +169,9 @@ def test_the_exemplar_of_another_version_is_told_from_damage(built, monkeypatch)
         (None, "places", lambda array: array - [[1, 0, 0]]),
         (None, "local_means", lambda array: array[1:]),
         (None, "guide_table", lambda array: array[:2]),
+        (1, "colours", lambda array: array.astype(np.float32)),
+        (1, "filters", lambda array: array.astype("<U5")),
+        (None, "colour_shift", lambda array: array + 0.5),
     ],
 )
 def test_an_exemplar_that_does_not_fit_together_is_refused(built, part, name, change):

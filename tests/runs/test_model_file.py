@@ -36,17 +36,26 @@ def whole(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """A model with a detail stage."""
+    folder = tmp_path_factory.mktemp("model") / "m"
+    exemplar = Exemplar.build([synthetic_textures.blobs(3, 64)], 3)
+    model_file.write(folder, Model(fold(tiny.generator(seed=1)), {}, exemplar, {"name": "m", "step": 3}))
+    return folder
+
+
 @pytest.fixture
 def copy(whole, tmp_path):
     return shutil.copytree(whole, tmp_path / "copy")
 
 
 def describe(folder, **changes):
-    """Changes the description, and gives model.npz the checksum that it has now."""
+    """Changes the description, and gives the files of arrays the checksums that they have now."""
     file = folder / "description.json"
     values = json.loads(file.read_text()) | changes
     if "sha256" not in changes:
-        values["sha256"] = {"model.npz": hashlib.sha256((folder / "model.npz").read_bytes()).hexdigest()}
+        values["sha256"] = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.npz")}
     file.write_text(json.dumps(values))
 
 
@@ -121,12 +130,12 @@ def test_tampered_weights_are_refused(copy):
     refused(copy, r"model\.npz differs from its checksum")
 
 
-def repacked(folder, change):
-    """Writes model.npz again with other members, as someone who also corrects the checksum."""
-    with zipfile.ZipFile(folder / "model.npz") as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
+def repacked(folder, change, name="model.npz"):
+    """Writes a file of arrays again with other members, as someone who also corrects the checksum."""
+    with zipfile.ZipFile(folder / name) as archive:
+        members = {member: archive.read(member) for member in archive.namelist()}
     change(members)
-    with zipfile.ZipFile(folder / "model.npz", "w") as archive:
+    with zipfile.ZipFile(folder / name, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
     describe(folder)
@@ -224,37 +233,78 @@ def test_settings_of_a_huge_network_are_refused_without_memory(copy):
     refused(copy, "other arrays than the settings describe")
 
 
-def test_random_damage_is_refused_or_changes_nothing(whole, tmp_path):
-    """Bytes of either file are changed, cut off, doubled or removed."""
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda members: members.update({"places.npy": array(np.array([Malicious()], object))}), "allow_pickle"),
+        (lambda members: members.update({"places.npy": pickle.dumps(Malicious())}), "is not int32"),
+        (lambda members: members.update({"0/colours.npy": huge("<i2")}), "not a model of this package"),
+        (lambda members: members.update({"places.npy": array(np.zeros((1, 3)))}), "places of an exemplar is not int32"),
+        (lambda members: members.pop("1/filters.npy"), "filters"),
+    ],
+    ids=["pickle", "bare pickle", "huge", "type", "missing"],
+)
+def test_foreign_photographs_are_refused(photographs, tmp_path, change, words):
+    folder = shutil.copytree(photographs, tmp_path / "copy")
+    repacked(folder, change, "exemplar.npz")
+    refused(folder, words)
+
+
+def test_a_path_among_the_photographs_is_written_nowhere(photographs, tmp_path):
+    folder = shutil.copytree(photographs, tmp_path / "a" / "b" / "copy")
+    repacked(folder, lambda members: members.update({"../../escaped.npy": members["places.npy"]}), "exemplar.npz")
+    before = sorted(tmp_path.rglob("*"))
+    model_file.read(folder, "float32")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def damaged(content, chance):
+    """Some bytes are changed, cut off, doubled, removed or replaced by extreme numbers, often near the file's ends."""
+    content = bytearray(content)
+    near = chance.randrange(min(300, len(content)))
+    at = chance.choice([chance.randrange(len(content)), near, len(content) - 1 - near])
+    length = chance.randrange(1, 64)
+    match chance.randrange(5):
+        case 0:
+            content[at] ^= 1 << chance.randrange(8)
+        case 1:
+            del content[at:]
+        case 2:
+            content[at:at] = content[at : at + length]
+        case 3:
+            del content[at : at + length]
+        case _:
+            content[at : at + 4] = chance.choice([b"\xff" * 4, bytes(4), b"\xff\xff\xff\x7f"])
+    return bytes(content)
+
+
+@pytest.mark.parametrize("corrected", [False, True], ids=["as it is", "with its checksum corrected"])
+def test_random_damage_is_refused_or_changes_nothing(photographs, tmp_path, corrected):
+    """A corrected checksum is what someone has who damages a file on purpose: the arrays themselves are read then."""
     chance = random.Random(7)
-    names = ("model.npz", "description.json")
-    contents = {name: (whole / name).read_bytes() for name in names}
-    expected = model_file.read(whole, "float32").folded.fingerprint()
+    names = ("model.npz", "exemplar.npz", "description.json")
+    contents = {name: (photographs / name).read_bytes() for name in names}
+    whole = model_file.read(photographs, "float32")
     folder = tmp_path / "m"
     folder.mkdir()
     accepted = 0
     for number in range(MUTATIONS):
-        for name in names:
-            (folder / name).write_bytes(contents[name])
-        name = names[number % 2]
-        content = bytearray(contents[name])
-        at, length = chance.randrange(len(content)), chance.randrange(1, 64)
-        match number // 2 % 4:
-            case 0:
-                content[at] = chance.randrange(256)
-            case 1:
-                del content[at:]
-            case 2:
-                content[at:at] = content[at : at + length]
-            case _:
-                del content[at : at + length]
-        (folder / name).write_bytes(content)
+        name = names[number % 3]
+        found = contents | {name: damaged(contents[name], chance)}
+        for other, content in found.items():
+            (folder / other).write_bytes(content)
+        if corrected and name != "description.json":
+            describe(folder)
         try:
-            found = model_file.read(folder, "float32")
+            model = model_file.read(folder, "float32")
         except ExportError as error:
             assert "\n" not in str(error)
-        else:
-            accepted += 1
-            assert name == "description.json" or bytes(content) == contents[name]
-            assert found.folded.fingerprint() == expected or found.folded.config
+            continue
+        accepted += 1
+        if name == "description.json":  # a letter of a name, a number of a setting without arrays
+            continue
+        assert corrected or found[name] == contents[name]
+        assert model.folded.fingerprint() == whole.folded.fingerprint()
+        assert model.exemplar.fingerprint() == whole.exemplar.fingerprint()
     assert accepted < MUTATIONS / 5
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]

@@ -68,6 +68,13 @@ _DAMAGED = (
 _OWN = ("places", "local_means", "guide_table", "colour_shift", "wave_offsets")
 """Fields of an exemplar besides its levels."""
 
+_TYPES = {
+    "colours": np.int16, "features": np.int16, "filters": np.int16, "centre": np.int32, "phases": np.int16,
+    "similar": np.int32, "starts": np.int32, "places": np.int32, "local_means": np.int16, "guide_table": np.uint8,
+    "colour_shift": np.int32, "wave_offsets": np.int64,
+}  # fmt: skip
+"""Types of the arrays of a level and of an exemplar."""
+
 
 class FormatError(ValueError):
     """An exemplar that another version of this package wrote."""
@@ -276,7 +283,10 @@ class Exemplar:
             raise ValueError(str(error) or type(error).__name__) from None
 
     def check(self) -> None:
-        """Raises ValueError where arrays do not fit each other, or name positions that do not exist."""
+        """Raises ValueError where arrays are of other types, do not fit each other, or name positions outside."""
+        for name, array in self._arrays().items():
+            if (kind := _TYPES.get(name.rpartition("/")[2])) and array.dtype != kind:
+                raise ValueError(f"{name} of an exemplar is not {np.dtype(kind)}")
         waves = len(self.wave_offsets)
         for i, level in enumerate(self.levels):
             count, ends = len(level.colours), i in (0, len(self.levels) - 1)
