@@ -9,6 +9,7 @@ from tests.support import tiny
 from tf_psgan.latents import texture_fields
 from tf_psgan.latents.scene import Scene
 from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.generator_plane import GeneratorPlane
 from tf_psgan.plane.plane import TexturePlane
 
 SIDE, CHUNK, SEED = 8, 4, 7
@@ -141,7 +142,7 @@ def test_a_plane_may_be_asked_from_several_threads(plane):
 def test_a_tile_made_before_is_not_made_again(plane, monkeypatch):
     fresh = TexturePlane(plane.folded, chunk_cells=CHUNK)
     first = fresh.window(40, 40, seed=SEED, texture=1)
-    monkeypatch.setattr(fresh, "_paint", None)
+    monkeypatch.setattr(GeneratorPlane, "_paint", None)
     np.testing.assert_array_equal(fresh.window(20, 20, top=3, left=3, seed=SEED, texture=1), first[3:23, 3:23])
 
 

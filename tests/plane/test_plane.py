@@ -14,7 +14,9 @@ from tf_psgan.latents import noise, texture_fields, waves
 from tf_psgan.latents.scene import Scene
 from tf_psgan.networks.generator import latent_field
 from tf_psgan.plane.folded_generator import fold
+from tf_psgan.plane.generator_plane import GeneratorPlane
 from tf_psgan.plane.plane import TexturePlane
+from tf_psgan.plane.textures import Textures
 
 DTYPES = ("float32", "mixed_bfloat16")
 SIDE, CHUNK = 8, 4  # pixels in a cell, cells in a tile
@@ -78,9 +80,10 @@ def test_chunks_that_are_computed_together_as_on_a_gpu_show_the_same_plane(plane
     ],
 )
 def test_latents_of_chunks_made_together_are_those_of_each(scene):
-    plane = TexturePlane(fold(tiny.generator(global_channels=2)), chunk_cells=CHUNK)
+    folded = fold(tiny.generator(global_channels=2))
+    plane = TexturePlane(folded, chunk_cells=CHUNK)
     places = [(0, 0), (-3, 1), (1, 2)]
-    together = plane._latents(scene, places).numpy()
+    together = GeneratorPlane(folded, Textures(folded), CHUNK).latents(scene, places).numpy()
     for place, found in zip(places, together, strict=True):
         np.testing.assert_array_max_ulp(found, plane.latents(scene, *place), maxulp=2)
 

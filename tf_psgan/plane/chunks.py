@@ -20,7 +20,7 @@ GPU_BATCH = 8
 depend on the extent of the batch."""
 
 CHUNK_PIXELS = 512
-"""Approximate side of a chunk in pixels; chosen by measurement, see docs/training.md."""
+"""Approximate side of a chunk in pixels; chosen by measurement, see docs/research/speed.md."""
 
 
 UNROLLED = 8
