@@ -30,6 +30,18 @@ _FLAGS = {"run_folder": "run", "path": "run", "out_folder": "out"}
 """The flags of arguments of the library that have another name."""
 
 
+class Reported(Exception):
+    """An end that another process has told the user of.
+
+    Args:
+      code: its exit code; negative for a signal.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = 128 - code if code < 0 else code
+
+
 def run(argv: Sequence[str], usage: str, define: Callable[[flags.FlagValues], None], main: Callable[[Any], str]) -> int:
     """Parses a command line, calls `main` with the flags and prints its result.
 
@@ -62,6 +74,8 @@ def run(argv: Sequence[str], usage: str, define: Callable[[flags.FlagValues], No
             result = main(values)
         _print(result)
         return 0
+    except Reported as error:
+        return error.code
     except Terminated as error:
         return _fail(str(error), 128 + error.number)
     except KeyboardInterrupt as error:

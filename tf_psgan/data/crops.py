@@ -25,7 +25,7 @@ PACKED_IMAGES_SPEC = PackedImages(
 """Input signature for a tf.function: buffers of all sizes share one trace."""
 
 
-def crops(packed: PackedImages, key: tf.Tensor, count: int, side: int) -> tf.Tensor:
+def crops(packed: PackedImages, key: tf.Tensor, count: int, side: int, first: int = 0) -> tf.Tensor:
     """Cuts squares. The picture is drawn uniformly, then the position inside it.
 
     Args:
@@ -33,28 +33,29 @@ def crops(packed: PackedImages, key: tf.Tensor, count: int, side: int) -> tf.Ten
       key: int64 [...], from `noise.fold`; the same key cuts the same crops.
       count: number of crops.
       side: height and width of a crop in pixels.
+      first: number of the first crop, where only a part of a batch is cut.
 
     Returns:
       uint8 [..., count, side, side, 3].
     """
     with tf.device("CPU:0"):  # where the buffer is: a GPU would receive all of it at every step
-        keys = _keys(key, count)
-        picture = drawn(packed, key, count)
+        keys = _keys(key, count, first)
+        picture = drawn(packed, key, count, first)
         widths = tf.gather(packed.widths, picture)
         top = noise.below(noise.fold(keys, 1), tf.gather(packed.heights, picture) - side + 1)
         left = noise.below(noise.fold(keys, 2), widths - side + 1)
-        first = tf.gather(packed.starts, picture) + top * widths + left  # [..., count]
+        start = tf.gather(packed.starts, picture) + top * widths + left  # [..., count]
         steps = tf.range(side, dtype=tf.int64)
-        rows = first[..., tf.newaxis] + steps * widths[..., tf.newaxis]  # [..., count, side]
+        rows = start[..., tf.newaxis] + steps * widths[..., tf.newaxis]  # [..., count, side]
         return tf.gather(packed.pixels, rows[..., tf.newaxis] + steps)  # [..., count, side, side, 3]
 
 
-def drawn(packed: PackedImages, key: tf.Tensor, count: int) -> tf.Tensor:
+def drawn(packed: PackedImages, key: tf.Tensor, count: int, first: int = 0) -> tf.Tensor:
     """The pictures that `crops` cuts from with this key: indices into the buffer, int64 [..., count]."""
-    return noise.below(noise.fold(_keys(key, count), 0), tf.size(packed.starts, tf.int64))
+    return noise.below(noise.fold(_keys(key, count, first), 0), tf.size(packed.starts, tf.int64))
 
 
-def _keys(key: Any, count: int) -> tf.Tensor:
-    """The key of each crop, int64 [..., count]."""
+def _keys(key: Any, count: int, first: int) -> tf.Tensor:
+    """The key of each crop from number `first` on, int64 [..., count]."""
     key = tf.convert_to_tensor(key, tf.int64)
-    return noise.fold(key[..., tf.newaxis], tf.range(count, dtype=tf.int64))
+    return noise.fold(key[..., tf.newaxis], tf.range(first, first + count, dtype=tf.int64))

@@ -102,18 +102,21 @@ def patch_keys(seed: Any, row: Any, col: Any) -> tf.Tensor:
     return fold(seed, _PATCH, row, col)
 
 
-def sample(key: Any, model: ModelConfig, batch: int, rows: Any, cols: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def sample(
+    key: Any, model: ModelConfig, batch: int, rows: Any, cols: Any, first: int = 0
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Latent fields of a batch of windows for training, each of a different plane and a different texture.
 
     Args:
       key: int64 scalar; fixes everything.
       rows, cols: extent of a window in cells.
+      first: number of the first window, where only a part of a batch is drawn.
 
     Returns:
       z_local [batch, rows, cols, local channels] and z_global [batch, global channels] in [-1, 1),
       and the waves' phase [batch, waves] in [-pi, pi) radians; float32.
     """
-    keys = fold(key, tf.range(batch, dtype=tf.int64))
+    keys = fold(key, tf.range(first, first + batch, dtype=tf.int64))
     z_local = local(keys[:, tf.newaxis, tf.newaxis], 0, 0, rows, cols, model.local_channels)
     z_global = global_vector(keys, model.global_channels)
     return z_local, z_global, waves.radians(phases(keys, model.waves))

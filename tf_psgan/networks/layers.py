@@ -38,6 +38,9 @@ class UpConvolution(keras.layers.Layer):
       SettingError: another kernel_size.
     """
 
+    over_workers: operations.MeanOverWorkers | None = None
+    """Set where several processes train together: batch normalization then uses the moments of their whole batch."""
+
     def __init__(
         self, filters: int, kernel_size: int = 6, use_batch_norm: bool = True, seed: int = 0, **kwargs: Any
     ) -> None:
@@ -67,7 +70,8 @@ class UpConvolution(keras.layers.Layer):
         if not self.use_batch_norm or not training:
             kernel, bias = self.folded()
             return operations.convolve(x, ops.cast(kernel, self.compute_dtype), ops.cast(bias, self.compute_dtype))
-        return operations.batch_normalise(self._before_batch_norm(x), self.gamma, self.beta)
+        y = self._before_batch_norm(x)
+        return operations.batch_normalise(y, self.gamma, self.beta, over_workers=self.over_workers)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """(batch, 2 rows - 4, 2 cols - 4, filters); None stays None."""
@@ -125,6 +129,9 @@ class DownConvolution(keras.layers.Layer):
       seed: of the initial weights.
     """
 
+    over_workers: operations.MeanOverWorkers | None = None
+    """As in `UpConvolution`."""
+
     def __init__(self, filters: int, use_batch_norm: bool = True, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters, self.use_batch_norm, self.seed = filters, use_batch_norm, seed
@@ -148,7 +155,7 @@ class DownConvolution(keras.layers.Layer):
         if not self.use_batch_norm:
             return ops.conv(x, kernel, strides=2, padding="same")
         y = operations.convolve_training(x, kernel, stride=2, padding="same")
-        return operations.batch_normalise(y, self.gamma, self.beta, fused)
+        return operations.batch_normalise(y, self.gamma, self.beta, fused, self.over_workers)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """(batch, rows / 2, cols / 2, filters), rounded up; None stays None."""

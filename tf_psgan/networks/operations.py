@@ -8,6 +8,7 @@ in `_training` have custom gradients in TensorFlow. With any other Keras backend
 so TensorFlow is imported inside these functions only.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -17,11 +18,20 @@ EPSILON = 1e-5
 """Added to a variance before its square root is taken."""
 
 
-def batch_moments(x: Any) -> tuple[Any, Any]:
-    """Mean and variance of each channel over batch, rows and cols: two float32 [channels], whatever the input type."""
+MeanOverWorkers = Callable[[Sequence[Any]], list[Any]]
+"""`tf_psgan.runtime.workers.Workers.mean`: the means of tensors over the processes that train together."""
+
+
+def batch_moments(x: Any, over_workers: MeanOverWorkers | None = None) -> tuple[Any, Any]:
+    """Mean and variance of each channel over batch, rows and cols: two float32 [channels], whatever the input type.
+
+    `over_workers`: for a batch of which each worker has an equal part; None for a whole one.
+    """
     x = ops.cast(x, "float32")
-    mean = ops.mean(x, axis=(0, 1, 2))
-    return mean, ops.mean(ops.square(x), axis=(0, 1, 2)) - ops.square(mean)
+    mean, square = ops.mean(x, axis=(0, 1, 2)), ops.mean(ops.square(x), axis=(0, 1, 2))
+    if over_workers:
+        mean, square = over_workers([mean, square])
+    return mean, square - ops.square(mean)
 
 
 def scale_and_shift(gamma: Any, beta: Any, mean: Any, variance: Any) -> tuple[Any, Any]:
@@ -33,7 +43,9 @@ def scale_and_shift(gamma: Any, beta: Any, mean: Any, variance: Any) -> tuple[An
     return scale, beta - mean * scale
 
 
-def batch_normalise(x: Any, gamma: Any, beta: Any, fused: bool = True) -> Any:
+def batch_normalise(
+    x: Any, gamma: Any, beta: Any, fused: bool = True, over_workers: MeanOverWorkers | None = None
+) -> Any:
     """Batch normalization of [batch, rows, cols, channels] with the moments of this batch (Ioffe and Szegedy 2015).
 
     Args:
@@ -42,12 +54,13 @@ def batch_normalise(x: Any, gamma: Any, beta: Any, fused: bool = True) -> Any:
       fused: use TensorFlow's fused kernel. It takes a quarter of the time of the formula in bfloat16 (forward and
         backward), but TensorFlow 2.21 silently loses a part of its second derivatives inside `tf.cond` under two
         gradient tapes. Pass False wherever second derivatives are taken.
+      over_workers: as for `batch_moments`. The fused kernel knows this process's part only and is not used then.
     """
-    if fused and keras.backend.backend() == "tensorflow":
+    if fused and not over_workers and keras.backend.backend() == "tensorflow":
         import tensorflow as tf  # see the module's docstring
 
         return tf.compat.v1.nn.fused_batch_norm(x, gamma, beta, epsilon=EPSILON, is_training=True)[0]
-    scale, shift = scale_and_shift(gamma, beta, *batch_moments(x))
+    scale, shift = scale_and_shift(gamma, beta, *batch_moments(x, over_workers))
     return x * ops.cast(scale, x.dtype) + ops.cast(shift, x.dtype)
 
 

@@ -21,6 +21,13 @@ def has_driver() -> bool:
     return any(DEVICES.glob("nvidia[0-9]*"))
 
 
+def gpus() -> list[str]:
+    """The GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them."""
+    if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
+    return [str(number) for number in range(len(list(DEVICES.glob("nvidia[0-9]*"))))]
+
+
 def keep_compiled_programs() -> Path | None:
     """Lets XLA keep what it compiles in the user's cache folder, so that only a first run waits for it.
 

@@ -110,7 +110,7 @@ def compute_type(dtype: str) -> str:
     return "mixed_bfloat16" if native else "float32"
 
 
-def conditions(threads: int, dtype: str, compiled: bool = False) -> dict[str, Any]:
+def conditions(threads: int, dtype: str, compiled: bool = False, workers: int = 1) -> dict[str, Any]:
     """What has to be equal for a resumed run to have exactly the bits of an uninterrupted one.
 
     That holds on processors. On a GPU some of TensorFlow's kernels sum in no fixed order.
@@ -126,6 +126,7 @@ def conditions(threads: int, dtype: str, compiled: bool = False) -> dict[str, An
         "compiled": compiled,
         "threads": threads,
         "dtype": dtype,
+        "workers": workers,
     }
 
 

@@ -69,7 +69,7 @@ class CompiledSteps:
     def _train(
         self, step: tf.Tensor, real: tf.Tensor, class_ids: tf.Tensor | None, updates: Networks
     ) -> dict[str, tf.Tensor]:
-        *gradients, losses, logits, values = self._compiled(self._backward, updates)(real, class_ids)
+        *gradients, losses, scores, values = self._compiled(self._backward, updates)(real, class_ids)
         for i, term in enumerate(self.step.terms):
             if term.interval > 1 and term.weight and term.network in updates:
                 with tf.device("CPU:0"):
@@ -77,7 +77,7 @@ class CompiledSteps:
                 at, add = BOTH.index(term.network), self._compiled(self._add, (term.network,), i)
                 own = gradients[at]
                 gradients[at] = tf.cond(due, functools.partial(add, real, class_ids, own), lambda own=own: own)
-        return self._compiled(self._update, updates)(*gradients, losses, logits, values)
+        return self._compiled(self._update, updates)(*gradients, losses, scores, values)
 
     def _compiled(self, program: Any, *arguments: Any) -> Any:
         """A program for the given arguments, compiled when it is called for the first time."""
@@ -92,7 +92,7 @@ class CompiledSteps:
         found = self.step.backward(real, class_ids, updates, terms)
         self._assigned[updates] = [variable for variable, _ in found.assignments]
         values = [value for _, value in found.assignments]
-        return _dense(found.generator), _dense(found.discriminator), found.losses, found.logits, values
+        return _dense(found.generator), _dense(found.discriminator), found.losses, found.scores, values
 
     def _add(
         self, updates: Networks, number: int, real: tf.Tensor, class_ids: tf.Tensor | None, gradients: list[tf.Tensor]
@@ -103,10 +103,10 @@ class CompiledSteps:
         return [gradient + more for gradient, more in zip(gradients, own, strict=True)]
 
     def _update(
-        self, updates: Networks, generator: Any, discriminator: Any, losses: Any, logits: Any, values: Any
+        self, updates: Networks, generator: Any, discriminator: Any, losses: Any, scores: Any, values: Any
     ) -> Any:
         assignments = list(zip(self._assigned[updates], values, strict=True))
-        found = Gradients(generator, discriminator, losses, logits, assignments)
+        found = Gradients(generator, discriminator, losses, scores, assignments)
         finite = found.are_finite()
         # A condition would wait for its answer: everything is updated, and what must not change is put back.
         variables = list(self.step.state().values())

@@ -9,6 +9,7 @@ The step knows no file: its input is a tensor of packed images.
 
 import dataclasses
 import functools
+import itertools
 import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -22,6 +23,8 @@ from tf_psgan.errors import SettingError
 from tf_psgan.latents import noise, waves
 from tf_psgan.networks.discriminator import PatchDiscriminator
 from tf_psgan.networks.generator import SpatialGenerator, latent_field
+from tf_psgan.runtime import cluster
+from tf_psgan.runtime.workers import ALONE, Workers
 from tf_psgan.training import losses, wave_initialisation
 from tf_psgan.training.optimizer import Adam
 from tf_psgan.training.spectral.spectral_loss import SpectralLoss
@@ -62,14 +65,14 @@ class Gradients(NamedTuple):
     Args:
       generator, discriminator: gradients in the order of the network's trainable variables; empty for no update.
       losses: the logged terms by name.
-      logits: float32 [batch, rows, cols, 1], by the names of their means in a report.
+      scores: means of D over the patches, in [0, 1], by their names in a report.
       assignments: new values of the terms' variables.
     """
 
     generator: list[tf.Tensor]
     discriminator: list[tf.Tensor]
     losses: dict[str, tf.Tensor]
-    logits: dict[str, tf.Tensor]
+    scores: dict[str, tf.Tensor]
     assignments: list[tuple[tf.Variable, tf.Tensor]]
 
     def are_finite(self) -> tf.Tensor:
@@ -79,7 +82,7 @@ class Gradients(NamedTuple):
 
     def report(self) -> dict[str, tf.Tensor]:
         """What `GanStep` returns."""
-        return self.losses | {name: tf.reduce_mean(tf.sigmoid(logits)) for name, logits in self.logits.items()}
+        return self.losses | self.scores
 
 
 class GanStep(tf.Module):
@@ -90,6 +93,8 @@ class GanStep(tf.Module):
       dtype: dtype policy, "float32" or "mixed_bfloat16".
       classes: number of classes of a class-conditional model, 0 for any other.
       terms: loss terms; None for `default_terms`.
+      workers: the processes that train together. Each computes its share of the batch, and all of them end a step with
+        the same values.
 
     Raises:
       SettingError: two terms have one name, or a network has no term.
@@ -100,9 +105,17 @@ class GanStep(tf.Module):
     discriminator_class = PatchDiscriminator
     """Class of the discriminator; a subclass may use another one."""
 
-    def __init__(self, config: Config, dtype: str, classes: int = 0, terms: Sequence[Term] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        dtype: str,
+        classes: int = 0,
+        terms: Sequence[Term] | None = None,
+        workers: Workers = ALONE,
+    ) -> None:
         super().__init__()
         self.config, self.classes, self.side = config, classes, crop_pixels(config)
+        self.workers, self.batch_size = workers, cluster.share(config.data.batch_size, workers.count)
         self.terms = tuple(default_terms(config, classes) if terms is None else terms)
         _check_terms(self.terms)
         seed, new_generator = config.training.seed % 2**31, self.generator_class.from_model_config
@@ -111,6 +124,11 @@ class GanStep(tf.Module):
             config.model.discriminator_filters, classes, seed + 500, dtype=dtype, name="discriminator"
         )
         self.averaged = new_generator(config.model, seed=seed, dtype=dtype, name="averaged")
+        if workers.count > 1:
+            for block in self.generator.blocks:
+                block.over_workers = workers.mean
+            for block in self.discriminator.blocks:
+                block.over_workers = workers.mean
         self._is_wave = [v.path.split("/")[1].startswith("wave_") for v in self.generator.trainable_variables]
         rate = config.training.learning_rate
         wave_learning_rate = rate * config.training.wave_lr_multiplier
@@ -165,13 +183,13 @@ class GanStep(tf.Module):
         return report
 
     def draw(self, packed: crops.PackedImages, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """The random crops of a step, uint8 [batch, side, side, 3], and their classes, int64 [batch], or None.
+        """This worker's crops of a step, uint8 [batch, side, side, 3], and their classes, int64 [batch], or None.
 
         `step` may have dimensions of its own, [...]; the results have them in front.
         """
-        key, batch_size = noise.fold(self._key(step), 0), self.config.data.batch_size
-        real = crops.crops(packed, key, batch_size, self.side)
-        return real, crops.drawn(packed, key, batch_size) if self.classes else None
+        key, first = noise.fold(self._key(step), 0), self._first_example
+        real = crops.crops(packed, key, self.batch_size, self.side, first)
+        return real, crops.drawn(packed, key, self.batch_size, first) if self.classes else None
 
     def backward(
         self, real: tf.Tensor, class_ids: tf.Tensor | None, updates: Networks, terms: Sequence[Term] | None = None
@@ -201,6 +219,7 @@ class GanStep(tf.Module):
                 score=lambda pixels: self.discriminator(pixels, class_ids, fused=False),
                 step=self.step,
                 key=key,
+                over_workers=self.workers.mean,
                 compiled=terms is not None,
             )
             values = self._terms_of(batch, updates, terms)
@@ -212,7 +231,7 @@ class GanStep(tf.Module):
             g_tape.gradient(g_loss, g_variables, unconnected_gradients=unused) if "generator" in updates else [],
             d_tape.gradient(d_loss, d_variables, unconnected_gradients=unused) if "discriminator" in updates else [],
             report,
-            {"real_score": real_logits, "fake_score": fake_logits},
+            {"real_score": _score(real_logits), "fake_score": _score(fake_logits)},
             batch.assignments,
         )
 
@@ -241,7 +260,7 @@ class GanStep(tf.Module):
 
         `class_ids`: int64 [batch], their classes, if the model is class-conditional.
         """
-        latents = self._latents(self.generator, key, self.config.data.batch_size, cells, class_ids)
+        latents = self._latents(self.generator, key, self.batch_size, cells, class_ids, self._first_example)
         return _without_halo(self.generator(latents, training=True))
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int64)])
@@ -256,10 +275,28 @@ class GanStep(tf.Module):
         self, real: tf.Tensor, class_ids: tf.Tensor | None, updates: Networks
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """Computes the gradients, and updates the networks if everything is finite."""
-        found = self.backward(real, class_ids, updates)
+        found = self._averaged(self.backward(real, class_ids, updates))
         finite = found.are_finite()
         tf.cond(finite, lambda: self.update(found), lambda: None)
         return found.report(), finite
+
+    def _averaged(self, found: "Gradients") -> "Gradients":
+        """Gradients, losses and scores averaged over the workers, in one message."""
+        if self.workers.count == 1:
+            return found
+        parts = found.generator, found.discriminator, list(found.losses.values()), list(found.scores.values())
+        flat = [tf.convert_to_tensor(value) for part in parts for value in part]  # no slices of an embedding
+        means = iter(self.workers.mean(flat))
+        generator, discriminator, values, scores = (list(itertools.islice(means, len(part))) for part in parts)
+        losses_by_name = dict(zip(found.losses, values, strict=True))
+        return Gradients(
+            generator, discriminator, losses_by_name, dict(zip(found.scores, scores, strict=True)), found.assignments
+        )
+
+    @property
+    def _first_example(self) -> int:
+        """Number in the whole batch of the first example of this worker's share."""
+        return self.workers.index * self.batch_size
 
     def _terms_of(self, batch: Batch, updates: Networks, terms: Sequence[Term] | None) -> dict[str, tf.Tensor]:
         """The terms that this step needs, by name: those of the updated networks, and the logged ones."""
@@ -286,10 +323,10 @@ class GanStep(tf.Module):
         return functools.reduce(operator.add, own) if own else tf.zeros(())
 
     def _latents(
-        self, network: SpatialGenerator, key: Any, batch: int, cells: int, class_ids: tf.Tensor | None
+        self, network: SpatialGenerator, key: Any, batch: int, cells: int, class_ids: tf.Tensor | None, first: int = 0
     ) -> tf.Tensor:
         model, extent = self.config.model, cells + 2 * geometry.HALO
-        z_local, z_global, phase = noise.sample(key, model, batch, extent, extent)
+        z_local, z_global, phase = noise.sample(key, model, batch, extent, extent, first)
         if class_ids is not None:  # the global vector of class n is the one that texture number n names everywhere
             z_global = noise.global_vector(class_ids, model.global_channels)
         z_periodic = waves.plane_waves(network.wave_numbers(z_global), phase, extent, extent, model.quadrature)
@@ -322,6 +359,10 @@ def _check_terms(terms: Sequence[Term]) -> None:
     for network in ("generator", "discriminator"):
         if not any(term.network == network and term.weight for term in terms):
             raise SettingError("terms", f"the {network} has none", "give it a loss of a weight above 0", value=names)
+
+
+def _score(logits: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.sigmoid(logits))
 
 
 def _without_halo(pixels: tf.Tensor) -> tf.Tensor:

@@ -14,10 +14,12 @@ out a term without changing the step:
 
 import abc
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal
 
 import tensorflow as tf
+
+from tf_psgan.runtime.workers import ALONE
 
 Network = Literal["generator", "discriminator"]
 
@@ -33,6 +35,9 @@ class Batch:
       score: images -> logits, as `real_logits` but in a form that has second derivatives.
       step: int64, steps done before this one.
       key: int64, the random key of this step. Counters 0 to 2 are in use; fold others into it for other random numbers.
+      over_workers: tensors -> their means over the processes that train together, see `Workers.mean`. The step averages
+        the terms and their gradients itself. A term that is no mean over the examples (it takes the logarithm of a
+        mean, say) has to average over all workers' examples first.
       compiled: whether XLA compiles the step. Then no slice may begin at a place that follows from `step` or `key`: XLA
         would compile the step again for each of its values.
       assignments: see `after_update`.
@@ -46,6 +51,7 @@ class Batch:
     score: Callable[[tf.Tensor], tf.Tensor]
     step: tf.Tensor
     key: tf.Tensor
+    over_workers: Callable[[Sequence[tf.Tensor]], list[tf.Tensor]] = ALONE.mean
     compiled: bool = False
     assignments: list[tuple[tf.Variable, tf.Tensor]] = dataclasses.field(default_factory=list)
 

@@ -18,6 +18,7 @@ from tf_psgan import geometry
 from tf_psgan.config import Config
 from tf_psgan.data import manifest
 from tf_psgan.data.image_cache import ImageCache
+from tf_psgan.errors import SettingError
 from tf_psgan.evaluation import lattice
 from tf_psgan.evaluation.evaluator import SOURCE_PIXELS, Sources
 from tf_psgan.latents import noise, texture_names
@@ -25,10 +26,12 @@ from tf_psgan.loading import Plane, build_exemplar, read_exemplar
 from tf_psgan.runs import checkpoint, outputs
 from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.runtime import device
+from tf_psgan.runtime.cluster import Cluster, share
 from tf_psgan.runtime.progress import Progress
 from tf_psgan.runtime.signals import StopSignals
+from tf_psgan.runtime.workers import ALONE, Workers
 from tf_psgan.signal_processing import central_crop, downsampled
-from tf_psgan.training import preflight, preview, report, until, wave_initialisation
+from tf_psgan.training import following, preflight, preview, report, until, wave_initialisation
 from tf_psgan.training.compiled_steps import CompiledSteps
 from tf_psgan.training.gan_step import GanStep, crop_pixels
 from tf_psgan.training.schedule import Schedule, Speed
@@ -60,13 +63,18 @@ class DivergedError(ArithmeticError):
         self.settings = settings
 
 
-def dry_run(config: Config, run_folder: Path) -> str:
+def dry_run(config: Config, run_folder: Path, workers: int = 1) -> str:
     """Makes the checks of `train`, but trains and writes nothing; returns one line on what would be trained.
+
+    Args:
+      config, run_folder: as for `train`.
+      workers: processes that are to train together.
 
     Raises:
       InputError: as `train`.
     """
     folder = RunFolder(run_folder)
+    share(config.data.batch_size, workers)
     pictures = preflight.prepare(config, folder)
     folder.check_unlocked()
     if config.model.waves:
@@ -85,17 +93,29 @@ def dry_run(config: Config, run_folder: Path) -> str:
     return f"{run_folder}: ready to train on {preflight.describe(config, pictures)}. Nothing was trained or written."
 
 
-def train(config: Config, run_folder: Path, *, progress: bool = False, compiled: bool | None = None) -> Path:
+def train(
+    config: Config,
+    run_folder: Path,
+    *,
+    progress: bool = False,
+    compiled: bool | None = None,
+    cluster: Cluster | None = None,
+) -> Path:
     """Trains in a run folder, or resumes the run that is there.
 
     SIGINT and SIGTERM end the training after the current step, or the current 25 of them where they are compiled, with
     a checkpoint and a report.
 
+    The processes of a cluster train together: each calls this with the same settings and its own index. The first one
+    reads and writes the run folder; the others get the state from it. A signal to one of them ends all.
+
     Args:
       config: all settings. A resumed run accepts other settings only where they do not change its result.
       run_folder: created where it is missing.
       progress: draws a progress bar if standard error is a terminal; otherwise progress is logged.
-      compiled: trains in the form of `compiled_steps`; None: on a GPU only, since it is slower on processors.
+      compiled: trains in the form of `compiled_steps`; None: on a GPU only, since it is slower on processors. Several
+        workers cannot.
+      cluster: the processes that train together; None for this one alone.
 
     Returns:
       The run folder.
@@ -103,11 +123,20 @@ def train(config: Config, run_folder: Path, *, progress: bool = False, compiled:
     Raises:
       InputError: a setting, a picture or the folder cannot be used.
       DivergedError: training failed; the last good checkpoint and a report remain.
+      LostWorker: another process of the cluster ended or does not answer; the checkpoints remain.
     """
-    folder = RunFolder(run_folder)
+    folder, workers = RunFolder(run_folder), Workers(cluster)
+    share(config.data.batch_size, workers.count)
+    if workers.count > 1 and compiled:
+        problem = f"{workers.count} workers train without compilation"
+        raise SettingError("compile", f"'yes', but {problem}", "choose auto or no", value=compiled)
     pictures = preflight.prepare(config, folder)
     threads = device.set_threads(config.training.threads)
-    with folder.locked():
+    with workers.connected(), folder.locked() if workers.is_first else contextlib.nullcontext():
+        following.check_agreement(workers, config, pictures)
+        if not workers.is_first:
+            following.follow(workers, _gan_step(config, pictures, workers), _image_cache(config, pictures))
+            return run_folder
         folder.write_config(config)
         folder.write("manifest.json", manifest.to_json(pictures))
         if not folder.has_begun():
@@ -115,46 +144,42 @@ def train(config: Config, run_folder: Path, *, progress: bool = False, compiled:
         logger.info("%s: %s, threads %d.", run_folder, preflight.describe(config, pictures), threads)
         if config.rendering.detail != "none":
             read_exemplar(folder)
-        compiled = bool(device.gpus()) if compiled is None else compiled
-        _Run(config, folder, pictures, threads, progress, compiled).train()
+        compiled = bool(device.gpus()) and workers.count == 1 if compiled is None else compiled
+        _Run(config, folder, pictures, workers, threads, progress, compiled).train()
     return run_folder
 
 
 class _Run:
-    """One process's part of a run."""
+    """One process's part of a run: of several workers, the first one's."""
 
     def __init__(
         self,
         config: Config,
         folder: RunFolder,
         pictures: manifest.Manifest,
+        workers: Workers,
         threads: int,
         display: bool,
         compiled: bool,
     ) -> None:
-        self.config, self.folder = config, folder
+        self.config, self.folder, self.workers = config, folder, workers
         dtype = device.compute_type(config.training.dtype)
-        self.step = _gan_step(config, pictures)
+        self.step = _gan_step(config, pictures, workers)
         self.compiled = CompiledSteps(self.step) if compiled else None
         self.state = self.step.state()
         _check_space(folder, config, self.state)
         self.pictures, self.sources = pictures, Sources.read(pictures, config.model.downsampling)
         self.preview = preview.Preview(self.sources, config.training, folder)
-        self.cache = ImageCache(
-            pictures,
-            crop_pixels(config),
-            config.training.seed,
-            config.data.cache_megabytes << 20,
-            config.data.cache_refresh_steps,
-            config.model.downsampling,
-        )
+        self.cache = _image_cache(config, pictures)
         self.speed = Speed()
         self.losses: dict[str, tf.Tensor] = {}
         self.saved_step = -1  # of this process's newest checkpoint
         self.has_settled = False  # as of the newest evaluation
+        self.is_stopped_elsewhere = False  # by a signal to another worker
         self.began = time.monotonic()
-        self.conditions = device.conditions(threads, dtype, compiled)
+        self.conditions = device.conditions(threads, dtype, compiled, workers.count)
         self.began -= self._restore(self.conditions)
+        following.give_state(workers, self.state)
         self.progress = Progress(config.training.steps or None, "steps", display=display, initial=self.steps_done)
 
     @property
@@ -188,6 +213,7 @@ class _Run:
                 self._steps(stopping)
                 while not self._save():  # not finite: the run is back at an earlier step
                     self._steps(stopping)
+                following.end(self.workers)
                 finished = self.is_finished
                 self._evaluate()
             except DivergedError as error:
@@ -211,7 +237,7 @@ class _Run:
         training, now = self.config.training, self.seconds
         previews = Schedule(training.evaluate_minutes, 0, now, FIRST_PREVIEW_SECONDS)
         checkpoints = Schedule(training.checkpoint_minutes, training.checkpoint_steps, now)
-        while not self.is_finished and not stopping.requested:
+        while not (self.is_finished or stopping.requested or self.is_stopped_elsewhere):
             began = time.monotonic()
             steps = self._advance()
             skipped_in_a_row = int(self.step.skipped_in_a_row)  # waits until the steps are done
@@ -234,6 +260,7 @@ class _Run:
         done = self.steps_done
         packed = self.cache.at(done)
         if self.compiled is None:
+            self.is_stopped_elsewhere = following.begin_step(self.workers)
             self.losses = self.step(packed)
             return 1
         # At the same steps after an interruption, so that a roll-back would come at the same step, too.
@@ -340,6 +367,7 @@ class _Run:
             )
         self.step.rollbacks.assign(rollbacks)
         self.step.skipped_in_a_row.assign(0)
+        following.give_state(self.workers, self.state)
         self._forget_after(found.step)
         text = "%s at step %d: back to step %d, roll-back %d of %d."
         logger.warning(text, reason, failed_step, found.step, rollbacks, MAX_ROLLBACKS)
@@ -359,10 +387,16 @@ class _Run:
             logger.info("the metrics have stopped improving at step %d.", self.steps_done)
 
 
-def _gan_step(config: Config, pictures: manifest.Manifest) -> GanStep:
+def _gan_step(config: Config, pictures: manifest.Manifest, workers: Workers = ALONE) -> GanStep:
     """The networks, not trained, and the step that trains them."""
     classes = len(pictures.usable) if preflight.is_class_conditional(config) else 0
-    return GanStep(config, device.compute_type(config.training.dtype), classes)
+    return GanStep(config, device.compute_type(config.training.dtype), classes, workers=workers)
+
+
+def _image_cache(config: Config, pictures: manifest.Manifest) -> ImageCache:
+    data, side = config.data, crop_pixels(config)
+    memory, refresh = data.cache_megabytes << 20, data.cache_refresh_steps
+    return ImageCache(pictures, side, config.training.seed, memory, refresh, config.model.downsampling)
 
 
 def _check_space(folder: RunFolder, config: Config, state: Mapping[str, tf.Variable]) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from tf_psgan.networks.operations import MeanOverWorkers
+from tf_psgan.runtime.workers import ALONE
 from tf_psgan.training.spectral import power_spectra
 
 BLOCKS = (16, 32)
@@ -30,6 +32,7 @@ def measure(
     per_image: bool = False,
     block_sizes: Sequence[int] = BLOCKS,
     compiled: bool = False,
+    over_workers: MeanOverWorkers = ALONE.mean,
 ) -> tf.Tensor:
     """The statistics of a batch: float32 [1, statistics], or [batch, statistics] image by image.
 
@@ -41,15 +44,18 @@ def measure(
       per_image: measure each image alone.
       block_sizes: sides of the blocks.
       compiled: cuts the blocks in the form for XLA, see `terms.Batch`; the result is the same.
+      over_workers: averages over the parts of a batch of which each worker has one.
 
     Returns:
       For each block size: means, standard deviations, and the correlation of each pair of a block's features. The
       features are the natural logarithms of luminance power in half octaves and directions of 30 degrees, five times
       the mean of each plane, and the logarithm of the variance of each colour difference.
     """
-    side = planes[0].shape[1]
-    sizes = _fitting(side, block_sizes)
-    return tf.concat([_of_size(block, planes, shift, per_image, compiled) for block in sizes], axis=1)
+    sizes = _fitting(planes[0].shape[1], block_sizes)
+    features = [_features(block, planes, shift, per_image, compiled) for block in sizes]
+    means = over_workers([tf.reduce_mean(each, axis=1, keepdims=True) for each in features])
+    covariances = over_workers([_covariance(each, mean) for each, mean in zip(features, means, strict=True)])
+    return tf.concat([_joint(*moments) for moments in zip(means, covariances, strict=True)], axis=1)
 
 
 @functools.lru_cache
@@ -71,8 +77,8 @@ def _fitting(side: int, block_sizes: Sequence[int]) -> list[int]:
     return [block for block in block_sizes if block <= side]
 
 
-def _of_size(block: int, planes: list[tf.Tensor], shift: tf.Tensor, per_image: bool, compiled: bool) -> tf.Tensor:
-    """The statistics of one block size, [groups, statistics]."""
+def _features(block: int, planes: list[tf.Tensor], shift: tf.Tensor, per_image: bool, compiled: bool) -> tf.Tensor:
+    """The features of all blocks of one size, [groups, blocks, features]."""
     side = planes[0].shape[1]
     extent = max(1, (side - 1) // block) * block
     first = tf.cast(shift, tf.int32) % (side - extent + 1)
@@ -85,7 +91,8 @@ def _of_size(block: int, planes: list[tf.Tensor], shift: tf.Tensor, per_image: b
         if i:
             variance = tf.nn.relu(tf.reduce_mean(tf.square(plane), axis=(1, 2)) - tf.square(mean))
             features.append(tf.math.log(variance + power_spectra.ROUNDING)[:, tf.newaxis])
-    return _joint(tf.concat(features, axis=1), (extent // block) ** 2, per_image)
+    found = tf.concat(features, axis=1)
+    return tf.reshape(found, [-1, (extent // block) ** 2, found.shape[1]] if per_image else [1, -1, found.shape[1]])
 
 
 def _window(plane: tf.Tensor, first: tf.Tensor, extent: int, compiled: bool) -> tf.Tensor:
@@ -95,13 +102,15 @@ def _window(plane: tf.Tensor, first: tf.Tensor, extent: int, compiled: bool) -> 
     return tf.slice(plane, tf.concat([[0], first], 0), [-1, extent, extent])
 
 
-def _joint(features: tf.Tensor, blocks: int, per_image: bool) -> tf.Tensor:
-    """Means, standard deviations and correlations of [batch * blocks, features]: [groups, statistics]."""
-    count = features.shape[1]
-    features = tf.reshape(features, [-1, blocks, count] if per_image else [1, -1, count])
-    mean = tf.reduce_mean(features, axis=1, keepdims=True)
+def _covariance(features: tf.Tensor, mean: tf.Tensor) -> tf.Tensor:
+    """[groups, features, features] of [groups, blocks, features] and their mean [groups, 1, features]."""
     centred = features - mean
-    covariance = tf.matmul(centred, centred, transpose_a=True) / tf.cast(tf.shape(centred)[1], tf.float32)
+    return tf.matmul(centred, centred, transpose_a=True) / tf.cast(tf.shape(centred)[1], tf.float32)
+
+
+def _joint(mean: tf.Tensor, covariance: tf.Tensor) -> tf.Tensor:
+    """Means, standard deviations and correlations, [groups, statistics], from means and covariances."""
+    count = mean.shape[2]
     deviation = tf.sqrt(tf.linalg.diag_part(covariance) + _SMALL_VARIANCE)
     correlation = covariance / (deviation[:, :, tf.newaxis] * deviation[:, tf.newaxis])
     above_diagonal = np.flatnonzero(np.triu(np.ones((count, count)), 1))

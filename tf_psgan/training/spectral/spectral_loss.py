@@ -22,6 +22,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan.latents import noise
+from tf_psgan.networks.operations import MeanOverWorkers
+from tf_psgan.runtime.workers import ALONE
 from tf_psgan.training.spectral import block_statistics, power_spectra
 from tf_psgan.training.terms import Batch, Term
 
@@ -64,7 +66,8 @@ class SpectralLoss(Term):
         """The weighted distance; updates the running mean after a successful step."""
         per_image = batch.class_ids is not None
         shift = noise.below(noise.fold(batch.key, _SHIFT_COUNTER, [0, 1]), max(self.block_sizes, default=1))
-        batches, mean = self.real.with_batch(self._measure(batch, batch.real, shift), batch.class_ids)
+        measured = self._measure(batch, batch.real, shift)
+        batches, mean = self.real.with_batch(measured, batch.class_ids, batch.over_workers if per_image else ALONE.mean)
         batch.after_update(self.real.batches, batches)
         batch.after_update(self.real.mean, mean)
         target = tf.gather(mean, batch.class_ids) if per_image else mean
@@ -77,7 +80,9 @@ class SpectralLoss(Term):
         return {"power_record/seen": self.real.batches, "power_record/figures": self.real.mean}
 
     def _measure(self, batch: Batch, images: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
-        return measure(images, shift, batch.class_ids is not None, self.block_sizes, batch.compiled)
+        per_image = batch.class_ids is not None
+        over_workers = ALONE.mean if per_image else batch.over_workers  # an image has statistics of its own
+        return measure(images, shift, per_image, self.block_sizes, batch.compiled, over_workers)
 
 
 class RunningMean(tf.Module):
@@ -96,17 +101,24 @@ class RunningMean(tf.Module):
         self.batches = tf.Variable(tf.zeros([groups]), trainable=False)
         self.mean = tf.Variable(tf.zeros([groups, statistics]), trainable=False)
 
-    def with_batch(self, measured: tf.Tensor, class_ids: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+    def with_batch(
+        self,
+        measured: tf.Tensor,
+        class_ids: tf.Tensor | None = None,
+        over_workers: MeanOverWorkers = ALONE.mean,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """`batches` [groups] and `mean` [groups, statistics] with one batch more, for `assign`; changes nothing.
 
         Args:
           measured: float32 [batch, statistics] from `measure`, or [1, statistics] of one group.
           class_ids: int64 [batch], the class of each row; None for one group.
+          over_workers: averages over the parts of a batch of which each worker has one.
         """
         class_ids = tf.zeros([1], tf.int64) if class_ids is None else class_ids
         groups = self.batches.shape[0]
-        present = tf.math.unsorted_segment_sum(tf.ones_like(measured[:, 0]), class_ids, groups)
-        batch = tf.math.unsorted_segment_mean(measured, class_ids, groups)
+        parts = tf.ones_like(measured[:, 0]), measured
+        present, sums = over_workers([tf.math.unsorted_segment_sum(part, class_ids, groups) for part in parts])
+        batch = sums / tf.where(present > 0, present, 1.0)[:, tf.newaxis]
         batches = self.batches + tf.sign(present)
         share = tf.where(present > 0, tf.maximum(1.0 - EMA_DECAY, 1.0 / tf.maximum(batches, 1.0)), 0.0)
         return batches, self.mean + share[:, tf.newaxis] * (batch - self.mean)
@@ -118,6 +130,7 @@ def measure(
     per_image: bool = False,
     block_sizes: Sequence[int] = block_statistics.BLOCKS,
     compiled: bool = False,
+    over_workers: MeanOverWorkers = ALONE.mean,
 ) -> tf.Tensor:
     """The statistics of a batch: float32 [1, statistics], or [batch, statistics] image by image.
 
@@ -127,6 +140,7 @@ def measure(
       per_image: measure each image alone, for batches whose images are of several classes.
       block_sizes: sides of the small blocks.
       compiled: computes in the form for XLA, see `terms.Batch`.
+      over_workers: averages over the parts of a batch of which each worker has one, before any logarithm.
 
     Returns:
       Natural logarithms of luminance power, in half octaves and directions of 30 degrees of the whole image, and at
@@ -148,9 +162,11 @@ def measure(
     middle_rows = [tf.split(plane, rows, axis=1)[1] for plane in planes[1:]]
     colours = [_block_power(plane, block, per_image) for plane in middle_rows]
     powers = tf.concat([sectors, _block_power(luminance, block, per_image), *colours], axis=1)
-    found = [tf.math.log(powers + power_spectra.ROUNDING), _moments(planes, per_image)]
+    powers, means, squares = over_workers([powers, *_moments(planes, per_image)])
+    variances = tf.nn.relu(squares - tf.square(means))
+    found = [tf.math.log(powers + power_spectra.ROUNDING), 5.0 * means, tf.math.log(variances + power_spectra.ROUNDING)]
     if block_sizes:
-        found.append(block_statistics.measure(planes, shift, per_image, block_sizes, compiled))
+        found.append(block_statistics.measure(planes, shift, per_image, block_sizes, compiled, over_workers))
     return tf.concat(found, axis=1)
 
 
@@ -191,10 +207,9 @@ def _block_power(plane: tf.Tensor, block: int, per_image: bool) -> tf.Tensor:
     return tf.reduce_mean(groups, axis=1)
 
 
-def _moments(planes: list[tf.Tensor], per_image: bool) -> tf.Tensor:
-    """[groups, 6]: five times the means of three planes, and the logarithms of their variances."""
+def _moments(planes: list[tf.Tensor], per_image: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    """The means of three planes and of their squares, [groups, 3] each."""
     pixels = [tf.reshape(plane, [tf.shape(plane)[0] if per_image else 1, -1]) for plane in planes]
     means = [tf.reduce_mean(plane, axis=1) for plane in pixels]
     squares = [tf.reduce_mean(tf.square(plane), axis=1) for plane in pixels]
-    variances = tf.nn.relu(tf.stack(squares, axis=1) - tf.square(tf.stack(means, axis=1)))
-    return tf.concat([5.0 * tf.stack(means, axis=1), tf.math.log(variances + power_spectra.ROUNDING)], axis=1)
+    return tf.stack(means, axis=1), tf.stack(squares, axis=1)
