@@ -110,7 +110,7 @@ def _launch(values: flags.FlagValues, workers: int, arguments: Sequence[str]) ->
     outcome = launcher.launch([*_PROGRAM, *arguments], workers, use_gpus)
     if not outcome.code:
         return outcome.output.rstrip("\n")
-    if outcome.worker and outcome.first_code != 2:  # otherwise the first worker has said the same
+    if outcome.code < 0 or (outcome.worker and outcome.first_code != 2):  # otherwise the first worker has said why
         how = f"by signal {-outcome.code}" if outcome.code < 0 else f"({outcome.reason.removeprefix('error: ')})"
         remedy = "the same command goes on from the newest checkpoint"
         raise ConnectionError(f"worker {outcome.worker} of {workers} ended {how}; {remedy}.")
