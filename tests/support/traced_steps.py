@@ -4,6 +4,7 @@ import dataclasses
 import functools
 
 from tf_psgan.config import TrainingConfig
+from tf_psgan.runtime.workers import ALONE
 from tf_psgan.training.gan_step import GanStep
 
 OF_THE_LOOP = (
@@ -20,8 +21,9 @@ OF_THE_LOOP = (
 """Settings of the training loop that the graph of a step does not depend on."""
 
 
-def traced_step(config, dtype, classes=0):
+def traced_step(config, dtype, classes=0, workers=ALONE):
     """A `GanStep` as it is when new: the same object for all settings with one graph. Stands in for the class."""
+    assert workers.count == 1
     defaults = {name: getattr(TrainingConfig(), name) for name in OF_THE_LOOP}
     data, training = dataclasses.replace(config.data, images=()), dataclasses.replace(config.training, **defaults)
     step, start = _made(dataclasses.replace(config, data=data, training=training), dtype, classes)
@@ -44,8 +46,8 @@ class ObservedStep:
       arguments: of `traced_step`.
     """
 
-    def __init__(self, after, *arguments):
-        self._after, self._step = after, traced_step(*arguments)
+    def __init__(self, after, *arguments, **named):
+        self._after, self._step = after, traced_step(*arguments, **named)
 
     def __call__(self, packed):
         return self._after(self._step, self._step(packed))
