@@ -81,7 +81,7 @@ def test_a_missing_engine_is_one_line(run, tmp_path, capsys, monkeypatch, engine
         ("a.zarr", ["--workers=2"], "workers: requires --engine=ray or --engine=beam"),
         ("a.zarr", ["--engine=ray", "--engine_options=--x"], "engine_options: requires --engine=beam"),
         ("a.zarr", ["--part=0/2", "--shard=500"], "shard: 500 pixels; choose a multiple of 512"),
-        ("a.tif", ["--part=0/2"], "several processes cannot write the suffix '.tif'; use one of .zarr, .dzi"),
+        ("a.png", ["--part=0/2"], "several processes cannot write the suffix '.png'; use one of .zarr, .dzi"),
         ("a.zarr", ["--part=0/2", "--animate=change"], "animate: cannot be made in parts"),
         ("a.zarr", ["--part=0/2", "--tile=xy", "--repeat=2x2"], "repeat, shared_edge: cannot be made in parts"),
     ],
@@ -91,3 +91,12 @@ def test_what_cannot_be_made_in_parts_is_one_line(run, tmp_path, capsys, name, a
     code, said = call(capsys, *given, f"--out={tmp_path / name}", *arguments)
     assert code == 2 and words in said
     assert not (tmp_path / name).exists()
+
+
+def test_an_address_is_for_parts_and_says_what_is_wrong_with_it(run, capsys):
+    address = "nowhere://bucket/a.zarr"
+    for given in ([f"--run={run}", "--part=0/2"], [f"--run={run}", "--engine=ray"], ["--part=finish"]):
+        code, said = call(capsys, f"--out={address}", *given)
+        assert code == 2 and said.startswith(f"error: {address}: Protocol not known: nowhere"), said
+    code, said = call(capsys, f"--out={address}", f"--run={run}")
+    assert code == 2 and "is not on this machine" in said

@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 
 from tests.support.small_raster import SIDE, left_behind, view
-from tests.support.small_shards import HEIGHT, WIDTH, one_process, pixels, planned, same
+from tests.support.small_shards import HEIGHT, NAMES, WIDTH, one_process, pixels, planned, same
 from tf_psgan.errors import InputError, PictureError
-from tf_psgan.rendering.raster import pyramid, shard_folder, shards
+from tf_psgan.rendering.raster import pyramid, shard_folder, shards, stores
 from tf_psgan.rendering.raster.shard_folder import ShardFolder
+from tf_psgan.rendering.raster.shard_formats import FORMATS
 from tf_psgan.runtime import locks
 
 Usage = namedtuple("Usage", "total used free")
 
 
-@pytest.fixture(params=["a.zarr", "a.dzi"])
+@pytest.fixture(params=NAMES)
 def out(request, tmp_path):
     return tmp_path / request.param
 
@@ -42,7 +43,7 @@ def interrupted(*_, **__):
 
 def test_finishing_continues_wherever_its_removal_of_the_folder_was_interrupted(out, monkeypatch):
     shards.render_part(out, planned(), view)
-    folder, remove = shard_folder.place(out), shutil.rmtree
+    folder, remove = stores.opened(out).path, shutil.rmtree
 
     def partly(path, **options):
         remove(path, **options)
@@ -76,7 +77,7 @@ def test_a_part_that_is_checked_while_the_picture_is_finished_makes_no_shard(out
             patch.setattr(ShardFolder, "remove", lambda self: None)
         with pytest.raises(PictureError, match="exists already; " + ("delete it" if removed else "finish it")):
             shards.render_part(out, planned(), view)
-    assert shard_folder.place(out).exists() is not removed
+    assert stores.opened(out).path.exists() is not removed
     if not removed:
         shards.finish(out)
     assert left_behind(out) == []
@@ -84,13 +85,12 @@ def test_a_part_that_is_checked_while_the_picture_is_finished_makes_no_shard(out
 
 def test_finishing_refuses_a_taken_name_before_it_makes_overviews(out, monkeypatch):
     shards.render_part(out, planned(), view)
-    taken = shard_folder.FORMATS[out.suffix].target(out)
-    taken.mkdir()
-    (taken / "other").touch()
+    taken = FORMATS[out.suffix].single.target(out)
+    taken.touch()
     with monkeypatch.context() as patch, pytest.raises(PictureError, match=f"{taken.name}: exists already; delete it"):
         patch.setattr(pyramid, "Overviews", None)
         shards.finish(out)
-    shutil.rmtree(taken)
+    taken.unlink()
     shards.finish(out)
 
 
@@ -123,9 +123,18 @@ def test_of_two_pictures_begun_at_the_same_moment_one_is_refused(out, monkeypatc
 
 def test_a_plan_is_not_written_over_shards_that_have_none(out):
     shards.render_part(out, planned(), view, 0, 25)
-    (shard_folder.place(out) / "plan.json").unlink()
+    (stores.opened(out).path / "plan.json").unlink()
     with pytest.raises(PictureError, match=r"has no plan\.json; delete that folder"):
         shards.render_part(out, planned(), view)
+
+
+def test_shards_of_another_version_are_not_continued(out):
+    shards.render_part(out, planned(), view, 0, 25)
+    plan = stores.opened(out).path / "plan.json"
+    plan.write_text(plan.read_text().replace('"layout": 2', '"layout": 1'))
+    for act in (lambda: shards.render_part(out, planned(), view), lambda: shards.finish(out)):
+        with pytest.raises(PictureError, match=r"plan\.json: cannot be used \(its shards are of layout 1.*delete that"):
+            act()
 
 
 def test_another_picture_of_that_name_is_refused_with_what_differs(out):
@@ -150,13 +159,13 @@ def test_a_finished_picture_is_not_made_again(out):
 
 def test_two_processes_do_not_finish_one_picture(out):
     shards.render_part(out, planned(), view)
-    lock = out.with_name(f"{out.name}.parts") / "finish.lock"
+    lock = out.with_name(f"{out.name}.parts") / "leases" / "finish"
     with locks.locked(lock, InputError("test", "busy")), pytest.raises(PictureError, match="another process finishes"):
         shards.finish(out)
 
 
 def test_a_part_needs_room_for_all_shards_that_are_missing_before_it_begins(out, monkeypatch):
-    whole = HEIGHT * WIDTH * (4 / 3 * shard_folder.FORMATS[out.suffix].bytes_per_pixel + 3 / 4)
+    whole = HEIGHT * WIDTH * (4 / 3 * FORMATS[out.suffix].disk_per_pixel + 3 / 16)
     free = [0.7 * whole]
     monkeypatch.setattr("shutil.disk_usage", lambda path: Usage(10**9, 0, free[0]))
     with pytest.raises(InputError, match="are free"):

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import numpy as np
+import tifffile
 import zarr
 
 from tests.support.small_raster import IDENTITY, SIDE, digest, view, write
@@ -15,6 +16,7 @@ from tf_psgan.rendering.raster import shards
 ROOT = Path(__file__).resolve().parents[2]
 SHARD = 2 * SIDE
 HEIGHT, WIDTH = 150, 133
+NAMES = ("a.zarr", "a.dzi", "a.tif")
 
 
 def planned(**changes):
@@ -28,6 +30,9 @@ def pixels(out):
     if out.suffix == ".zarr":
         group = zarr.open_group(out, mode="r")
         return [group[str(level)][:].transpose(1, 2, 0) for level in range(len(list(group.array_keys())))]
+    if out.suffix == ".tif":
+        with tifffile.TiffFile(out) as file:
+            return [level.asarray() for level in file.series[0].levels]
     return digest(out)
 
 

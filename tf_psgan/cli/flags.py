@@ -26,6 +26,9 @@ SECTIONS: dict[str, type] = {
 _PATHS = ("run", "out", "images", "sources", "paint", "like", "vgg", "json", "sheet", "onnxruntime_web")
 """Flags whose values are paths of files and folders."""
 
+_REMOTE = ("part", "engine")
+"""Flags beside which --out may be an address."""
+
 _KINDS = {
     "int": "an integer",
     "float": "a number",
@@ -132,6 +135,12 @@ def path(values: flags.FlagValues, name: str) -> Path:
     return Path(value).expanduser()
 
 
+def path_or_address(values: flags.FlagValues, name: str) -> Path | str:
+    """As `path`, or an address as it is."""
+    value: Any = values[name].value
+    return value if files.scheme(value or "") else path(values, name)
+
+
 def check_paths(values: flags.FlagValues) -> None:
     """Checks what flags give as paths, before anything is read.
 
@@ -142,7 +151,10 @@ def check_paths(values: flags.FlagValues) -> None:
         given: Any = values[name].value if name in values else None
         items = given if isinstance(given, list) else [given or ""]
         for first, item in enumerate(items):
-            if scheme := files.scheme(item):
+            scheme = files.scheme(item)
+            if scheme and name == "out" and any(other in values and values[other].value for other in _REMOTE):
+                continue
+            if scheme:
                 allowed = f"files are not read from or written to {scheme} addresses; give a path"
                 raise SettingError(name, f"{item!r} is not on this machine", allowed, value=item)
             if os.path.lexists(os.path.expanduser(item)):

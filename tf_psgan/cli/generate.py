@@ -29,7 +29,7 @@ FINISH = "finish"
 
 OUT = (
     "The file to write. A picture: .png, .jpg or .webp. A picture of any extent, written in parts: .tif, .zarr or "
-    ".dzi. With --animate: .webp, .gif or .mp4."
+    ".dzi. With --animate: .webp, .gif or .mp4. With --part or --engine also an address, as s3://bucket/wall.zarr."
 )
 
 
@@ -40,13 +40,13 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string("out", None, OUT, flag_values=values)
     fields.define(values, request.Request)
     text = (
-        "Makes a part of a .zarr or .dzi picture, from 0/N to N-1/N, each by a process of its own; finish puts them "
-        "together."
+        "Makes a part of a .zarr, .dzi or .tif picture, from 0/N to N-1/N, each by a process of its own; finish puts "
+        "them together."
     )
     flags.DEFINE_string("part", "", text, flag_values=values)
     text = (
-        "Makes a .zarr or .dzi picture by the workers of a cluster. ray: that of RAY_ADDRESS, or one on this machine. "
-        "beam: that of --engine_options, or processes on this machine."
+        "Makes a .zarr, .dzi or .tif picture by the workers of a cluster. ray: that of RAY_ADDRESS, or one on this "
+        "machine. beam: that of --engine_options, or processes on this machine."
     )
     flags.DEFINE_enum("engine", "", ["", "ray", "beam"], text, flag_values=values)
     text = "With --engine: number of worker processes; 0 for one on each machine of a Ray cluster."
@@ -62,10 +62,10 @@ def run(values: flags.FlagValues) -> str:
     flagged = fields.given(values, request.Request)
     part, engine = _part(values, flagged), _engine(values)
     if values.part == FINISH:
-        return _finish(fields.path(values, "out"))
+        return _finish(fields.path_or_address(values, "out"))
     source = fields.source(values)
     spec = request.parse(fields.read(values, request.Request), flagged)
-    out = None if spec.inversion and not values.out else fields.path(values, "out")
+    out = None if spec.inversion and not values.out else fields.path_or_address(values, "out")
     if out is None:
         request.check_without_file(flagged)
     with filtered_stderr():
@@ -109,7 +109,7 @@ def _engine(values: flags.FlagValues) -> shards.Engine | None:
     return None
 
 
-def _finish(out: Path) -> str:
+def _finish(out: Path | str) -> str:
     shards.finish(out, progress=True)
     return str(out)
 

@@ -22,12 +22,13 @@ from tf_psgan.rendering import composition, metadata, texture_inversion
 from tf_psgan.rendering.animation import paths
 from tf_psgan.rendering.animation import writer as animation_writer
 from tf_psgan.rendering.composition import Composition
-from tf_psgan.rendering.raster import shard_folder, shards, spans
+from tf_psgan.rendering.raster import shards, spans, stores
 from tf_psgan.rendering.raster import writer as raster_writer
 from tf_psgan.rendering.spec import Animation, Change, Drift, Inversion, Painting, RenderSpec, Tile, Walk
 from tf_psgan.rendering.texture_inversion import FoundTexture
 from tf_psgan.runs import outputs
 from tf_psgan.runs.run_folder import RunFolder
+from tf_psgan.runtime import files
 from tf_psgan.runtime.progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ logger = logging.getLogger(__name__)
 class Rendered:
     """What `render` made: a file, a stored texture, or both."""
 
-    path: Path | None
+    path: Path | str | None
     texture: FoundTexture | None = None
 
     def __str__(self) -> str:
@@ -103,7 +104,7 @@ def render(
         if not spec.inversion:
             raise SettingError("out", "missing", "give the name of a file", settings=("out",))
     else:
-        out = Path(out)
+        out = str(out) if (part or engine) and files.scheme(str(out)) else Path(out)
         check = _check_part if part or engine else _check_output
         check(out, spec, *composition.extent(spec), inputs)
     if folder is None and spec.inversion:
@@ -127,12 +128,13 @@ def render(
         planned = shards.plan(height, width, opened.identity, shard=shard)
         if part:
             shards.render_part(out, planned, opened.view(), *part, progress=progress)
-            return Rendered(shard_folder.place(out))
+            return Rendered(stores.opened(out).path)
         assert engine is not None
         open_view = functools.partial(_open_equal, source, spec, opened.identity, opened.plane.folded.dtype, detail)
         engine(out, planned, open_view)
         shards.finish(out, progress=progress)
         return Rendered(out)
+    assert isinstance(out, Path)
     _write(out, opened, spec, progress)
     return Rendered(out, texture)
 
@@ -171,8 +173,8 @@ def open_picture(
 
 
 def _absolute(
-    out: Path | None, source: str | Path | Pretrained, spec: RenderSpec
-) -> tuple[Path | None, Path | Pretrained, RenderSpec]:
+    out: Path | str | None, source: str | Path | Pretrained, spec: RenderSpec
+) -> tuple[Path | str | None, Path | Pretrained, RenderSpec]:
     """The same paths for processes that work in other folders."""
     if isinstance(source, Pretrained):
         source = Pretrained(str(Path(source.name).absolute())) if Path(source.name).is_dir() else source
@@ -181,7 +183,7 @@ def _absolute(
     if isinstance(spec.content, Painting):
         content = dataclasses.replace(spec.content, map=spec.content.map.expanduser().absolute())
         spec = dataclasses.replace(spec, content=content)
-    return out and out.absolute(), source, spec
+    return out.absolute() if isinstance(out, Path) else out, source, spec
 
 
 def _open_equal(
@@ -213,8 +215,9 @@ def _repeated(out: Path, tile: Tile | None) -> Path | None:
     return out.with_name(f"{out.stem}-{tile.repeat[0]}x{tile.repeat[1]}{out.suffix}")
 
 
-def _check_output(out: Path, spec: RenderSpec, height: int, width: int, inputs: Sequence[Path]) -> None:
+def _check_output(out: Path | str, spec: RenderSpec, height: int, width: int, inputs: Sequence[Path]) -> None:
     """Raises InputError for a file that cannot be made there, or that would replace an input, before any work."""
+    out = Path(out)
     suffix, settings = out.suffix.lower(), ["out"]
     one_picture = bool(spec.tile and (spec.tile.repeat or spec.tile.edges == "all"))
     if animation := spec.animation:
@@ -241,7 +244,7 @@ def _check_output(out: Path, spec: RenderSpec, height: int, width: int, inputs: 
             _check_picture(second, spec.tile.repeat[0] * height, spec.tile.repeat[1] * width)
 
 
-def _check_part(out: Path, spec: RenderSpec, height: int, width: int, inputs: Sequence[Path]) -> None:
+def _check_part(out: Path | str, spec: RenderSpec, height: int, width: int, inputs: Sequence[Path]) -> None:
     """Raises InputError for a picture that several processes cannot make there, before any work."""
     one_picture = spec.tile and (spec.tile.repeat or spec.tile.edges == "all")
     for name, given in (("animate", spec.animation), ("repeat, shared_edge", one_picture), ("like", spec.inversion)):

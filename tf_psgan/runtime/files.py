@@ -63,7 +63,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
+def naming(path: Path | str, temporary: Path | None = None) -> Iterator[None]:
     """Puts the user's path into errors of the system that name a temporary path or none.
 
     What TensorFlow raises about a full disk becomes such an error, too.

@@ -10,7 +10,7 @@ from tf_psgan.errors import SettingError
 from tf_psgan.latents.arguments import integer
 from tf_psgan.rendering.engines import worker
 from tf_psgan.rendering.raster import shards
-from tf_psgan.rendering.raster.shard_folder import Plan
+from tf_psgan.rendering.raster.plan import Plan
 
 MOST_WORKERS = 1000
 
@@ -39,7 +39,7 @@ class BeamEngine:
         local = f"{LOCAL} --direct_num_workers={workers or 1}"
         self._options = shlex.split(options or local)
 
-    def __call__(self, out: Path, planned: Plan, open_view: shards.OpenView) -> None:
+    def __call__(self, out: Path | str, planned: Plan, open_view: shards.OpenView) -> None:
         """Makes all shards that are missing or broken.
 
         Raises:
@@ -67,7 +67,7 @@ def _reason(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no reason given")
 
 
-def _make_shard(out: Path, planned: Plan, open_view: shards.OpenView) -> Any:
+def _make_shard(out: Path | str, planned: Plan, open_view: shards.OpenView) -> Any:
     """The function of the pipeline; its threads of one process share a worker, and so a model."""
     import apache_beam as beam
     from apache_beam.utils.shared import Shared

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from tf_psgan.latents.arguments import integer
 from tf_psgan.rendering.engines import worker
 from tf_psgan.rendering.raster import shards
-from tf_psgan.rendering.raster.shard_folder import Plan
+from tf_psgan.rendering.raster.plan import Plan
 from tf_psgan.runtime.progress import Progress
 
 MOST_WORKERS = 10_000
@@ -36,7 +38,7 @@ class RayEngine:
         integer("workers", workers, 0, MOST_WORKERS)
         self._workers, self._progress = workers, progress
 
-    def __call__(self, out: Path, planned: Plan, open_view: shards.OpenView) -> None:
+    def __call__(self, out: Path | str, planned: Plan, open_view: shards.OpenView) -> None:
         """Makes all shards that are missing or broken.
 
         Raises:
@@ -71,11 +73,14 @@ def _cluster(workers: int) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    handler = signal.getsignal(signal.SIGTERM)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "warning"}
     if "RAY_ADDRESS" in os.environ:
         ray.init(**quiet)
     else:
         ray.init(num_cpus=max(workers, os.cpu_count() or 1), include_dashboard=False, **quiet)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)  # Ray has put its own there, which hides that of the program
     try:
         yield ray
     finally:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tf_psgan.errors import PictureError, SettingError
 from tf_psgan.rendering.raster import shards
-from tf_psgan.rendering.raster.shard_folder import Plan
+from tf_psgan.rendering.raster.plan import Plan
 from tf_psgan.runtime.signals import StopSignals
 
 
@@ -18,7 +18,7 @@ class ShardWorker:
       open_view: called once, with the first shard: Ray starts an actor again whose constructor fails.
     """
 
-    def __init__(self, out: Path, planned: Plan, open_view: shards.OpenView) -> None:
+    def __init__(self, out: Path | str, planned: Plan, open_view: shards.OpenView) -> None:
         self._out, self._planned, self._open_view = out, planned, open_view
         self._maker: shards.ShardMaker | None = None
 
@@ -48,7 +48,7 @@ def check_installed(engine: str, module: str) -> None:
         )
 
 
-def failed(out: Path, reason: str) -> PictureError:
+def failed(out: Path | str, reason: str) -> PictureError:
     """An error about a worker that the engine has given up."""
     return PictureError(str(out), f"a worker failed ({reason})", "mend that; the same command continues")
 

@@ -2,8 +2,7 @@
 
 .tif   BigTIFF (tifffile), tiled, not compressed; overviews are further pages marked as reduced images. The layout is
        written first, as a sparse file; a block is one write at its offset.
-.zarr  zarr 3 with the multiscales of OME-Zarr 0.5; axes channel, row, column; one chunk a block, or one shard a block
-       (a file of many chunks, ZEP 2) where several processes write.
+.zarr  zarr 3 with the multiscales of OME-Zarr 0.5; axes channel, row, column; one chunk a block.
 .dzi   Deep Zoom: name.dzi and JPEG files name_files/<level>/<column>_<row>.jpg, for web viewers.
 """
 
@@ -106,45 +105,27 @@ class _Folder:
 
     def sync(self) -> None:
         """Returns when every block written so far is on the disk."""
-        _sync_files([self._written.popleft() for _ in range(len(self._written))], self._path)
+        sync_files([self._written.popleft() for _ in range(len(self._written))], self._path)
 
     def close(self) -> None:
         """Does nothing: no file is open."""
 
 
 class Zarr(_Folder):
-    """A zarr 3 group with an array [3, height, width] for each level; arguments as for `Tiff`, and `chunk`.
-
-    `chunk` is the side in pixels of the chunks of which a block consists; None for one chunk a block. Blocks of several
-    chunks are shards, one file each.
-    """
+    """A zarr 3 group with an array [3, height, width] for each level; arguments as for `Tiff`."""
 
     package: ClassVar[str] = "zarr"
     to_one_pixel: ClassVar[bool] = False
     bytes_per_pixel: ClassVar[float] = 3.0  # at worst: compression may not help
 
-    def __init__(
-        self, path: Path, extents: Extents, side: int, identity: Mapping[str, str], chunk: int | None = None
-    ) -> None:
+    def __init__(self, path: Path, extents: Extents, side: int, identity: Mapping[str, str]) -> None:
         super().__init__(path)
         import zarr
 
         if not path.exists():
-            about = {"ome": _multiscales(path.stem, len(extents)), "software": SOFTWARE, "tf_psgan": dict(identity)}
             with files.replacing(path) as layout:
-                group = zarr.create_group(layout, attributes=about)
-                for level, extent in enumerate(extents):
-                    group.create_array(
-                        str(level),
-                        shape=(3, *extent),
-                        chunks=(3, chunk or side, chunk or side),
-                        shards=(3, side, side) if chunk else None,
-                        dtype="uint8",
-                        dimension_names=["c", "y", "x"],
-                    )
-        arrays: list[Any] = [zarr.open_array(path / str(level), mode="r+") for level in range(len(extents))]
-        # Black blocks are written too. zarr 3.1 ignores this setting where it is given to open_array.
-        self._arrays = [array.with_config({"write_empty_chunks": True}) for array in arrays]
+                zarr_group(layout, path.stem, extents, side, identity)
+        self._arrays = [_writable(zarr.open_array(path / str(level), mode="r+")) for level in range(len(extents))]
         self._side = side
 
     @staticmethod
@@ -156,11 +137,7 @@ class Zarr(_Folder):
         """Writes a block, uint8 [height, width, 3], cut at the picture's edge; from any thread."""
         top, left, side = row * self._side, col * self._side, self._side
         self._arrays[level][:, top : top + side, left : left + side] = pixels.transpose(2, 0, 1)
-        self._written.append(self.file(level, row, col))
-
-    def file(self, level: int, row: int, col: int) -> Path:
-        """The file of a block."""
-        return self._path / str(level) / "c" / "0" / str(row) / str(col)
+        self._written.append(self._path / str(level) / "c" / "0" / str(row) / str(col))
 
     @staticmethod
     def publish(path: Path, out: Path) -> None:
@@ -181,12 +158,10 @@ class DeepZoom(_Folder):
     def __init__(self, path: Path, extents: Extents, side: int, identity: Mapping[str, str]) -> None:
         super().__init__(path)
         if not path.exists():
-            height, width = extents[0]
-            about = {"height": height, "width": width, "side": side, "software": SOFTWARE, "tf_psgan": dict(identity)}
             with files.replacing(path) as layout:
                 for level in range(len(extents)):
                     (layout / str(level)).mkdir(parents=True)
-                (layout / "about.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
+                (layout / "about.json").write_text(self.about(*extents[0], side, identity), encoding="utf-8")
         self._last = len(extents) - 1
 
     @staticmethod
@@ -196,13 +171,25 @@ class DeepZoom(_Folder):
 
     def put(self, level: int, row: int, col: int, pixels: np.ndarray) -> None:
         """Writes a block, uint8 [height, width, 3], cut at the picture's edge; from any thread."""
-        file = self.file(level, row, col)
+        file = self._path / str(self._last - level) / f"{col}_{row}.jpg"
         Image.fromarray(pixels).save(file, **JPEG, icc_profile=srgb_profile())
         self._written.append(file)
 
-    def file(self, level: int, row: int, col: int) -> Path:
-        """The file of a block."""
-        return self._path / str(self._last - level) / f"{col}_{row}.jpg"
+    @staticmethod
+    def about(height: int, width: int, side: int, identity: Mapping[str, str]) -> str:
+        """The content of about.json, from which the .dzi is made."""
+        about = {"height": height, "width": width, "side": side, "software": SOFTWARE, "tf_psgan": dict(identity)}
+        return json.dumps(about) + "\n"
+
+    @staticmethod
+    def description(about: str) -> str:
+        """The content of the .dzi of a picture with this about.json."""
+        read = json.loads(about)
+        return (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            '<Image xmlns="http://schemas.microsoft.com/deepzoom/2008" Format="jpg" Overlap="0" '
+            f'TileSize="{read["side"]}">\n  <Size Height="{read["height"]}" Width="{read["width"]}"/>\n</Image>\n'
+        )
 
     @staticmethod
     def publish(path: Path, out: Path) -> None:
@@ -210,13 +197,7 @@ class DeepZoom(_Folder):
         folder = DeepZoom.target(out)
         if path.exists():
             files.move(path, folder)
-        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
-        text = (
-            '<?xml version="1.0" encoding="UTF-8"?>\n'
-            '<Image xmlns="http://schemas.microsoft.com/deepzoom/2008" Format="jpg" Overlap="0" '
-            f'TileSize="{about["side"]}">\n  <Size Height="{about["height"]}" Width="{about["width"]}"/>\n</Image>\n'
-        )
-        files.write(out, text)
+        files.write(out, DeepZoom.description((folder / "about.json").read_text(encoding="utf-8")))
 
 
 FORMATS: dict[str, type[Tiff | Zarr | DeepZoom]] = {
@@ -227,7 +208,7 @@ FORMATS: dict[str, type[Tiff | Zarr | DeepZoom]] = {
 }
 
 
-def _sync_files(paths: Sequence[Path], root: Path) -> None:
+def sync_files(paths: Sequence[Path], root: Path) -> None:
     """Returns when the files and their folders, from `root` down, are on the disk."""
     for file in paths:
         files.sync(file)
@@ -275,6 +256,42 @@ def _lay_out(path: Path, extents: Extents, side: int, description: str) -> None:
                     metadata=None,
                     **({"software": False} if level else first),
                 )
+
+
+def zarr_group(
+    store: Any, name: str, extents: Extents, chunk: int, identity: Mapping[str, str], shards: Sequence[int] = ()
+) -> list[Any]:
+    """Makes the group of a picture; its arrays, one for each level.
+
+    Args:
+      store: a path or a store of zarr.
+      name: of the picture.
+      extents: height and width of each level, in pixels.
+      chunk: side of a chunk in pixels.
+      identity: stored in the attributes.
+      shards: side of the shards of each level in pixels; none for a file for each chunk.
+    """
+    import zarr
+
+    about = {"ome": _multiscales(name, len(extents)), "software": SOFTWARE, "tf_psgan": dict(identity)}
+    group = zarr.create_group(store, attributes=about)
+    arrays = []
+    for level, extent in enumerate(extents):
+        array = group.create_array(
+            str(level),
+            shape=(3, *extent),
+            chunks=(3, chunk, chunk),
+            shards=(3, shards[level], shards[level]) if shards else None,
+            dtype="uint8",
+            dimension_names=["c", "y", "x"],
+        )
+        arrays.append(_writable(array))
+    return arrays
+
+
+def _writable(array: Any) -> Any:
+    """An array that keeps black blocks, too. zarr 3.1 ignores this setting where it is given to open_array."""
+    return array.with_config({"write_empty_chunks": True})
 
 
 def _multiscales(name: str, levels: int) -> dict[str, Any]:

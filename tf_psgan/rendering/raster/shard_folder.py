@@ -1,87 +1,50 @@
-"""The folder that the processes of a picture share: its plan, leases, records, and the unfinished picture.
+"""What the processes of a picture share: its plan, leases, records, and the unfinished picture.
 
-A shard has a lease, a file whose lock ends with its process; and, once its files are on the disk, a record with their
-SHA-256. Beside the record the shard is kept reduced to half its size.
+A shard has a lease; and, once its files are written, a record that describes them. The process that makes a shard makes
+what lies in it of the levels above, too, as long as these are whole blocks, and keeps it once more reduced beside
+the record. From these reductions the upper levels are made in the end.
 """
 
 import dataclasses
-import hashlib
 import io
-import itertools
 import json
 import math
-import shutil
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tf_psgan.errors import PictureError
-from tf_psgan.rendering.raster import pyramid
-from tf_psgan.rendering.raster.formats import DeepZoom, Zarr
+from tf_psgan.rendering.raster import geotiff, pyramid, stores
+from tf_psgan.rendering.raster.plan import Plan
 from tf_psgan.rendering.raster.pyramid import Index
-from tf_psgan.runs import outputs
-from tf_psgan.runtime import files, locks
+from tf_psgan.rendering.raster.shard_formats import FORMATS, PICTURE, GeoTiff, ShardFormat
+from tf_psgan.rendering.raster.stores import picture_error
 
-PARTS = ".parts"
-"""What the name of the shared folder has more than that of the picture."""
+LAYOUT = 2
+"""Version of what lies in the shared folder."""
 
-FORMATS: dict[str, type[Zarr | DeepZoom]] = {".zarr": Zarr, ".dzi": DeepZoom}
-"""Formats whose files can be written by several processes: a shard is a file of its own, or several."""
+_LAYOUT = "layout"
 
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """What all processes of a picture agree on; the content of `plan.json`.
-
-    Args:
-      height, width: extent in pixels.
-      shard: side of a shard in pixels, a multiple of `side`.
-      side: of a block within a shard, in pixels.
-      identity: everything that determines the pixels, as text by name; stored in the picture.
-    """
-
-    height: int
-    width: int
-    shard: int
-    side: int
-    identity: Mapping[str, str]
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns of shards."""
-        return pyramid.grid((self.height, self.width), self.shard)
-
-    @property
-    def count(self) -> int:
-        """Number of shards."""
-        rows, cols = self.grid
-        return rows * cols
-
-    def shards(self, part: int = 0, parts: int = 1) -> Iterator[tuple[int, int]]:
-        """Row and column of the shards of a part: neighbours, and each shard in one part only."""
-        first, last = part * self.count // parts, (part + 1) * self.count // parts
-        return itertools.islice(pyramid.order(*self.grid), first, last)
-
-    def extent(self, row: int, col: int) -> tuple[int, int]:
-        """Height and width of a shard within the picture."""
-        return min(self.shard, self.height - row * self.shard), min(self.shard, self.width - col * self.shard)
-
-
-def place(out: Path) -> Path:
-    """The folder that the processes of a picture share."""
-    return out.with_name(f"{out.name}{PARTS}")
+_COMPLETE = "complete"
+"""In plan.json: every shard and overview is there; what has the picture's name is this picture."""
 
 
 class ShardFolder:
-    """The folder that the processes of a picture share."""
+    """The folder that the processes of a picture share.
 
-    def __init__(self, out: Path) -> None:
-        self.out, self.path = out, place(out)
-        self._picture, self._plan = self.path / out.name, self.path / "plan.json"
-        self._kind = FORMATS[out.suffix.lower()]
-        self._target: Zarr | DeepZoom | None = None
+    Args:
+      out: the picture, a path or an address.
+    """
+
+    def __init__(self, out: Path | str) -> None:
+        self.out, self._store = out, stores.opened(out)
+        self._kind = FORMATS[Path(out).suffix.lower()]
+        self._format: ShardFormat | None = None
+
+    @property
+    def path(self) -> Path | str:
+        """Where it is."""
+        return self._store.path
 
     def begin(self, planned: Plan) -> None:
         """Makes the folder with the plan, or compares the plan with that of the processes before.
@@ -90,9 +53,9 @@ class ShardFolder:
           PictureError: it is another one.
           InputError: the disk has no room for a new picture.
         """
-        if not self._plan.exists():
+        if not self._store.has("plan.json"):
             self.check_space(planned)
-            self._make(planned)
+            self._store.begin(json.dumps(_content(planned)).encode())
         ours, theirs = _flat(planned), _flat(self.read_plan())
         for name in (*ours, *theirs):
             if ours.get(name) != theirs.get(name):
@@ -100,169 +63,166 @@ class ShardFolder:
                 allowed = "use the same settings in all processes, or delete that folder or choose another file"
                 raise picture_error(self.path, problem, allowed)
 
-    def _make(self, planned: Plan) -> None:
-        """Makes the folder unless another process did so at the same moment; the plan is in it from the beginning."""
-        try:
-            with files.replacing(self.path) as folder:
-                for path in (folder, folder / "leases", folder / "records"):
-                    path.mkdir()
-                (folder / "plan.json").write_text(json.dumps(dataclasses.asdict(planned)), encoding="utf-8")
-        except OSError:
-            if self._plan.exists():
-                return
-            if self.path.is_dir() and any(self.path.iterdir()):
-                raise picture_error(self.path, "has no plan.json", "delete that folder") from None
-            raise
-
     def read_plan(self) -> Plan:
         """The plan; PictureError where there is none."""
+        read = self._read_plan()
         try:
-            return Plan(**json.loads(self._plan.read_text(encoding="utf-8")))
+            return Plan(**{name: value for name, value in read.items() if name not in (_COMPLETE, _LAYOUT)})
+        except TypeError as error:
+            raise self._unusable(error) from None
+
+    def _read_plan(self) -> dict[str, Any]:
+        try:
+            read = dict(json.loads(self._store.read("plan.json")))
         except FileNotFoundError:
             raise picture_error(self.path, "no picture is under way there", "make its parts first") from None
         except (OSError, ValueError, TypeError) as error:
-            raise picture_error(self._plan, f"cannot be used ({error})", "delete that folder") from None
+            raise self._unusable(error) from None
+        if read.get(_LAYOUT) != LAYOUT:
+            raise self._unusable(f"its shards are of layout {read.get(_LAYOUT)}, this version's of {LAYOUT}")
+        return read
+
+    def _unusable(self, error: object) -> Exception:
+        return picture_error(f"{self.path}/plan.json", f"cannot be used ({error})", "delete that folder")
 
     def leased(self, row: int, col: int) -> Any:
         """Excludes other processes from a shard."""
         problem = f"another process is making the shard {row}-{col}"
         busy = picture_error(self.path, problem, "wait for it, or give the processes different parts")
-        return locks.locked(self.path / "leases" / _name(row, col), busy)
+        return self._store.leased(_name(row, col), busy)
+
+    def finishing(self) -> Any:
+        """Excludes other processes from the end of the picture."""
+        busy = picture_error(self.path, "another process finishes this picture", "wait for it")
+        return self._store.leased("finish", busy)
 
     def is_done(self, row: int, col: int) -> bool:
         """Whether a shard has a record and its files are those that the record describes."""
-        try:
-            written = self.read_record(row, col)["files"]
-            return bool(written) and all(_digest(self.path / name) == digest for name, digest in written.items())
-        except (OSError, ValueError, LookupError, AttributeError, TypeError):
-            return False
+        return self.read_whole(row, col) is not None
 
-    def read_record(self, row: int, col: int) -> dict[str, Any]:
-        """SHA-256 of the "files" of a shard by their names, and the "processor" that made it."""
-        return json.loads(self._record(row, col).read_text(encoding="utf-8"))
+    def read_whole(self, row: int, col: int) -> dict[str, Any] | None:
+        """The record of a shard whose files are those that it describes, else None.
+
+        Descriptions of the "files" by their names, and the "processor" that made it.
+        """
+        try:
+            record = json.loads(self._store.read(_record(row, col)))
+            written = record["files"]
+            whole = bool(written) and all(self._store.is_as_described(*file) for file in written.items())
+            return record if whole and "processor" in record else None
+        except (OSError, ValueError, LookupError, AttributeError, TypeError):
+            return None
 
     def forget(self, row: int, col: int) -> None:
         """Removes the record of a shard that is made again."""
-        self._record(row, col).unlink(missing_ok=True)
+        self._store.remove(_record(row, col))
 
     def write(self, planned: Plan, row: int, col: int, pixels: np.ndarray, processor: str) -> None:
-        """Writes the files of a shard, brings them to the disk, and then writes its record."""
-        target = self.target(planned)
-        written = put(target, planned, (0, row, col), pixels)
-        target.sync()
-        half = self._half(row, col)
+        """Writes the files of a shard, and then its record."""
+        written: dict[str, bytes] = {}
+        for level in range(self.own_levels(planned)):
+            written |= self._encoding(planned).encode((level, row, col), pixels)
+            pixels = pyramid.halved(pixels)
         buffer = io.BytesIO()
-        np.save(buffer, pyramid.halved(pixels))
-        files.write(half, buffer.getbuffer())
-        digests = {path.relative_to(self.path).as_posix(): _digest(path) for path in (*written, half)}
-        record = {"files": digests, "processor": processor}
-        files.write(self._record(row, col), json.dumps(record))
+        np.save(buffer, pixels)
+        written[_reduced(row, col)] = buffer.getvalue()
+        self._store.write(written)
+        described = {name: self._store.describe(name, content) for name, content in written.items()}
+        self._store.replace(_record(row, col), json.dumps({"files": described, "processor": processor}).encode())
 
-    def half(self, row: int, col: int) -> np.ndarray:
-        """A shard reduced to half its size."""
-        return np.load(self._half(row, col), allow_pickle=False)
+    def write_above(self, planned: Plan, index: Index, pixels: np.ndarray) -> None:
+        """Writes a shard of a level above those that the shards' own processes made."""
+        self._store.write(self._encoding(planned).encode(index, pixels))
 
-    def target(self, planned: Plan) -> Zarr | DeepZoom:
-        """The unfinished picture, laid out by the first process that comes."""
-        if self._target is None:
-            try:
-                self._target = self._open(planned)
-            except OSError:  # another process laid it out at the same moment
-                if not self._picture.exists():
-                    raise
-                self._target = self._open(planned)
-        return self._target
+    def reduced(self, row: int, col: int) -> np.ndarray:
+        """What a shard shows on the first level that its own process did not make."""
+        return np.load(io.BytesIO(self._store.read(_reduced(row, col))), allow_pickle=False)
 
-    def _open(self, planned: Plan) -> Zarr | DeepZoom:
-        extents = levels(self._kind, planned)
-        if self._kind is Zarr:
-            return Zarr(self._picture, extents, planned.shard, planned.identity, planned.side)
-        return DeepZoom(self._picture, extents, planned.side, planned.identity)
+    def levels(self, planned: Plan) -> list[tuple[int, int]]:
+        """Height and width of each level in pixels."""
+        return planned.levels(self._kind.single.to_one_pixel)
+
+    def own_levels(self, planned: Plan) -> int:
+        """Number of levels, of which a shard's own process makes its part."""
+        return min(planned.halvings + 1, len(self.levels(planned)))
+
+    def _encoding(self, planned: Plan) -> ShardFormat:
+        if self._format is None:
+            self._format = self._kind(planned, Path(self.out).stem)
+        return self._format
+
+    def assemble(self, planned: Plan, progress: Any) -> None:
+        """Writes what describes the picture; a format of a single file is put together now.
+
+        Args:
+          progress: updated with the number of bytes.
+        """
+        if isinstance(self._store, stores.ObjectStore):  # its files are in their final place
+            self._mark_complete(planned)
+        self._store.write(self._encoding(planned).about())
+        if self._kind is GeoTiff:
+            with self._store.writing(PICTURE) as stream:
+                for copied in geotiff.write(stream, planned, self._store.read):
+                    progress.update(copied)
 
     def check_space(self, planned: Plan) -> None:
-        """Raises InputError where the disk has no room for the shards without a record, their halves and overviews."""
-        recorded = {path.stem for path in self._record(0, 0).parent.glob("*.json")}
-        missing = [index for index in planned.shards() if _name(*index) not in recorded]
+        """Raises InputError where the disk has no room for the shards without a record, and the overviews."""
+        if isinstance(self._store, stores.ObjectStore):
+            return
+        missing = [index for index in planned.shards() if not self._store.has(_record(*index))]
         pixels = sum(math.prod(planned.extent(*index)) for index in missing)
-        needed = pixels * (4 / 3 * self._kind.bytes_per_pixel + 3 / 4)
-        outputs.check_space(self.path, needed, "make room, or choose fewer pixels or another file", ("out", "height"))
+        self._store.check_space(pixels * (4 / 3 * self._kind.disk_per_pixel + 3 / 4 ** self.own_levels(planned)))
 
     def check_free(self) -> None:
         """Raises PictureError where the final name is taken."""
-        for path in (self.out, self._kind.target(self.out)):
-            if path.exists():
-                allowed = (
-                    "finish it" if self._plan.exists() and self.is_published else "delete it or choose another file"
-                )
-                raise picture_error(path, "exists already", allowed)
+        if path := self._store.taken():
+            finishing = self._store.has("plan.json") and self.is_published
+            raise picture_error(
+                path, "exists already", "finish it" if finishing else "delete it or choose another file"
+            )
 
     @property
     def is_published(self) -> bool:
         """Whether the picture has its final name, so that only this folder is left to remove."""
-        return not self._picture.exists() and self._kind.target(self.out).is_dir()
+        return self._store.is_published and bool(self._read_plan().get(_COMPLETE))
 
-    def publish(self) -> None:
+    def publish(self, planned: Plan) -> None:
         """Gives the picture its final name."""
-        self._kind.publish(self._picture, self.out)
+        if isinstance(self._store, stores.FolderStore):
+            self._mark_complete(planned)
+        self._store.publish()
+
+    def _mark_complete(self, planned: Plan) -> None:
+        plan = _content(planned) | {_COMPLETE: True}
+        self._store.replace("plan.json", json.dumps(plan).encode())
 
     @property
     def is_removed(self) -> bool:
         """Whether `remove` was interrupted after its last file."""
-        return self.out.exists() and self.path.is_dir() and not any(self.path.iterdir())
+        return self._store.is_removed
 
     def remove(self) -> None:
-        """Removes the folder, the plan last: until then `finish` finds what it has to continue."""
-        for path in self.path.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path != self._plan:
-                path.unlink()
-        self._plan.unlink(missing_ok=True)
-        self.path.rmdir()
-        files.sync(self.path.absolute().parent)
-
-    def _record(self, row: int, col: int) -> Path:
-        return self.path / "records" / f"{_name(row, col)}.json"
-
-    def _half(self, row: int, col: int) -> Path:
-        return self.path / "records" / f"{_name(row, col)}.npy"
-
-
-def put(target: Zarr | DeepZoom, planned: Plan, index: Index, pixels: np.ndarray) -> list[Path]:
-    """Writes a shard of a level, uint8 [height, width, 3]; the files that it consists of."""
-    level, row, col = index
-    if isinstance(target, Zarr):
-        target.file(level, row, col).unlink(missing_ok=True)  # or zarr would read a broken one
-        target.put(level, row, col, pixels)
-        return [target.file(level, row, col)]
-    written, side, across = [], planned.side, planned.shard // planned.side
-    for i, j in itertools.product(*map(range, pyramid.grid(pixels.shape[:2], side))):
-        block = pixels[i * side : (i + 1) * side, j * side : (j + 1) * side]
-        place = level, row * across + i, col * across + j
-        target.put(*place, block)
-        written.append(target.file(*place))
-    return written
-
-
-def levels(kind: type[Zarr | DeepZoom], planned: Plan) -> list[tuple[int, int]]:
-    """Height and width of each level in pixels."""
-    return pyramid.extents(planned.height, planned.width, 1 if kind.to_one_pixel else planned.side)
+        """Removes the folder."""
+        self._store.remove_all()
 
 
 def _name(row: int, col: int) -> str:
     return f"{row}-{col}"
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _record(row: int, col: int) -> str:
+    return f"records/{_name(row, col)}.json"
+
+
+def _reduced(row: int, col: int) -> str:
+    return f"records/{_name(row, col)}.npy"
+
+
+def _content(planned: Plan) -> dict[str, Any]:
+    """The content of plan.json."""
+    return dataclasses.asdict(planned) | {_LAYOUT: LAYOUT}
 
 
 def _flat(planned: Plan) -> dict[str, str]:
     values = {name: str(value) for name, value in dataclasses.asdict(planned).items() if name != "identity"}
     return values | dict(planned.identity)
-
-
-def picture_error(path: Path, problem: str, allowed: str) -> PictureError:
-    """An error about the file of the picture or its folder."""
-    return PictureError(str(path), problem, allowed, settings=("out",))

@@ -3,25 +3,28 @@
 The processes share a folder, `name.parts` beside the picture, and nothing else: no process talks to another. A shard is
 a square of pixels whose files only its own process writes, under a lease (a file lock that ends with its process). Its
 record, written when the files are on the disk, has their SHA-256; so a shard that is there is skipped, and a broken one
-is made again. Beside the record the shard is kept reduced to half its size, from which `finish` makes the overviews
-without any shard being decoded again.
+is made again. In an object store (`stores.ObjectStore`) there is no lease: whoever makes a shard puts the same bytes.
 
 The pixels are those of `writer.write`, whoever made which shard.
 """
 
+import collections
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tf_psgan.errors import PictureError, SettingError
 from tf_psgan.latents.arguments import integer
-from tf_psgan.rendering.raster import pyramid, writer
-from tf_psgan.rendering.raster.shard_folder import FORMATS, PARTS, Plan, ShardFolder, levels, picture_error, put
-from tf_psgan.runs import outputs
-from tf_psgan.runtime import files, locks
+from tf_psgan.rendering.raster import pyramid, stores, writer
+from tf_psgan.rendering.raster.plan import Plan
+from tf_psgan.rendering.raster.shard_folder import ShardFolder
+from tf_psgan.rendering.raster.shard_formats import FORMATS
+from tf_psgan.rendering.raster.stores import picture_error
+from tf_psgan.runtime import files
 from tf_psgan.runtime.processor import instructions
 from tf_psgan.runtime.progress import Progress
 from tf_psgan.runtime.signals import StopSignals
@@ -37,10 +40,13 @@ LARGEST_SHARD = 16384
 
 MOST_PARTS = 1_000_000
 
+CHECKED = 16
+"""Shards whose files are read at a time: an object store answers late, and many at once."""
+
 OpenView = Callable[[], writer.View]
 """Opens the view of a picture in a worker of an engine; it is sent there by pickle."""
 
-Engine = Callable[[Path, Plan, OpenView], None]
+Engine = Callable[[Path | str, Plan, OpenView], None]
 """Makes all shards of a picture by processes of its own."""
 
 
@@ -64,21 +70,20 @@ def plan(height: int, width: int, identity: Mapping[str, str], *, shard: int = S
     return Plan(height, width, shard, side, dict(identity))
 
 
-def check(out: Path, inputs: Iterable[str | Path] = ()) -> None:
-    """Checks that processes can make a picture under a name, before any work.
+def check(out: Path | str, inputs: Iterable[str | Path] = ()) -> None:
+    """Checks that processes can make a picture under a name or an address, before any work.
 
     Raises:
       InputError: another suffix, as `outputs.check`, or a picture of that name exists.
     """
-    if out.suffix.lower() not in FORMATS:
-        raise _suffix_error(out)
-    writer.check_installed(out)
-    outputs.check(out, inputs, extra=len(PARTS), as_folder=True)
+    _check_suffix(out)
+    writer.check_installed(Path(out))
+    stores.opened(out).check(inputs)
     ShardFolder(out).check_free()
 
 
 def render_part(
-    out: Path,
+    out: Path | str,
     planned: Plan,
     view: writer.View,
     part: int = 0,
@@ -90,7 +95,7 @@ def render_part(
     """Makes the shards of one part that are missing or broken. The same call again makes only what is missing then.
 
     Args:
-      out: the picture, a .zarr or a .dzi.
+      out: the picture, a .zarr, .dzi or .tif; a path, or an address that fsspec knows.
       planned: equal in all processes.
       view: computes a part of the picture.
       part: number of this part, from 0.
@@ -111,7 +116,11 @@ def render_part(
     integer("parts", parts, 1, MOST_PARTS)
     integer("part", part, 0, parts - 1)
     maker = ShardMaker(out, planned, view, processor)
-    missing = [index for index in planned.shards(part, parts) if not maker.folder.is_done(*index)]
+    wanted = list(planned.shards(part, parts))
+    with ThreadPoolExecutor(CHECKED, "check") as checkers:
+        done_before = checkers.map(lambda index: maker.folder.is_done(*index), wanted)
+        missing = [index for index, is_done in zip(wanted, done_before, strict=True) if not is_done]
+    maker.folder.check_free()
     total = sum(int(np.prod(planned.extent(*index))) for index in missing)
     if missing:
         maker.folder.check_space(planned)
@@ -134,7 +143,7 @@ class ShardMaker:
       InputError: as `check`; or another plan is under way there.
     """
 
-    def __init__(self, out: Path, planned: Plan, view: writer.View, processor: str | None = None) -> None:
+    def __init__(self, out: Path | str, planned: Plan, view: writer.View, processor: str | None = None) -> None:
         check(out)
         self.folder, self._planned, self._view = ShardFolder(out), planned, view
         self._processor = ", ".join(instructions()) if processor is None else processor
@@ -159,7 +168,7 @@ class ShardMaker:
             return True
 
 
-def finish(out: Path, *, progress: bool = False) -> None:
+def finish(out: Path | str, *, progress: bool = False) -> None:
     """Makes the overviews, checks every shard, and gives the picture its final name. The same call again continues.
 
     Raises:
@@ -168,37 +177,76 @@ def finish(out: Path, *, progress: bool = False) -> None:
       InputError: another process finishes it.
       OSError: the disk is full or fails.
     """
-    if out.suffix.lower() not in FORMATS:
-        raise _suffix_error(out)
+    _check_suffix(out)
     folder = ShardFolder(out)
     if folder.is_removed:
         folder.remove()
         return
     planned = folder.read_plan()
-    busy = PictureError(str(folder.path), "another process finishes this picture", "wait for it", settings=("out",))
-    with locks.locked(folder.path / "finish.lock", busy), files.naming(folder.path):
+    with folder.finishing(), files.naming(folder.path):
         if not folder.is_published:
             folder.check_free()
-            bad = [index for index in planned.shards() if not folder.is_done(*index)]
-            if bad:
-                raise _missing(folder.path, planned, bad)
-            _warn_of_processors(folder, planned)
+            _check_shards(folder, planned, progress)
             _make_overviews(folder, planned, progress)
-        folder.publish()
+            with Progress(None, "bytes", description="putting together", display=progress) as done:
+                folder.assemble(planned, done)
+        folder.publish(planned)
     folder.remove()
 
 
-def _make_overviews(folder: ShardFolder, planned: Plan, display: bool) -> None:
-    """Writes the levels above the shards, in memory that does not grow with the picture."""
-    target = folder.target(planned)
-    extents = levels(FORMATS[folder.out.suffix.lower()], planned)
-    overviews = pyramid.Overviews(extents, planned.shard, {})
-    with Progress(planned.count, "shards", description="overviews", display=display) as done:
-        for row, col in planned.shards():
-            for index, pixels in overviews.add(row, col, folder.half(row, col)):
-                put(target, planned, index, pixels)
-            target.sync()
+def _check_shards(folder: ShardFolder, planned: Plan, display: bool) -> None:
+    """Raises PictureError where shards are missing or broken; warns where processors of different kinds made them."""
+    bad, processors = [], set()
+    with (
+        ThreadPoolExecutor(CHECKED, "check") as checkers,
+        Progress(planned.count, "shards", description="checking", display=display) as done,
+    ):
+        for index, record in _ahead(checkers, folder.read_whole, planned.shards()):
+            if record is None:
+                bad.append(index)
+            else:
+                processors.add(record["processor"])
             done.update()
+    if bad:
+        raise _missing(folder.path, planned, bad)
+    if len(processors) > 1 and planned.identity.get("dtype") == "bfloat16":
+        logger.warning(
+            "%s: processors with %s made shards in bfloat16; pixels at their edges may differ by one 8-bit value. "
+            "float32 on all of them avoids it.",
+            folder.out,
+            " and ".join(sorted(processors)),
+        )
+
+
+def _make_overviews(folder: ShardFolder, planned: Plan, display: bool) -> None:
+    """Writes the levels that no shard's own process made, in memory that does not grow with the picture."""
+    own = folder.own_levels(planned)
+    levels = folder.levels(planned)[own - 1 :]
+    if len(levels) == 1:
+        return
+    overviews = pyramid.Overviews(levels, planned.shard_at(own - 1), {})
+    with (
+        ThreadPoolExecutor(CHECKED, "read") as readers,
+        Progress(planned.count, "shards", description="overviews", display=display) as done,
+    ):
+        for index, reduced in _ahead(readers, folder.reduced, planned.shards()):
+            for (level, row, col), pixels in overviews.add(*index, reduced):
+                folder.write_above(planned, (level + own - 1, row, col), pixels)
+            done.update()
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, read: Callable[[int, int], Any], indices: Iterable[tuple[int, int]]
+) -> Iterator[tuple[tuple[int, int], Any]]:
+    """Indices with what is read for them, in order; several threads are a little ahead."""
+    waiting: collections.deque[tuple[tuple[int, int], Future]] = collections.deque()
+    for index in indices:
+        waiting.append((index, pool.submit(read, *index)))
+        if len(waiting) > 2 * CHECKED:
+            first, found = waiting.popleft()
+            yield first, found.result()
+    for first, found in waiting:
+        yield first, found.result()
 
 
 def _pixels(
@@ -228,7 +276,7 @@ def _pixels(
     return None if stopping.requested else pixels
 
 
-def _missing(path: Path, planned: Plan, bad: list[tuple[int, int]]) -> PictureError:
+def _missing(path: Path | str, planned: Plan, bad: list[tuple[int, int]]) -> PictureError:
     numbers = {index: number for number, index in enumerate(planned.shards())}
     details = tuple(
         f"shard {row}-{col}, number {numbers[row, col] + 1} of {planned.count}: from row {row * planned.shard} and "
@@ -240,17 +288,7 @@ def _missing(path: Path, planned: Plan, bad: list[tuple[int, int]]) -> PictureEr
     return PictureError(str(path), problem, allowed, settings=("part",), details=details)
 
 
-def _warn_of_processors(folder: ShardFolder, planned: Plan) -> None:
-    found = {folder.read_record(*index)["processor"] for index in planned.shards()}
-    if len(found) > 1 and planned.identity.get("dtype") == "bfloat16":
-        logger.warning(
-            "%s: processors with %s made shards in bfloat16; pixels at their edges may differ by one 8-bit value. "
-            "float32 on all of them avoids it.",
-            folder.out,
-            " and ".join(sorted(found)),
-        )
-
-
-def _suffix_error(out: Path) -> PictureError:
-    problem = f"several processes cannot write the suffix {out.suffix!r}"
-    return picture_error(out, problem, f"use one of {', '.join(FORMATS)}")
+def _check_suffix(out: Path | str) -> None:
+    if (suffix := Path(out).suffix.lower()) not in FORMATS:
+        problem = f"several processes cannot write the suffix {suffix!r}"
+        raise picture_error(out, problem, f"use one of {', '.join(FORMATS)}")
