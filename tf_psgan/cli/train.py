@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from tf_psgan import presets
-from tf_psgan.cli import program
+from tf_psgan.cli import program, train_each
 from tf_psgan.cli.flags import define_config, define_device, given_settings, path, read_config
 from tf_psgan.errors import SettingError
 from tf_psgan.runtime import accelerator, launcher
@@ -19,7 +19,9 @@ USAGE = """Learns a texture from pictures.
 
   psgan train --preset=honeycomb
   psgan train --images=PICTURE_OR_FOLDER --run=runs/NAME
+  psgan train --each --images=FOLDER --run=runs
 
+All pictures of a folder make one model; with --each they make one model each.
 Some settings are chosen from the pictures where they are not given; --explain shows which and why. A run that is
 continued keeps its own."""
 
@@ -48,11 +50,16 @@ def define(values: flags.FlagValues) -> None:
         "machine; where TF_CONFIG is set, this process is one of those that it lists."
     )
     flags.DEFINE_integer("workers", 1, text, lower_bound=1, upper_bound=4096, flag_values=values)
+    train_each.define(values)
     flags.DEFINE_bool("dry_run", False, "Checks everything, trains nothing and writes nothing.", flag_values=values)
 
 
 def run(values: flags.FlagValues, arguments: Sequence[str] = ()) -> str:
-    """Trains; the run's folder. `arguments`: those of the command line, for the processes that it starts."""
+    """Trains; the run's folder, or the page of many. `arguments`: of the command line, for processes that it starts."""
+    if values.each:
+        return train_each.run(values, path(values, "run"))
+    if values["parallel"].present:
+        raise SettingError("parallel", "has no effect without --each", "add --each, or leave it out")
     if values.explain and values.dry_run:
         raise SettingError("explain, dry_run", "both are given, and explaining checks no run", "leave one out")
     config, given = read_config(values), given_settings(values)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from tf_psgan.runtime import accelerator
+from tf_psgan.runtime import accelerator, threads
 from tf_psgan.runtime.cluster import LAUNCHER, VARIABLE, Cluster
 from tf_psgan.runtime.signals import StopSignals
 
@@ -74,7 +74,7 @@ def launch(command: Sequence[str], count: int, use_gpus: bool) -> Outcome:
             )
             workers.append(worker)
             if not use_gpus:
-                _set_cores(worker.pid, index, count)
+                threads.confine(worker.pid, index, count)
         failed = _wait(workers, stopping)
         codes = [worker.returncode for worker in workers]
         output.seek(0)
@@ -128,16 +128,6 @@ def _free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in sockets]
-
-
-def _set_cores(pid: int, index: int, count: int) -> None:
-    """Gives a process its part of the cores of this one; where there are fewer cores than workers, they share them."""
-    if not hasattr(os, "sched_setaffinity"):  # macOS
-        return
-    cores = sorted(os.sched_getaffinity(0))
-    first, last = index * len(cores) // count, (index + 1) * len(cores) // count
-    with contextlib.suppress(ProcessLookupError):
-        os.sched_setaffinity(pid, cores[first:last] or [cores[index % len(cores)]])
 
 
 def _last_line(stream: IO[bytes]) -> str:
