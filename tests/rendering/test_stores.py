@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from tests.support.small_raster import view
 from tests.support.small_shards import NAMES, one_process, pixels, planned, same
@@ -13,6 +14,19 @@ from tf_psgan.errors import InputError, PictureError
 from tf_psgan.rendering.raster import pyramid, shards, stores
 
 NUMBERS = itertools.count()
+
+
+class VersionedMemory(MemoryFileSystem):
+    """In memory, with the order of arguments that s3fs has."""
+
+    protocol = "memory"
+
+    def cat_file(self, path, version_id=None, start=None, end=None, **options):
+        assert version_id is None
+        return super().cat_file(path, start=start, end=end, **options)
+
+
+fsspec.register_implementation("memory", VersionedMemory, clobber=True)
 
 
 @pytest.fixture(params=NAMES)

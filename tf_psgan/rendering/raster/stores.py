@@ -187,7 +187,7 @@ class ObjectStore:
 
     def read(self, name: str, first: int = 0, end: int | None = None) -> bytes:
         """The bytes of an object from `first` up to `end`; FileNotFoundError where it is missing."""
-        return self._files.cat_file(self._at(name), first, end)
+        return self._files.cat_file(self._at(name), start=first, end=end)  # by name: s3fs has another order
 
     def write(self, content: Mapping[str, bytes]) -> None:
         """Writes objects."""
