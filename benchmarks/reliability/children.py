@@ -34,6 +34,11 @@ class Child:
         """Whether the process has not ended."""
         return self._process.poll() is None
 
+    def children(self) -> list[int]:
+        """The processes that it has started, in their order."""
+        listed = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        return [int(pid) for pid in listed.read_text(encoding="utf-8").split()] if listed.exists() else []
+
     def send(self, number: int) -> None:
         """Sends a signal, if the process still runs."""
         self._process.send_signal(number)

@@ -7,6 +7,8 @@ from tests.support.traced_steps import traced_step
 from tf_psgan.cli import program, train
 from tf_psgan.data import images
 from tf_psgan.runs.run_folder import RunFolder
+from tf_psgan.runtime import launcher
+from tf_psgan.runtime.cluster import Cluster
 from tf_psgan.training import training_loop
 
 SMALL = ("--filters=4,4", "--discriminator_filters=4,6", "--crop_cells=4", "--batch_size=2", "--dtype=float32")
@@ -68,3 +70,49 @@ def test_a_gpu_that_is_wanted_and_missing_is_one_line_and_nothing_is_written(cal
     assert code == 2 and len(err.splitlines()) == 1
     assert err.startswith("error: device: 'gpu', but this machine has no NVIDIA driver")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_batch_that_workers_cannot_divide_is_one_line(call, picture, tmp_path):
+    code, _, err = call(picture, f"--run={tmp_path / 'run'}", "--workers=3")
+    expected = "batch_size: 2 crops cannot be divided equally among 3 workers; choose 3, or fewer workers"
+    assert code == 2 and err.startswith(f"error: {expected}") and len(err.splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_cluster_of_tf_config_has_as_many_workers_as_the_flag_says(call, picture, tmp_path, monkeypatch):
+    cluster = Cluster(("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"))
+    monkeypatch.setenv("TF_CONFIG", cluster.to_json())
+    code, _, err = call(picture, f"--run={tmp_path / 'run'}", "--workers=2")
+    assert code == 2 and err.startswith("error: workers: 2, but TF_CONFIG lists 3; ")
+
+
+def test_without_the_flag_the_cluster_is_ignored_with_a_warning(call, picture, tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", Cluster(("127.0.0.1:1", "127.0.0.1:2")).to_json())
+    code, out, err = call(picture, f"--run={tmp_path / 'run'}", "--dry_run")
+    assert code == 0 and "ready to train" in out
+    assert "TF_CONFIG lists 2 workers; without --workers=2 this one trains alone." in err
+
+
+def test_more_workers_than_gpus_are_refused(call, picture, tmp_path, monkeypatch):
+    monkeypatch.setattr("tf_psgan.runtime.accelerator.has_driver", lambda: True)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    code, _, err = call(picture, f"--run={tmp_path / 'run'}", "--workers=2")
+    assert code == 2 and err.startswith("error: workers: 2, but this machine has 1 GPUs; choose 1, or --device=cpu")
+
+
+@pytest.mark.parametrize(
+    "outcome, code, text",
+    [
+        (launcher.Outcome(0, -1, "", 0, "runs/x\n"), 0, ""),
+        (launcher.Outcome(2, 1, "error: images: none.", 2, ""), 2, ""),
+        (launcher.Outcome(1, 1, "error: no disk.", 1, ""), 1, "worker 1 of 2 ended (no disk.)"),
+        (launcher.Outcome(-9, 0, "", -9, ""), 1, "worker 0 of 2 ended by signal 9"),
+        (launcher.Outcome(1, 0, "", 1, ""), 1, ""),
+    ],
+)
+def test_the_end_of_the_workers_is_told_once(call, picture, tmp_path, monkeypatch, outcome, code, text):
+    monkeypatch.setattr(launcher, "launch", lambda *arguments: outcome)
+    monkeypatch.setattr("tf_psgan.runtime.accelerator.has_driver", lambda: False)
+    found, out, err = call(picture, f"--run={tmp_path / 'run'}", "--workers=2")
+    assert found == code and out.strip() == outcome.output.strip()
+    assert err.startswith(f"error: {text}") if text else not err

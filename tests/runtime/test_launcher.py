@@ -47,6 +47,10 @@ def test_a_worker_that_fails_ends_the_others_and_its_last_error_is_kept(monkeypa
     assert run(program) == (3, 1, "error: no disk.", -signal.SIGKILL, "")
 
 
+def test_workers_that_fail_together_have_failed():
+    assert run("sys.exit(5)", 1)[:2] == (5, 0)
+
+
 def test_a_worker_that_is_killed_is_told():
     program = "os.kill(os.getpid(), signal.SIGKILL) if index else sys.exit(1)"
     code, worker, _, first_code, _ = run("time.sleep(0.5 * (index == 0)); " + program)

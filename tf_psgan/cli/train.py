@@ -1,6 +1,7 @@
 """`psgan train`: learns a texture from pictures."""
 
 import functools
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from tf_psgan.errors import SettingError
 from tf_psgan.runtime import accelerator, launcher
 from tf_psgan.runtime.cluster import VARIABLE, Cluster, from_json, share
 from tf_psgan.runtime.stderr import filtered_stderr
+
+logger = logging.getLogger(__name__)
 
 USAGE = """Learns a texture from pictures.
 
@@ -98,9 +101,14 @@ def _cluster(workers: int) -> Cluster | None:
       SettingError: TF_CONFIG cannot be used, or lists another number of workers.
     """
     text = os.environ.get(VARIABLE, "")
-    if workers == 1 or not text:
+    if not text:
         return None
     found = from_json(text)
+    if workers == 1:
+        if len(found.addresses) > 1:
+            listed = len(found.addresses)
+            logger.warning("%s lists %d workers; without --workers=%d this one trains alone.", VARIABLE, listed, listed)
+        return None
     if len(found.addresses) != workers:
         problem = f"{workers}, but {VARIABLE} lists {len(found.addresses)}"
         raise SettingError("workers", problem, "give the number of all workers, or unset the variable", value=workers)

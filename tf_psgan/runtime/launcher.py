@@ -15,7 +15,7 @@ from tf_psgan.runtime import accelerator, threads
 from tf_psgan.runtime.cluster import LAUNCHER, VARIABLE, Cluster
 from tf_psgan.runtime.signals import StopSignals
 
-GRACE_SECONDS = 20.0
+GRACE_SECONDS = 10.0
 """Time in which the others end by themselves after one has failed."""
 _POLL_SECONDS = 0.1
 _PACKAGES = Path(__file__).resolve().parents[2]  # workers import the same files
@@ -87,16 +87,17 @@ def launch(command: Sequence[str], count: int, use_gpus: bool) -> Outcome:
 def _wait(workers: Sequence[subprocess.Popen], stopping: StopSignals) -> int:
     """Waits until all have ended, or should have; the first one that failed, or -1."""
     failed, limit, has_passed_on = -1, float("inf"), False
-    while any(worker.poll() is None for worker in workers):
+    while True:
+        runs = any([worker.poll() is None for worker in workers])
         if stopping.requested and not has_passed_on:
             has_passed_on = True
             for worker in workers:
                 worker.send_signal(signal.SIGTERM)
         if failed < 0:
-            failed = next((i for i, worker in enumerate(workers) if worker.poll()), -1)
-            if failed >= 0 or workers[0].poll() == 0:
+            failed = next((i for i, worker in enumerate(workers) if worker.returncode), -1)
+            if failed >= 0 or workers[0].returncode == 0:
                 limit = min(limit, time.monotonic() + GRACE_SECONDS)
-        if time.monotonic() > limit:
+        if not runs or time.monotonic() > limit:
             break
         time.sleep(_POLL_SECONDS)
     _end(workers)
