@@ -105,7 +105,8 @@ def test_more_workers_than_gpus_are_refused(call, picture, tmp_path, monkeypatch
     [
         (launcher.Outcome(0, -1, "", 0, "runs/x\n"), 0, ""),
         (launcher.Outcome(2, 1, "error: images: none.", 2, ""), 2, ""),
-        (launcher.Outcome(1, 1, "error: no disk.", 1, ""), 1, "worker 1 of 2 ended (no disk.)"),
+        (launcher.Outcome(1, 1, "error: no disk.", 1, ""), 1, "worker 1 of 2: no disk."),
+        (launcher.Outcome(1, 1, "error: worker 0 of 2 does not answer.", -9, ""), 1, "worker 0 of 2 does not answer."),
         (launcher.Outcome(-9, 0, "", -9, ""), 1, "worker 0 of 2 ended by signal 9"),
         (launcher.Outcome(1, 0, "", 1, ""), 1, ""),
     ],

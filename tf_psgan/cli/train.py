@@ -126,7 +126,10 @@ def _launch(values: flags.FlagValues, workers: int, arguments: Sequence[str]) ->
     if not outcome.code:
         return outcome.output.rstrip("\n")
     if outcome.code < 0 or (outcome.worker and outcome.first_code != 2):  # otherwise the first worker has said why
-        how = f"by signal {-outcome.code}" if outcome.code < 0 else f"({outcome.reason.removeprefix('error: ')})"
-        remedy = "the same command goes on from the newest checkpoint"
-        raise ConnectionError(f"worker {outcome.worker} of {workers} ended {how}; {remedy}.")
+        name, reason = f"worker {outcome.worker} of {workers}", outcome.reason.removeprefix("error: ")
+        if outcome.code < 0:
+            reason = f"{name} ended by signal {-outcome.code}; the same command goes on from the newest checkpoint."
+        elif not reason.startswith("worker "):  # no report of a lost one
+            reason = f"{name}: {reason}"
+        raise ConnectionError(reason)
     raise program.Reported(outcome.code)

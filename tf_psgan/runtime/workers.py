@@ -63,6 +63,7 @@ class Workers:
         self.index = cluster.index if cluster else 0
         self._keys = itertools.count(1)  # of collectives: equal in all workers, which trace them in the same order
         self._has_ended = threading.Event()
+        self._lost = ""  # the worker that the watch has found missing
 
     @property
     def is_first(self) -> bool:
@@ -212,6 +213,7 @@ class Workers:
             for peer in range(self.count):
                 problem = self._problem(peer)
                 if problem and not self._has_ended.is_set():
+                    self._lost = self._name(peer)
                     context.context().abort_collective_ops(tf.errors.UNAVAILABLE, problem)
                     return
 
@@ -228,11 +230,12 @@ class Workers:
         """Which worker is lost, after an error of TensorFlow; "" for an error of another kind."""
         remedy = "the same command in all of them goes on from the newest checkpoint"
         limit = time.monotonic() + 3 * CHECK_SECONDS  # one that is ending may still answer
-        while time.monotonic() < limit:
-            for peer in range(self.count):
-                if peer != self.index and self._problem(peer):
-                    return f"{self._name(peer)} has ended or does not answer; {remedy}."
+        while not self._lost and time.monotonic() < limit:
+            missing = (peer for peer in range(self.count) if peer != self.index and self._problem(peer))
+            self._lost = next(map(self._name, missing), "")
             time.sleep(0.1)
+        if self._lost:
+            return f"{self._lost} has ended or does not answer; {remedy}."
         _, aborted, reason = error.message.rpartition("Collective ops is aborted by: ")
         reason = reason.partition("\n")[0]
         return f"the connection of the workers failed ({reason}); {remedy}." if aborted else ""
