@@ -75,6 +75,10 @@ ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     "raw_patches": ((), "raw_patches"),
     "local_40": (("--local_channels=40",), "plain"),
     "field_61": (("--discriminator_filters=16,32,64",), "plain"),
+    "from_honeycomb": ((), "from_honeycomb"),
+    "from_honeycomb_held": ((), "from_honeycomb_held"),
+    "from_manifold": (("--filters=192,96,48", "--local_channels=20"), "from_manifold"),
+    "as_manifold": (("--filters=192,96,48", "--local_channels=20"), "plain"),
     "field_253": (("--discriminator_filters=16,32,64,128,128", "--crop_cells=12"), "plain"),
 }
 TEXTURES = ("honeycomb", "brick", "knit", "scales", "pebbles", "water")

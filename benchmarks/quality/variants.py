@@ -19,15 +19,19 @@ from benchmarks.quality.variant_terms import (
     PatchDistance,
     R2Penalty,
 )
-from tf_psgan import geometry
+from tf_psgan import geometry, loading
 from tf_psgan.config import Config
+from tf_psgan.latents import noise
 from tf_psgan.networks import operations
 from tf_psgan.networks.discriminator import PatchDiscriminator
 from tf_psgan.networks.generator import SpatialGenerator
 from tf_psgan.networks.layers import DownConvolution
-from tf_psgan.training.gan_step import GanStep, crop_pixels, default_terms
+from tf_psgan.training.gan_step import DISCRIMINATOR, RECALIBRATION_BATCH, GanStep, crop_pixels, default_terms
 from tf_psgan.training.losses import R1Penalty
 from tf_psgan.training.spectral.spectral_loss import SpectralLoss
+
+TRAINED_SIZE = 0.0245
+"""Root mean square of the kernels' entries after some thousand steps; they begin with 0.02."""
 
 
 def plain(config: Config, dtype: str) -> GanStep:
@@ -117,6 +121,21 @@ def raw_patches(config: Config, dtype: str) -> GanStep:
     return GanStep(config, dtype, terms=[*default_terms(config), PatchDistance(4.0)])
 
 
+def from_honeycomb(config: Config, dtype: str) -> GanStep:
+    """The generator starts as the ready-made model `honeycomb`, with waves of its own."""
+    return _ReadyMadeStep(config, dtype, "honeycomb")
+
+
+def from_honeycomb_held(config: Config, dtype: str) -> GanStep:
+    """The same; for 100 steps only the discriminator is trained."""
+    return _ReadyMadeStep(config, dtype, "honeycomb", held_steps=100)
+
+
+def from_manifold(config: Config, dtype: str) -> GanStep:
+    """The generator starts as the ready-made model `manifold` at the middle of its textures, with waves of its own."""
+    return _ReadyMadeStep(config, dtype, "manifold")
+
+
 class DecayedStep(GanStep):
     """The plain step with rates that follow the share of the run that is done."""
 
@@ -181,6 +200,66 @@ class _MultiScaleDiscriminator(PatchDiscriminator):
 
 class _MultiScaleStep(GanStep):
     discriminator_class = _MultiScaleDiscriminator
+
+
+class _ReadyMadeStep(GanStep):
+    """The plain step with a generator that starts as a ready-made model of the same widths.
+
+    Batch normalization is folded into the model's kernels. Here kernels get the size that training gives them, and
+    gamma and beta the moments of the folded layers' values, so that the normalised layers compute what those do.
+
+    Args:
+      model: name of the ready-made model. Of its latent channels the global ones are left out.
+      held_steps: first steps, in which only the discriminator is trained.
+    """
+
+    def __init__(self, config: Config, dtype: str, model: str, held_steps: int = 0) -> None:
+        super().__init__(config, dtype)
+        self._model, self._held_steps = loading.read_model(model, "float32").folded, held_steps
+
+    def set_wave_numbers(self, wave_numbers: Any) -> None:
+        """Sets the wave numbers, and the weights with moments that fit to them."""
+        super().set_wave_numbers(wave_numbers)
+        key, cells = noise.fold(self.config.training.seed, -2), self.config.data.crop_cells
+        latents = self._latents(self.generator, key, RECALIBRATION_BATCH, cells, None)
+        for network in (self.generator, self.averaged):
+            self._assign(network, latents)
+
+    def _assign(self, network: SpatialGenerator, x: Any) -> None:
+        """Assigns the model's weights; x: latents from which the moments are taken."""
+        local = self.config.model.local_channels
+        *folded, (last_kernel, last_bias) = self._model.blocks
+        first = folded[0][0]
+        waves = network.channels - local
+        folded[0] = np.concatenate([first[:, :, :local], first[:, :, first.shape[2] - waves :]], axis=2), folded[0][1]
+        *hidden, last = network.blocks
+        for block, (kernel, bias) in zip(hidden, folded, strict=True):
+            x = operations.convolve(x, kernel, bias)
+            mean, variance = operations.batch_moments(x)
+            whole = _from_phases(kernel)
+            block.kernel.assign(whole * TRAINED_SIZE / np.sqrt(np.mean(whole**2, axis=(0, 1, 2))))
+            block.gamma.assign(tf.sqrt(variance))
+            block.beta.assign(mean)
+            x = tf.nn.relu(x)
+        last.kernel.assign(_from_phases(last_kernel))
+        last.bias.assign(last_bias[: last.filters])
+
+    def _train(self, real: Any, class_ids: Any, updates: Any) -> Any:
+        train = super()._train
+        if not self._held_steps:
+            return train(real, class_ids, updates)
+        return tf.cond(
+            self.step < self._held_steps,
+            lambda: train(real, class_ids, DISCRIMINATOR),
+            lambda: train(real, class_ids, updates),
+        )
+
+
+def _from_phases(kernel: np.ndarray) -> np.ndarray:
+    """The inverse of `operations.to_phases` for kernels of 6x6: [3, 3, in, 4 out] -> [6, 6, in, out]."""
+    fan_in, fan_out = kernel.shape[2], kernel.shape[3] // 4
+    taps = kernel.reshape(3, 3, fan_in, 2, 2, fan_out).transpose(0, 3, 1, 4, 2, 5)
+    return taps[::-1, :, ::-1].reshape(6, 6, fan_in, fan_out)
 
 
 class _BlurredDown(DownConvolution):

@@ -11,8 +11,10 @@ from benchmarks.quality import recipe, variants
 from tests.support import tiny
 from tf_psgan.cli import flags as edge
 from tf_psgan.cli import program
-from tf_psgan.config import Config, DataConfig, TrainingConfig
+from tf_psgan.config import Config, DataConfig, ModelConfig, TrainingConfig
 from tf_psgan.data import crops
+from tf_psgan.latents import noise
+from tf_psgan.networks import inference, operations
 from tf_psgan.procedural import catalogue
 
 
@@ -41,6 +43,30 @@ def test_each_variant_is_a_step_that_trains(variant):
     assert step.skipped.numpy() == 0
     names = [term.name for term in step.terms]
     assert {"generator_loss", "discriminator_loss", "r1_penalty", "spectral_loss"} <= set(names)
+
+
+def test_a_kernel_of_phases_is_turned_back():
+    kernel = np.random.default_rng(0).normal(size=(6, 6, 5, 3)).astype(np.float32)
+    np.testing.assert_array_equal(variants._from_phases(np.array(operations.to_phases(kernel))), kernel)
+
+
+@pytest.mark.parametrize("variant", ["from_honeycomb", "from_manifold"])
+def test_a_step_from_a_ready_made_model_begins_with_its_pictures(variant):
+    """In training, where the layers are normalised by the batch, and outside of it."""
+    settings = dict(setting.removeprefix("--").split("=") for setting in recipe.ARMS[variant][0])
+    filters = tuple(map(int, settings.get("filters", "128,64,32").split(",")))
+    model = ModelConfig(filters=filters, local_channels=int(settings.get("local_channels", 30)))
+    step = getattr(variants, variant)(Config(model), "float32")
+    step.set_wave_numbers(tf.constant([[0.7, 0.2], [0.1, -0.8]]))
+    key = noise.fold(1, 5)
+    latents = step._latents(step.generator, key, 16, 8, None)
+    blocks = list(step._model.blocks)
+    wide = blocks[0][0].shape[2] - latents.shape[3]  # global channels, which are 0 here
+    padded = tf.concat([latents[..., :-4], tf.zeros((*latents.shape[:3], wide)), latents[..., -4:]], axis=3)
+    expected = inference.generate(blocks, padded, "float32")
+    step.averaged.recalibrate(latents)
+    for pictures in (step.generator(latents, training=True), step.averaged(latents)):
+        assert np.mean(np.abs(pictures - expected)) < 0.05 * np.std(expected)
 
 
 def test_the_textures_are_the_projects_own():
