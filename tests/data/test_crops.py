@@ -27,6 +27,12 @@ def test_pictures_and_then_offsets_are_drawn_uniformly():
     assert {(0, 0, 0), (0, 0, 5), (0, 4, 0), (0, 4, 5)} <= set(map(tuple, corners.tolist()))
 
 
+def test_a_part_of_a_batch_has_the_crops_of_the_whole_one():
+    packed, key = packed_of(numbered(0, 40, 40), numbered(1, 30, 30)), noise.fold(1, 2)
+    for of in (crops.drawn, lambda *arguments: crops.crops(*arguments[:3], SIDE, *arguments[3:])):
+        np.testing.assert_array_equal(of(packed, key, 3, 5), of(packed, key, 8)[5:])
+
+
 def test_a_key_cuts_the_same_crops_in_a_graph_and_another_key_others():
     packed = packed_of(numbered(0, 40, 40))
 

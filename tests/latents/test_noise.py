@@ -148,6 +148,13 @@ def test_a_sample_equals_the_noise_of_its_keys():
     assert len(np.unique(z_local)) == z_local.numpy().size
 
 
+def test_a_part_of_a_sample_is_that_of_the_whole_one():
+    model = ModelConfig(local_channels=3, global_channels=4, waves=2)
+    whole, part = (noise.sample(SEED, model, batch, 2, 6, first) for batch, first in ((5, 0), (2, 3)))
+    for all_windows, some in zip(whole, part, strict=True):
+        np.testing.assert_array_equal(some, all_windows[3:])
+
+
 def test_fold_depends_on_the_order_of_counters():
     assert noise.fold(SEED, 1, 2) == noise.fold(noise.fold(SEED, 1), 2)
     assert noise.fold(SEED, 1, 2) != noise.fold(SEED, 2, 1)
