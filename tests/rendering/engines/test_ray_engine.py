@@ -12,7 +12,7 @@ from tf_psgan.rendering.raster import shards
 
 pytest.importorskip("ray", reason="needs the extra ray")
 
-from tf_psgan.rendering.engines.ray_engine import RayEngine
+from tf_psgan.rendering.engines.ray_engine import RayEngine, share
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,3 +45,16 @@ def test_what_a_worker_raises_is_raised(tmp_path):
 def test_a_number_of_workers_out_of_range_is_an_error():
     with pytest.raises(SettingError, match="workers: -1"):
         RayEngine(-1)
+
+
+@pytest.mark.parametrize(
+    "machines, workers, cores",
+    [([16, 16, 8], 3, 8), ([16, 16, 8], 2, 16), ([16, 16, 8], 6, 5), ([2], 1, 2), ([2], 2, 1), ([3, 0], 2, 1)],
+)
+def test_each_worker_has_the_most_processors_with_which_all_find_a_machine(machines, workers, cores):
+    assert share(machines, workers) == cores
+
+
+def test_more_workers_than_processors_are_an_error(tmp_path):
+    with pytest.raises(SettingError, match="workers: 3, but the cluster has 2 processors"):
+        RayEngine(3)(tmp_path / "a.zarr", planned(), small_shards.open_view)

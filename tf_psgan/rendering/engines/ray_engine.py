@@ -4,10 +4,11 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tf_psgan.errors import SettingError
 from tf_psgan.latents.arguments import integer
 from tf_psgan.rendering.engines import worker
 from tf_psgan.rendering.raster import shards
@@ -45,9 +46,9 @@ class RayEngine:
           InputError: what a worker raised, or one died too often.
         """
         with _cluster(self._workers) as ray:
-            machines = sum(node["Alive"] for node in ray.nodes())
-            count = min(self._workers or machines, planned.count)
-            cores = max(1, int(ray.cluster_resources()["CPU"]) // count)
+            machines = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+            count = min(self._workers or len(machines), planned.count)
+            cores = share(machines, count)
             options = {"num_cpus": cores, "max_restarts": RESTARTS, "max_task_retries": RESTARTS}
             Actor = ray.remote(**options)(worker.ShardWorker)
             actors = [Actor.remote(out, planned, open_view) for _ in range(count)]
@@ -62,6 +63,23 @@ class RayEngine:
                 except ray.exceptions.RayActorError as error:
                     reason = str(error).strip().partition("\n")[0]
                     raise worker.failed(out, reason) from error
+
+
+def share(machines: Sequence[int], workers: int) -> int:
+    """The most processors that each worker can have, an actor being on one machine.
+
+    Args:
+      machines: number of processors of each.
+      workers: how many of them are to work at the same time.
+
+    Raises:
+      SettingError: there are fewer processors than workers.
+    """
+    for cores in range(max(machines, default=0), 0, -1):
+        if sum(count // cores for count in machines) >= workers:
+            return cores
+    problem = f"{workers}, but the cluster has {sum(machines)} processors"
+    raise SettingError("workers", problem, "choose as many at most", value=workers)
 
 
 @contextlib.contextmanager

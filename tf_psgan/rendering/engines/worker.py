@@ -1,6 +1,7 @@
 """What a process of an engine does: it opens the view once and then makes the shards that it is given."""
 
 import importlib.util
+import threading
 from pathlib import Path
 
 from tf_psgan.errors import PictureError, SettingError
@@ -21,6 +22,7 @@ class ShardWorker:
     def __init__(self, out: Path | str, planned: Plan, open_view: shards.OpenView) -> None:
         self._out, self._planned, self._open_view = out, planned, open_view
         self._maker: shards.ShardMaker | None = None
+        self._lock = threading.Lock()
 
     def make(self, index: tuple[int, int]) -> tuple[int, int]:
         """Makes the shard of a row and a column unless it is there and whole; returns them.
@@ -29,8 +31,9 @@ class ShardWorker:
           InputError: as `shards.ShardMaker`; the view cannot be opened; another process makes the shard.
           KeyboardInterrupt: a stop signal.
         """
-        if self._maker is None:
-            self._maker = shards.ShardMaker(self._out, self._planned, self._open_view())
+        with self._lock:  # Beam's threads share a worker
+            if self._maker is None:
+                self._maker = shards.ShardMaker(self._out, self._planned, self._open_view())
         with StopSignals() as stopping:
             if not self._maker.make(*index, stopping):
                 raise KeyboardInterrupt(f"{self._out}: stopped; run the same again to continue.")
