@@ -86,11 +86,12 @@ def test_the_cluster_of_tf_config_has_as_many_workers_as_the_flag_says(call, pic
     assert code == 2 and err.startswith("error: workers: 2, but TF_CONFIG lists 3; ")
 
 
-def test_without_the_flag_the_cluster_is_ignored_with_a_warning(call, picture, tmp_path, monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", Cluster(("127.0.0.1:1", "127.0.0.1:2")).to_json())
+@pytest.mark.parametrize("text", [Cluster(("127.0.0.1:1", "127.0.0.1:2")).to_json(), '{"cluster": {"ps": []}}'])
+def test_without_the_flag_any_cluster_is_ignored_with_a_warning(call, picture, tmp_path, monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
     code, out, err = call(picture, f"--run={tmp_path / 'run'}", "--dry_run")
     assert code == 0 and "ready to train" in out
-    assert "TF_CONFIG lists 2 workers; without --workers=2 this one trains alone." in err
+    assert "TF_CONFIG is set and ignored; with --workers" in err
 
 
 def test_more_workers_than_gpus_are_refused(call, picture, tmp_path, monkeypatch):

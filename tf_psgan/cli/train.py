@@ -101,14 +101,13 @@ def _cluster(workers: int) -> Cluster | None:
       SettingError: TF_CONFIG cannot be used, or lists another number of workers.
     """
     text = os.environ.get(VARIABLE, "")
+    if workers == 1:
+        if text:
+            logger.warning("%s is set and ignored; with --workers this process trains with those it lists.", VARIABLE)
+        return None
     if not text:
         return None
     found = from_json(text)
-    if workers == 1:
-        if len(found.addresses) > 1:
-            listed = len(found.addresses)
-            logger.warning("%s lists %d workers; without --workers=%d this one trains alone.", VARIABLE, listed, listed)
-        return None
     if len(found.addresses) != workers:
         problem = f"{workers}, but {VARIABLE} lists {len(found.addresses)}"
         raise SettingError("workers", problem, "give the number of all workers, or unset the variable", value=workers)
