@@ -30,7 +30,7 @@ from PIL import Image
 
 from benchmarks.reliability.children import Child, digest
 from tf_psgan.cli import program
-from tf_psgan.runtime import launcher
+from tf_psgan.runtime import child_processes, launcher
 
 USAGE = "Compares training processes with one process, or kills them at random."
 VARIANTS = {
@@ -103,6 +103,7 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
 
 def _member(out: str, steps: int, rate: float, change: str) -> None:
     """Trains as one of the workers, and prints the time of a step and the messages in its graph."""
+    child_processes.end_with_parent()
     import tensorflow as tf
 
     from tf_psgan.config import Config, DataConfig, ModelConfig, TrainingConfig

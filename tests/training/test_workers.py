@@ -24,6 +24,9 @@ from tf_psgan.runtime.workers import ALONE
 from tf_psgan.training import following, preflight
 from tf_psgan.training.training_loop import train
 
+HANG = 600
+"""Seconds after which a wait fails that would otherwise never end. No test passes because of it."""
+
 QUICK = {"r1": 0.0, "spectral_loss_weight": 0.0, "waves": 0}  # the rest takes a minute to trace
 
 
@@ -51,7 +54,7 @@ def stepped(tmp_path_factory):
         command = [sys.executable, "-m", "tests.support.worker_steps", cluster, out]
         processes.append(subprocess.Popen(command, cwd=ROOT, env=environment()))
     alone = worker_steps.steps()
-    assert [process.wait(300) for process in processes] == [0, 0]
+    assert [process.wait(HANG) for process in processes] == [0, 0]
     loaded = [np.load(folder / f"{index}.npz") for index in range(2)]
     return [{name.replace("|", "/"): values[name] for name in values.files} for values in loaded], alone
 
@@ -99,17 +102,30 @@ class Other:
         self.content = self.content or content
         return self.content
 
+    index, count = 1, 2
+
+    def total(self, a, b):
+        self.sent = a, b
+        return self.others[0] + a, self.others[1] + b
+
+    others = 0, 0
+
 
 def test_a_worker_with_other_settings_or_pictures_is_refused(tmp_path):
     config = changed(images=(picture(tmp_path / "a.png"),))
     pictures = preflight.prepare(config, RunFolder(tmp_path / "run"))
     first = Other(config, pictures)
     following.check_agreement(first, changed(images=config.data.images, steps=9), pictures)  # may differ
+    assert first.sent == (0, 0)
     with pytest.raises(SettingError, match=r"the first one has other settings \(learning_rate: 0.1 here"):
         following.check_agreement(first, changed(images=config.data.images, learning_rate=0.1), pictures)
     other = preflight.prepare(changed(images=(picture(tmp_path / "b.png", period=9),)), RunFolder(tmp_path / "run"))
     with pytest.raises(PictureError, match="the first worker has other pictures"):
         following.check_agreement(first, config, other)
+    assert first.sent == (1, 1)  # the others know, and name it
+    first.others = 1, 7
+    with pytest.raises(SettingError, match="worker 7 of 2 cannot train with the others"):
+        following.check_agreement(first, config, pictures)
 
 
 def start(run, images, workers=2, **settings):
@@ -125,6 +141,13 @@ def start(run, images, workers=2, **settings):
     return subprocess.Popen([sys.executable, "train.py", *flags], cwd=ROOT, env=environment(), **pipes)
 
 
+def runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def workers_of(process):
     return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 
@@ -137,7 +160,7 @@ def test_a_killed_worker_ends_the_others_and_one_or_two_processes_go_on(tmp_path
         time.sleep(0.02)
     first, second = workers_of(process)
     os.kill(second, signal.SIGKILL)
-    _, err = process.communicate(timeout=100)
+    _, err = process.communicate(timeout=HANG)
     assert process.returncode == 1, err
     assert "error: worker 1 of 2 (127.0.0.1:" in err and "error: worker 1 of 2 ended by signal 9" in err
     assert not Path(f"/proc/{first}").exists()
@@ -150,7 +173,20 @@ def test_a_killed_worker_ends_the_others_and_one_or_two_processes_go_on(tmp_path
     assert tensors(folder)[0] == f"step-{step + 1:08d}"
 
     process = start(folder.path, images, steps=step + 2, checkpoint_steps=1)
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=HANG)
     assert process.returncode == 0 and out.strip() == str(folder.path), err
     assert f"resumed from step-{step + 1:08d}" in err
     assert tensors(folder)[0] == f"step-{step + 2:08d}" and folder.read_metrics()[-1]["step"] == step + 2
+
+    # Workers end with a checkpoint when their launcher is killed.
+    process = start(folder.path, images, steps=10**6, checkpoint_steps=1)
+    while process.poll() is None and not (folder.checkpoints / f"step-{step + 3:08d}").exists():
+        time.sleep(0.02)
+    started = workers_of(process)
+    process.kill()
+    _, err = process.communicate(timeout=HANG)  # the first worker has the other end
+    limit = time.monotonic() + HANG
+    while any(runs(pid) for pid in started):
+        assert time.monotonic() < limit, "a worker outlives its launcher"
+        time.sleep(0.05)
+    assert len(started) == 2 and int(tensors(folder)[0][5:]) > step + 2

@@ -3,7 +3,7 @@
 import functools
 import logging
 import os
-import sys
+import signal
 from collections.abc import Sequence
 
 from absl import flags
@@ -14,6 +14,7 @@ from tf_psgan.cli.flags import define_config, define_device, given_settings, pat
 from tf_psgan.errors import SettingError
 from tf_psgan.runtime import accelerator, launcher
 from tf_psgan.runtime.cluster import VARIABLE, Cluster, from_json, share
+from tf_psgan.runtime.signals import Terminated
 from tf_psgan.runtime.stderr import filtered_stderr
 
 logger = logging.getLogger(__name__)
@@ -27,9 +28,6 @@ USAGE = """Learns a texture from pictures.
 All pictures of a folder make one model; with --each they make one model each.
 Some settings are chosen from the pictures where they are not given; --explain shows which and why. A run that is
 continued keeps its own."""
-
-_PROGRAM = [sys.executable, "-P", "-c", "import sys; from tf_psgan.cli.train import main; sys.exit(main(sys.argv))"]
-"""This program, as a process of its own."""
 
 _COMPILED = {"auto": None, "yes": True, "no": False}
 """Values of --compile, and what they are for `train`."""
@@ -50,7 +48,8 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("compile", "auto", list(_COMPILED), text, flag_values=values)
     text = (
         "Processes that train together, each on a GPU of its own or on its part of the cores. Starts them on this "
-        "machine; where TF_CONFIG is set, this process is one of those that it lists."
+        "machine, with ports that others must not reach; where TF_CONFIG is set, this process is one of those that it "
+        "lists."
     )
     flags.DEFINE_integer("workers", 1, text, lower_bound=1, upper_bound=4096, flag_values=values)
     train_each.define(values)
@@ -121,9 +120,13 @@ def _launch(values: flags.FlagValues, workers: int, arguments: Sequence[str]) ->
     if use_gpus and len(found) < workers:
         allowed = f"choose {len(found)}, or --device=cpu"
         raise SettingError("workers", f"{workers}, but this machine has {len(found)} GPUs", allowed, value=workers)
-    outcome = launcher.launch([*_PROGRAM, *arguments], workers, use_gpus)
+    outcome = launcher.launch(train_each.child_command(arguments), workers, use_gpus)
     if not outcome.code:
         return outcome.output.rstrip("\n")
+    if outcome.stopped_by == signal.SIGINT:
+        raise KeyboardInterrupt
+    if outcome.stopped_by:
+        raise Terminated(outcome.stopped_by)
     if outcome.code < 0 or (outcome.worker and outcome.first_code != 2):  # otherwise the first worker has said why
         name, reason = f"worker {outcome.worker} of {workers}", outcome.reason.removeprefix("error: ")
         if outcome.code < 0:

@@ -77,6 +77,11 @@ def run(values: flags.FlagValues, folder: Path) -> str:
         return _Trainings(folder, items, config, given, _passed_on(values)).run(slots)
 
 
+def child_command(arguments: Sequence[str]) -> list[str]:
+    """`psgan train` with these arguments, as a process that ends with the one whose pipe is its standard input."""
+    return [sys.executable, "-P", "-c", _CODE, *arguments]
+
+
 class _Trainings:
     """The trainings of one command."""
 
@@ -119,8 +124,9 @@ class _Trainings:
     def _child(self, item: "Item") -> Child:
         picture = os.path.abspath(item.entry.path).replace('"', '""')
         own = [f'--images="{picture}"', f"--run={(self.folder / item.name).absolute()}"]
-        command = [sys.executable, "-P", "-c", _CODE, *self.passed, *own]
-        return Child(item.name, command, self.folder / self.collection.FILES / f"{item.name}.log")
+        return Child(
+            item.name, child_command([*self.passed, *own]), self.folder / self.collection.FILES / f"{item.name}.log"
+        )
 
     def _is_complete(self, item: "Item") -> bool:
         from tf_psgan.runs.run_folder import RunFolder

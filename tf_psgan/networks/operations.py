@@ -61,6 +61,8 @@ def batch_normalise(
 
         return tf.compat.v1.nn.fused_batch_norm(x, gamma, beta, epsilon=EPSILON, is_training=True)[0]
     scale, shift = scale_and_shift(gamma, beta, *batch_moments(x, over_workers))
+    if over_workers:  # as exact as the fused kernel, which computes in float32
+        return ops.cast(ops.cast(x, "float32") * scale + shift, x.dtype)
     return x * ops.cast(scale, x.dtype) + ops.cast(shift, x.dtype)
 
 

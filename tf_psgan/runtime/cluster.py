@@ -9,9 +9,6 @@ from tf_psgan.errors import SettingError
 VARIABLE = "TF_CONFIG"
 """The environment variable with the cluster and this process's task in it, in JSON."""
 
-LAUNCHER = "TF_PSGAN_LAUNCHER"
-"""The environment variable with the number of the process that started this one and without which it has to end."""
-
 _EXAMPLE = '{"cluster": {"worker": ["one:2222", "two:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
@@ -26,19 +23,6 @@ class Cluster:
 
     addresses: tuple[str, ...]
     index: int = 0
-
-    @property
-    def is_first(self) -> bool:
-        """Whether this process writes."""
-        return self.index == 0
-
-    def share(self, batch_size: int) -> int:
-        """Examples of a batch for each worker.
-
-        Raises:
-          SettingError: they cannot be divided equally.
-        """
-        return share(batch_size, len(self.addresses))
 
     def to_json(self) -> str:
         """The value of `TF_CONFIG` that `from_json` reads."""
@@ -77,6 +61,8 @@ def from_json(text: str) -> Cluster:
         addresses = [*chiefs, *workers]
         if not all(isinstance(address, str) and re.fullmatch(r".+:\d+", address) for address in addresses):
             raise ValueError("an address is not HOST:PORT")
+        if not all(0 < int(address.rpartition(":")[2]) < 2**16 for address in addresses):
+            raise ValueError("a port is not from 1 to 65535")
         if len(set(addresses)) < len(addresses):
             raise ValueError("two tasks have one address")
         if kind not in ("chief", "worker") or set(jobs) - {"chief", "worker"}:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from tf_psgan.runtime import accelerator, threads
-from tf_psgan.runtime.cluster import LAUNCHER, VARIABLE, Cluster
+from tf_psgan.runtime.cluster import VARIABLE, Cluster
 from tf_psgan.runtime.signals import StopSignals
 
 GRACE_SECONDS = 10.0
@@ -30,6 +30,7 @@ class Outcome(NamedTuple):
       reason: the last line that it wrote to standard error.
       first_code: exit code of the first worker, which has written to this process's standard error itself.
       output: of the first worker to standard output.
+      stopped_by: the signal that was passed on to all of them; 0 for none.
     """
 
     code: int
@@ -37,6 +38,7 @@ class Outcome(NamedTuple):
     reason: str
     first_code: int
     output: str
+    stopped_by: int
 
 
 def launch(command: Sequence[str], count: int, use_gpus: bool) -> Outcome:
@@ -46,7 +48,8 @@ def launch(command: Sequence[str], count: int, use_gpus: bool) -> Outcome:
     processors, an equal part of the cores. SIGINT and SIGTERM are passed on to all.
 
     Args:
-      command: the program and its arguments. It finds its cluster in `TF_CONFIG`.
+      command: the program and its arguments. It finds its cluster in `TF_CONFIG`, and has to call
+        `child_processes.end_with_parent`, or it would outlive a launcher that is killed.
       count: of workers.
       use_gpus: gives worker i the i-th GPU of this machine, of which there must be as many.
     """
@@ -59,7 +62,6 @@ def launch(command: Sequence[str], count: int, use_gpus: bool) -> Outcome:
         for index in range(count):
             environment = os.environ | {
                 VARIABLE: Cluster(addresses, index).to_json(),
-                LAUNCHER: str(os.getpid()),
                 "PYTHONPATH": os.pathsep.join([str(_PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]),
             }
             if use_gpus:
@@ -69,6 +71,7 @@ def launch(command: Sequence[str], count: int, use_gpus: bool) -> Outcome:
                 command,
                 env=environment,
                 start_new_session=True,
+                stdin=subprocess.PIPE,  # ends with this process
                 stdout=subprocess.DEVNULL if index else output,
                 stderr=logs[index] if index else None,
             )
@@ -79,9 +82,8 @@ def launch(command: Sequence[str], count: int, use_gpus: bool) -> Outcome:
         codes = [worker.returncode for worker in workers]
         output.seek(0)
         text = output.read().decode("utf-8", "surrogateescape")
-        return Outcome(
-            0 if failed < 0 else codes[failed], failed, _last_line(logs[failed]) if failed > 0 else "", codes[0], text
-        )
+        code, reason = (0, "") if failed < 0 else (codes[failed], _last_line(logs[failed]) if failed else "")
+        return Outcome(code, failed, reason, codes[0], text, stopping.number)
 
 
 def _wait(workers: Sequence[subprocess.Popen], stopping: StopSignals) -> int:

@@ -12,6 +12,10 @@ class StopSignals:
 
     Outside the main thread, where Python allows no handlers, the signals keep their meaning.
 
+    Attributes:
+      requested: whether an end was requested.
+      number: of the first signal; 0 for none.
+
     Raises:
       KeyboardInterrupt: at a Ctrl-C when an end was requested before.
     """
@@ -19,7 +23,7 @@ class StopSignals:
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self) -> None:
-        self.requested = False
+        self.requested, self.number = False, 0
 
     def __enter__(self) -> "StopSignals":
         """Installs the handlers."""
@@ -36,7 +40,7 @@ class StopSignals:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.requested and number == signal.SIGINT:
             raise KeyboardInterrupt("stopped at once; the same command resumes from what was saved last.")
-        self.requested = True
+        self.requested, self.number = True, self.number or number
 
 
 class Terminated(KeyboardInterrupt):

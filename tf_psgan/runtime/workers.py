@@ -12,8 +12,6 @@ the same ones.
 import contextlib
 import itertools
 import logging
-import os
-import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,10 +22,12 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from tf_psgan.errors import SettingError
-from tf_psgan.runtime.cluster import LAUNCHER, VARIABLE, Cluster
+from tf_psgan.runtime.cluster import VARIABLE, Cluster
 
 START_SECONDS = 300.0
 """How long workers wait for each other at the start."""
+TOLD_SECONDS = 10.0
+"""After this time a worker says for whom it waits."""
 CHECK_SECONDS = 1.0
 """Time between two checks of whether the others are there."""
 ANSWER_SECONDS = 10.0
@@ -189,27 +189,29 @@ class Workers:
         except tf.errors.UnknownError as error:
             address = self.cluster.addresses[self.index]
             problem = f"this worker cannot listen at its address {address} ({error.message})"
-            raise SettingError(VARIABLE, problem, "choose a free port of this machine", value=address) from None
+            raise SettingError(
+                VARIABLE, problem, "choose a free port of this machine, or try again", value=address
+            ) from None
 
     def _wait(self) -> None:
         """Waits until every worker answers.
 
         Before they do, no collective may begin: it would fail with the first connection that is refused.
         """
-        limit = time.monotonic() + START_SECONDS
+        began = time.monotonic()
+        limit, told = began + START_SECONDS, False
         for peer in range(self.count):
             while problem := self._problem(peer):
+                if not told and time.monotonic() > began + TOLD_SECONDS:
+                    logger.info("waiting for %s.", self._name(peer))
+                    told = True
                 if time.monotonic() > limit:
                     raise LostWorker(f"{self._name(peer)} did not come within {START_SECONDS:.0f} s ({problem}).")
                 time.sleep(0.1)
 
     def _watch(self) -> None:
         """Ends all collectives when a worker is lost: those that wait for it would wait for ever."""
-        launcher = os.environ.get(LAUNCHER)
         while not self._has_ended.wait(CHECK_SECONDS):
-            if launcher and os.getppid() != int(launcher):
-                os.kill(os.getpid(), signal.SIGTERM)  # ends all workers with a checkpoint
-                return
             for peer in range(self.count):
                 problem = self._problem(peer)
                 if problem and not self._has_ended.is_set():

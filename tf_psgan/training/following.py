@@ -39,20 +39,33 @@ def check_agreement(workers: Workers, config: Config, pictures: manifest.Manifes
     """Checks that all workers have the settings, the compute type and the pictures of the first one.
 
     Raises:
-      SettingError, PictureError: in a worker that has others.
+      SettingError, PictureError: in every worker, where one has others; that one says which.
     """
+    error = _disagreement(workers, config, pictures)
+    count, numbers = workers.total(int(error is not None), workers.index if error else 0)
+    if error:
+        raise error
+    if count:
+        who = f"worker {numbers}" if count == 1 else f"{count} workers"
+        problem = f"{who} of {workers.count} cannot train with the others; the reason is in its own error"
+        raise SettingError("workers", problem, "give all workers the same settings and pictures")
+
+
+def _disagreement(workers: Workers, config: Config, pictures: manifest.Manifest) -> SettingError | PictureError | None:
+    """What this worker has otherwise than the first one."""
     dtype = device.compute_type(config.training.dtype)
     own = {"config": json.loads(configs.to_json(config)), "dtype": dtype, "pictures": manifest.to_json(pictures)}
     first = json.loads(workers.from_first(json.dumps(own).encode()))
     theirs, allowed = configs.from_dict(Config, first["config"]), "give all workers the same settings"
     for part in ("model", "data", "training", "rendering"):
         if different := configs.difference(getattr(config, part), getattr(theirs, part), FREE):
-            raise SettingError("workers", f"the first one has other settings ({different} there)", allowed)
+            return SettingError("workers", f"the first one has other settings ({different} there)", allowed)
     if dtype != first["dtype"]:
         problem = f"auto is {dtype} on this worker and {first['dtype']} on the first one"
-        raise SettingError("dtype", problem, "choose one of them", value="auto", settings=("dtype",))
+        return SettingError("dtype", problem, "choose one of them", value="auto", settings=("dtype",))
     if different := manifest.difference(pictures, manifest.from_json(first["pictures"])):
-        raise PictureError("images", f"the first worker has other pictures ({different})", "give all workers the same")
+        return PictureError("images", f"the first worker has other pictures ({different})", "give all workers the same")
+    return None
 
 
 def begin_step(workers: Workers) -> bool:

@@ -132,11 +132,13 @@ def train(
         raise SettingError("compile", f"'yes', but {problem}", "choose auto or no", value=compiled)
     pictures = preflight.prepare(config, folder)
     threads = device.set_threads(config.training.threads)
-    with workers.connected(), folder.locked() if workers.is_first else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(workers.connected())
         following.check_agreement(workers, config, pictures)
         if not workers.is_first:
             following.follow(workers, _gan_step(config, pictures, workers), _image_cache(config, pictures))
             return run_folder
+        stack.enter_context(folder.locked())
         folder.write_config(config)
         folder.write("manifest.json", manifest.to_json(pictures))
         if not folder.has_begun():

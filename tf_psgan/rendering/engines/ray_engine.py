@@ -17,8 +17,8 @@ from tf_psgan.runtime.progress import Progress
 
 MOST_WORKERS = 10_000
 
-RESTARTS = 100
-"""How often an actor is started again, and a shard tried again, before the picture is given up."""
+RETRIES = 5
+"""How often a shard whose actor has died is tried again, before the picture is given up."""
 
 
 class RayEngine:
@@ -46,10 +46,11 @@ class RayEngine:
           InputError: what a worker raised, or one died too often.
         """
         with _cluster(self._workers) as ray:
-            machines = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
-            count = min(self._workers or len(machines), planned.count)
+            found = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+            machines = [processors for processors in found if processors]  # a head node often offers none
+            count = min(self._workers or max(1, len(machines)), planned.count)
             cores = share(machines, count)
-            options = {"num_cpus": cores, "max_restarts": RESTARTS, "max_task_retries": RESTARTS}
+            options = {"num_cpus": cores, "max_restarts": -1, "max_task_retries": RETRIES}
             Actor = ray.remote(**options)(worker.ShardWorker)
             actors = [Actor.remote(out, planned, open_view) for _ in range(count)]
             total = planned.height * planned.width
