@@ -1,5 +1,7 @@
 """`psgan train` chooses settings from the picture; flags and an earlier run win; --explain writes nothing."""
 
+import signal
+
 import pytest
 
 from tests.support.synthetic_textures import blobs
@@ -104,12 +106,18 @@ def test_more_workers_than_gpus_are_refused(call, picture, tmp_path, monkeypatch
 @pytest.mark.parametrize(
     "outcome, code, text",
     [
-        (launcher.Outcome(0, -1, "", 0, "runs/x\n"), 0, ""),
-        (launcher.Outcome(2, 1, "error: images: none.", 2, ""), 2, ""),
-        (launcher.Outcome(1, 1, "error: no disk.", 1, ""), 1, "worker 1 of 2: no disk."),
-        (launcher.Outcome(1, 1, "error: worker 0 of 2 does not answer.", -9, ""), 1, "worker 0 of 2 does not answer."),
-        (launcher.Outcome(-9, 0, "", -9, ""), 1, "worker 0 of 2 ended by signal 9"),
-        (launcher.Outcome(1, 0, "", 1, ""), 1, ""),
+        (launcher.Outcome(0, -1, "", 0, "runs/x\n", 0), 0, ""),
+        (launcher.Outcome(2, 1, "error: images: none.", 2, "", 0), 2, ""),
+        (launcher.Outcome(1, 1, "error: no disk.", 1, "", 0), 1, "worker 1 of 2: no disk."),
+        (
+            launcher.Outcome(1, 1, "error: worker 0 of 2 does not answer.", -9, "", 0),
+            1,
+            "worker 0 of 2 does not answer.",
+        ),
+        (launcher.Outcome(-9, 0, "", -9, "", 0), 1, "worker 0 of 2 ended by signal 9"),
+        (launcher.Outcome(1, 0, "", 1, "", 0), 1, ""),
+        (launcher.Outcome(1, 1, "error: stopped.", 1, "", signal.SIGINT), 130, "stopped by the keyboard."),
+        (launcher.Outcome(1, 1, "error: stopped.", 1, "", signal.SIGTERM), 143, "stopped by SIGTERM"),
     ],
 )
 def test_the_end_of_the_workers_is_told_once(call, picture, tmp_path, monkeypatch, outcome, code, text):
