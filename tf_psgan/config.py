@@ -12,11 +12,12 @@ import typing
 from collections.abc import Container
 from typing import Any, TypeVar
 
+from tf_psgan import material
 from tf_psgan.errors import SettingError
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Of the settings' names and meanings; in `config.json` and in exports. A file without one has version 1."""
 
 RENAMED_SETTINGS = {
@@ -90,6 +91,12 @@ class ModelConfig:
         choices=(1, 2, 4),
     )
     kernel_size: int = setting(6, "Kernel size of the up-convolutions: 6, or 5 as in the paper.", low=5, high=6)
+    maps: tuple[str, ...] = setting(
+        (),
+        "Maps of a material that are learned with its colours: normal, height, roughness, metalness, occlusion. Each "
+        "is a picture of the same size beside the colours: stone_normal.png beside stone.png.",
+        choices=tuple(material.MAPS),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -239,8 +246,22 @@ def without_effect(config: Config, fits: bool) -> dict[str, str]:
     return {name: reason for name, reason in reasons.items() if name in changed}
 
 
+def check_maps(model: ModelConfig) -> None:
+    """Raises SettingError for a map that is given twice."""
+    if twice := sorted({name for name in model.maps if model.maps.count(name) > 1}):
+        raise SettingError("maps", f"{twice[0]} is given twice", "give it once", value=model.maps, settings=("maps",))
+
+
 def check_detail(model: ModelConfig) -> None:
     """Raises SettingError for a model that the detail stage cannot be used with."""
+    if model.maps:
+        raise SettingError(
+            "detail",
+            f"patches copies colours only, and the model has maps ({', '.join(model.maps)})",
+            "choose none",
+            value="patches",
+            settings=("detail", "maps"),
+        )
     if model.global_channels:
         raise SettingError(
             "detail",

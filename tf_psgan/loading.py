@@ -5,7 +5,7 @@ import logging
 import os
 from pathlib import Path
 
-from tf_psgan import geometry, pretrained
+from tf_psgan import geometry, material, pretrained
 from tf_psgan.config import ModelConfig, check_detail
 from tf_psgan.data import manifest
 from tf_psgan.detail import exemplar as exemplars
@@ -34,49 +34,55 @@ class Plane(TexturePlane):
     """The textures of a trained run or of an exported model as infinite planes."""
 
     @classmethod
-    def from_run(cls, path: str | Path, dtype: str = "auto", *, detail: str = "auto") -> "Plane":
+    def from_run(
+        cls, path: str | Path, dtype: str = "auto", *, detail: str = "auto", map: str = material.COLOUR
+    ) -> "Plane":
         """The plane of a run's newest good checkpoint, with the run's stored textures by name.
 
         Args:
           path: the run's folder.
           dtype: compute type: "float32", "mixed_bfloat16", or "auto" for bfloat16 where the hardware supports it.
           detail: detail stage: "patches", "none", or "auto" for the run's own setting.
+          map: of a material: "normal", "height" or another one that the run has learned, instead of its colours.
 
         Raises:
           RunError: no run, a damaged file, or no good checkpoint.
           InputError: the photographs are needed for the detail stage and cannot be used.
-          SettingError: a detail stage for a model of several textures.
+          SettingError: a detail stage for a model of several textures, or a map that the run has not learned.
         """
-        return cls.from_generator(load_generator(path, dtype), path, detail)
+        return cls.from_generator(load_generator(path, dtype), path, detail, map)
 
     @classmethod
-    def from_generator(cls, generator: SpatialGenerator, path: str | Path, detail: str = "auto") -> "Plane":
+    def from_generator(
+        cls, generator: SpatialGenerator, path: str | Path, detail: str = "auto", map: str = material.COLOUR
+    ) -> "Plane":
         """The plane of a generator that was loaded from a run, with the run's stored textures by name.
 
         Args:
           generator: the averaged generator of the run.
           path: the run's folder.
-          detail: as for `from_run`.
+          detail, map: as for `from_run`.
 
         Raises:
           RunError: a stored texture is damaged.
           InputError: as `from_run`.
         """
-        folder, folded = RunFolder(Path(path)), fold(generator)
+        folder, learned = RunFolder(Path(path)), fold(generator)
+        folded = learned.picture(map)
         stored = folder.read_textures(generator.global_channels)
         if (folder.read_config().rendering.detail if detail == "auto" else detail) == "none":
             exemplar = None
         else:
-            check_detail(folded.config)
+            check_detail(learned.config)
             measured = read_exemplar(folder)
             exemplar = read_adaptation(folder, folded, measured).applied(measured)
         return cls(folded, {name: texture.vector for name, texture in stored.items()}, exemplar=exemplar)
 
     @classmethod
-    def from_pretrained(cls, name: str | Path, dtype: str = "auto") -> "Plane":
+    def from_pretrained(cls, name: str | Path, dtype: str = "auto", *, map: str = material.COLOUR) -> "Plane":
         """The plane of a ready-made model; as `from_pretrained`."""
         found = read_model(name, dtype)
-        return cls(found.folded, found.textures, exemplar=found.exemplar)
+        return cls(found.folded.picture(map), found.textures, exemplar=found.exemplar)
 
     @classmethod
     def from_saved_model(cls, path: str | Path) -> "Plane":
@@ -93,7 +99,7 @@ class Plane(TexturePlane):
         return cls(folded, names, exemplar=exemplar)
 
 
-def from_pretrained(name: str | Path, dtype: str = "auto") -> Plane:
+def from_pretrained(name: str | Path, dtype: str = "auto", *, map: str = material.COLOUR) -> Plane:
     """The textures of a ready-made model as infinite planes.
 
     Args:
@@ -101,11 +107,14 @@ def from_pretrained(name: str | Path, dtype: str = "auto") -> Plane:
         or "hf://owner/name", a repository of the Hugging Face Hub, which the package huggingface_hub fetches. Nothing
         of it is executed.
       dtype: compute type: "float32", "mixed_bfloat16", or "auto" for bfloat16 where the hardware supports it.
+      map: of a material: "normal", "height" or another one that the model has, instead of its colours. Planes of one
+        model fit each other pixel by pixel.
 
     Raises:
       ExportError: no model of that name, or one that is damaged, of a newer version, or cannot be fetched.
+      SettingError: the model has no such map.
     """
-    return Plane.from_pretrained(name, dtype)
+    return Plane.from_pretrained(name, dtype, map=map)
 
 
 def list_pretrained() -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from absl import flags
 
 from tf_psgan.cli import program
-from tf_psgan.cli.flags import define_model, define_run, path, source
+from tf_psgan.cli.flags import define_map, define_model, define_run, path, source
 from tf_psgan.errors import SettingError
 from tf_psgan.pretrained import Pretrained
 from tf_psgan.runtime.stderr import filtered_stderr
@@ -36,6 +36,7 @@ def define(values: flags.FlagValues) -> None:
     """The run, the model's folder, and what accompanies the model."""
     define_run(values)
     define_model(values)
+    define_map(values)
     flags.DEFINE_string("out", None, "The model's folder; versions are its folders 1, 2, ...", flag_values=values)
     for name, (default, text) in _NUMBERS.items():
         flags.DEFINE_integer(name, default, text, lower_bound=0, upper_bound=2**63 - 1, flag_values=values)
@@ -78,12 +79,12 @@ def run(values: flags.FlagValues) -> str:
 
     device.choose(values.flag_values_dict()["device"])
     limits = exporter.Limits(given["most_side"], given["most_pixels"])
-    names = ("dtype", "version", "source_licence", "onnx", "detail")
+    names = ("dtype", "version", "source_licence", "onnx", "detail", "map")
     return str(exporter.export(origin, out, limits=limits, progress=True, **{name: given[name] for name in names}))
 
 
 def _run_web(values: flags.FlagValues, origin: Path | Pretrained, out: Path) -> str:
-    for name in ("onnx", *_NUMBERS):
+    for name in ("onnx", "map", *_NUMBERS):
         if values[name].present:
             raise SettingError(name, "has no effect with --web", "leave one of them out")
     if values.dtype == "mixed_bfloat16":
@@ -100,7 +101,7 @@ def _run_web(values: flags.FlagValues, origin: Path | Pretrained, out: Path) -> 
 
 
 def _run_weights(values: flags.FlagValues, folder: Path, out: Path) -> str:
-    for name in ("onnx", "dtype", *_NUMBERS):
+    for name in ("onnx", "dtype", "map", *_NUMBERS):
         if values[name].present:
             raise SettingError(name, "has no effect with --weights", "leave one of them out")
     with filtered_stderr():

@@ -10,6 +10,7 @@ from typing import Any
 from absl import flags
 
 from tf_psgan import config as configs
+from tf_psgan import material
 from tf_psgan.cli import renamed
 from tf_psgan.errors import SettingError
 from tf_psgan.pretrained import Pretrained
@@ -107,6 +108,12 @@ def define_model(values: flags.FlagValues) -> None:
         "--weights made, or hf://OWNER/NAME."
     )
     flags.DEFINE_string("model", None, text, flag_values=values)
+
+
+def define_map(values: flags.FlagValues) -> None:
+    """The flag that chooses a picture of a material."""
+    text = "Of a material: the map to show instead of its colours, for example normal."
+    flags.DEFINE_enum("map", material.COLOUR, [material.COLOUR, *material.MAPS], text, flag_values=values)
 
 
 def source(values: flags.FlagValues) -> Path | Pretrained:

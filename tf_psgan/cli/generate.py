@@ -37,6 +37,7 @@ def define(values: flags.FlagValues) -> None:
     """The run, the file, and the description of the picture."""
     fields.define_run(values)
     fields.define_model(values)
+    fields.define_map(values)
     flags.DEFINE_string("out", None, OUT, flag_values=values)
     fields.define(values, request.Request)
     text = (
@@ -74,7 +75,7 @@ def run(values: flags.FlagValues) -> str:
 
     device.choose(values.flag_values_dict()["device"])
     given = values.flag_values_dict()
-    names = ("dtype", "detail", "shard")
+    names = ("dtype", "detail", "map", "shard")
     options = {name: given[name] for name in names}
     return str(render.render(source, out, spec, part=part, engine=engine, progress=True, **options))
 
@@ -87,7 +88,10 @@ def _part(values: flags.FlagValues, flagged: Collection[str]) -> tuple[int, int]
         raise SettingError("part", "says nothing beside --engine", "leave one of them out")
     if values.part != FINISH:
         return texts.part(values.part) if values.part else None
-    for name in (*flagged, *(name for name in ("run", "model", "dtype", "detail", "device") if values[name].present)):
+    for name in (
+        *flagged,
+        *(name for name in ("run", "model", "dtype", "detail", "map", "device") if values[name].present),
+    ):
         raise SettingError(name, f"says nothing beside --part={FINISH}", "leave it out: the parts know it")
     return None
 

@@ -13,14 +13,14 @@ from tf_psgan.latents import noise
 class PackedImages(NamedTuple):
     """Decoded pictures, or regions of them, end to end in the host's memory."""
 
-    pixels: tf.Tensor  # uint8 [total_pixels, 3], row by row
+    pixels: tf.Tensor  # uint8 [total_pixels, channels], row by row
     starts: tf.Tensor  # int64 [pictures], index of each first pixel
     heights: tf.Tensor  # int64 [pictures]
     widths: tf.Tensor  # int64 [pictures]
 
 
 PACKED_IMAGES_SPEC = PackedImages(
-    tf.TensorSpec([None, 3], tf.uint8), *(tf.TensorSpec([None], tf.int64) for _ in range(3))
+    tf.TensorSpec([None, None], tf.uint8), *(tf.TensorSpec([None], tf.int64) for _ in range(3))
 )
 """Input signature for a tf.function: buffers of all sizes share one trace."""
 
@@ -36,7 +36,7 @@ def crops(packed: PackedImages, key: tf.Tensor, count: int, side: int, first: in
       first: number of the first crop, where only a part of a batch is cut.
 
     Returns:
-      uint8 [..., count, side, side, 3].
+      uint8 [..., count, side, side, channels].
     """
     with tf.device("CPU:0"):  # where the buffer is: a GPU would receive all of it at every step
         keys = _keys(key, count, first)
@@ -47,7 +47,7 @@ def crops(packed: PackedImages, key: tf.Tensor, count: int, side: int, first: in
         start = tf.gather(packed.starts, picture) + top * widths + left  # [..., count]
         steps = tf.range(side, dtype=tf.int64)
         rows = start[..., tf.newaxis] + steps * widths[..., tf.newaxis]  # [..., count, side]
-        return tf.gather(packed.pixels, rows[..., tf.newaxis] + steps)  # [..., count, side, side, 3]
+        return tf.gather(packed.pixels, rows[..., tf.newaxis] + steps)  # [..., count, side, side, channels]
 
 
 def drawn(packed: PackedImages, key: tf.Tensor, count: int, first: int = 0) -> tf.Tensor:

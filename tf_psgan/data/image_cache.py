@@ -6,13 +6,14 @@ the same crops from any step on.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from tf_psgan import material
 from tf_psgan.data import manifest as manifests
 from tf_psgan.data.crops import PackedImages
 from tf_psgan.errors import SettingError
@@ -44,6 +45,7 @@ class ImageCache:
         on top.
       cache_refresh_steps: steps that a buffer serves if not all pictures fit.
       downsampling: factor by which the pictures are reduced before anything else.
+      maps: of a material, whose channels come behind the three of each picture.
 
     Raises:
       InputError: no usable pictures, too many that cannot be used, or no room for two crops.
@@ -57,13 +59,16 @@ class ImageCache:
         cache_bytes: int,
         cache_refresh_steps: int,
         downsampling: int = 1,
+        maps: Sequence[str] = (),
     ) -> None:
         self.entries = manifests.check(manifest, side * downsampling).usable
-        self._downsampling = downsampling
+        self._downsampling, self._maps = downsampling, maps
         self._sizes = [(entry.height // downsampling, entry.width // downsampling) for entry in self.entries]
         self.side, self.seed, self.cache_refresh_steps = side, seed, cache_refresh_steps
-        self.fits = decoded_bytes(self.entries, downsampling) <= cache_bytes
-        self._pixels = cache_bytes // 2 // 3  # half of the memory: the next buffer needs the other half
+        self.fits = decoded_bytes(self.entries, downsampling, maps) <= cache_bytes
+        self._pixels = (
+            cache_bytes // 2 // material.channels(maps)
+        )  # half of the memory: the next buffer needs the other half
         if not self.fits and self._pixels < side * side:
             raise SettingError(
                 "cache_megabytes",
@@ -127,13 +132,14 @@ class ImageCache:
         regions = self.regions(refresh)
         areas = np.array([region.height * region.width for region in regions], np.int64)
         starts = np.cumsum(areas) - areas
-        pixels = _aligned(int(areas.sum()))
+        channels = material.channels(self._maps)
+        pixels = _aligned(int(areas.sum()), channels)
         for region, start, area in zip(regions, starts, areas, strict=True):
             if self._closed.is_set():
                 raise CancelledError
-            picture = downsampled(manifests.read(self.entries[region.picture]), self._downsampling)
+            picture = downsampled(manifests.read(self.entries[region.picture], self._maps), self._downsampling)
             part = picture[region.top : region.top + region.height, region.left : region.left + region.width]
-            pixels[start : start + area] = part.reshape(-1, 3)
+            pixels[start : start + area] = part.reshape(-1, channels)
         with tf.device("CPU:0"):
             heights, widths = (tf.constant([region[k] for region in regions], tf.int64) for k in (3, 4))
             # Without a copy: convert_to_tensor would need the memory twice.
@@ -141,9 +147,11 @@ class ImageCache:
             return PackedImages(shared, tf.constant(starts), heights, widths)
 
 
-def decoded_bytes(entries: Iterable[manifests.Entry], downsampling: int = 1) -> int:
-    """Memory of the decoded pictures, reduced by a factor."""
-    return 3 * sum((entry.height // downsampling) * (entry.width // downsampling) for entry in entries)
+def decoded_bytes(entries: Iterable[manifests.Entry], downsampling: int = 1, maps: Sequence[str] = ()) -> int:
+    """Memory of the decoded pictures and their maps, reduced by a factor."""
+    return material.channels(maps) * sum(
+        (entry.height // downsampling) * (entry.width // downsampling) for entry in entries
+    )
 
 
 def _extent(height: int, width: int, pixels: int, side: int) -> tuple[int, int]:
@@ -164,8 +172,8 @@ def _offset(key: int, extent: int, part: int, side: int) -> int:
     return min(max(drawn, 0), extent - part)
 
 
-def _aligned(count: int) -> np.ndarray:
-    """uint8 [count, 3] at a multiple of 64 bytes: TensorFlow ends the process for a tensor at another address."""
-    memory = np.empty(3 * count + 64, np.uint8)
+def _aligned(count: int, channels: int) -> np.ndarray:
+    """uint8 [count, channels] at a multiple of 64 bytes: TensorFlow ends the process for any other address."""
+    memory = np.empty(channels * count + 64, np.uint8)
     start = -memory.ctypes.data % 64
-    return memory[start : start + 3 * count].reshape(count, 3)
+    return memory[start : start + channels * count].reshape(count, channels)

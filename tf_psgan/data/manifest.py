@@ -5,6 +5,7 @@ digest of the contents tells a resumed run whether the pictures are still the sa
 """
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tf_psgan import material
 from tf_psgan.data import images, picture_formats
 from tf_psgan.errors import PictureError
 from tf_psgan.runtime import files
@@ -34,6 +36,7 @@ class Entry:
       sha256: of the content, hexadecimal.
       height, width: in pixels, 0 where unknown.
       reason: why it cannot be used; "" for a usable picture.
+      maps_sha256: of the contents of its maps, one digest for all; "" without maps.
     """
 
     path: str
@@ -42,6 +45,7 @@ class Entry:
     height: int = 0
     width: int = 0
     reason: str = ""
+    maps_sha256: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,11 +66,14 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the contents of the usable pictures, in order; their paths do not count."""
-        return hashlib.sha256("\n".join(entry.sha256 for entry in self.usable).encode()).hexdigest()
+        """SHA-256 over the contents of the usable pictures and their maps, in order; their paths do not count."""
+        contents = "\n".join(entry.sha256 + entry.maps_sha256 for entry in self.usable)
+        return hashlib.sha256(contents.encode()).hexdigest()
 
 
-def scan(sources: Sequence[str], setting: str = "images", limit: int | None = None) -> Manifest:
+def scan(
+    sources: Sequence[str], setting: str = "images", limit: int | None = None, maps: Sequence[str] = ()
+) -> Manifest:
     """Decodes every picture once.
 
     Args:
@@ -75,6 +82,8 @@ def scan(sources: Sequence[str], setting: str = "images", limit: int | None = No
         not read become entries with a reason. A file that is met twice counts once.
       setting: the setting that the sources come from, for errors.
       limit: decodes the first so many files only; None for all.
+      maps: of a material, that each picture has beside it (`material.path`). A picture without one of them, or of
+        another size than one, cannot be used; those of a folder that are maps of others are passed over.
 
     Raises:
       PictureError: a source does not exist or is not on this machine, or a folder cannot be read.
@@ -84,9 +93,11 @@ def scan(sources: Sequence[str], setting: str = "images", limit: int | None = No
     for given in sources:
         source = _existing(given, setting)
         for path in _walk(source, seen, setting) if os.path.isdir(source) else [source]:
-            paths.setdefault(os.path.realpath(path), path)
+            if not (maps and os.path.isdir(source) and material.is_map(path)):
+                paths.setdefault(os.path.realpath(path), path)
     with ThreadPoolExecutor(_WORKERS) as pool:
-        return Manifest(tuple(pool.map(_inspect, itertools.islice(paths.values(), limit))))
+        inspect = functools.partial(_inspect, maps=maps)
+        return Manifest(tuple(pool.map(inspect, itertools.islice(paths.values(), limit))))
 
 
 def check(manifest: Manifest, crop_pixels: int) -> Manifest:
@@ -111,19 +122,31 @@ def check(manifest: Manifest, crop_pixels: int) -> Manifest:
     return checked
 
 
-def read(entry: Entry) -> np.ndarray:
-    """The pixels of a picture, uint8 [height, width, 3].
+def read(entry: Entry, maps: Sequence[str] = ()) -> np.ndarray:
+    """The pixels of a picture, uint8 [height, width, 3], with the channels of its maps behind them.
+
+    Args:
+      entry: of a scan.
+      maps: those of the scan, or none, for the colours alone.
 
     Raises:
-      PictureError: the file is gone, or has changed since the scan.
+      PictureError: a file is gone, or has changed since the scan.
     """
-    try:
-        data = Path(entry.path).read_bytes()
-    except OSError as error:
-        raise PictureError(entry.path, f"gone since the scan ({error.strerror})", _RESTORE) from None
+    data = _bytes(entry.path)
     if hashlib.sha256(data).hexdigest() != entry.sha256:
         raise PictureError(entry.path, "changed since the scan", _RESTORE)
-    return images.decode(data, name=entry.path)
+    picture = images.decode(data, name=entry.path)
+    if not maps:
+        return picture
+    paths = [str(material.path(entry.path, name)) for name in maps]
+    contents = [_bytes(path) for path in paths]
+    if _digest_of_all(contents) != entry.maps_sha256:
+        raise PictureError(entry.path, f"its maps changed since the scan ({', '.join(maps)})", _RESTORE)
+    parts = [
+        images.decode(content, managed=False, name=path)[..., : material.MAPS[name]]
+        for name, path, content in zip(maps, paths, contents, strict=True)
+    ]
+    return np.concatenate([picture, *parts], axis=-1)
 
 
 def difference(old: Manifest, new: Manifest) -> str:
@@ -137,6 +160,8 @@ def difference(old: Manifest, new: Manifest) -> str:
             return f"{entry.path}: no longer among the pictures"
         if entry.sha256 != now[entry.path].sha256:
             return f"{entry.path}: another picture than before"
+        if entry.maps_sha256 != now[entry.path].maps_sha256:
+            return f"{entry.path}: its maps are others than before"
     for path in now:
         if path not in before:
             return f"{path}: not among the pictures before"
@@ -193,7 +218,18 @@ def _walk(folder: str, seen: set[str], setting: str) -> Iterator[str]:
         seen.add(real)
 
 
-def _inspect(path: str) -> Entry:
+def _bytes(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise PictureError(path, f"gone since the scan ({error.strerror})", _RESTORE) from None
+
+
+def _digest_of_all(contents: Sequence[bytes]) -> str:
+    return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()
+
+
+def _inspect(path: str, maps: Sequence[str] = ()) -> Entry:
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would block
@@ -206,7 +242,34 @@ def _inspect(path: str) -> Entry:
         height, width, _ = images.decode(Path(path)).shape
     except (ValueError, OSError) as error:
         return Entry(path, status.st_size, sha256, reason=" ".join(str(error).split()))
-    return Entry(path, status.st_size, sha256, height, width)
+    if not maps:
+        return Entry(path, status.st_size, sha256, height, width)
+    try:
+        maps_sha256 = _inspect_maps(path, maps, (height, width))
+    except (ValueError, OSError) as error:
+        return Entry(path, status.st_size, sha256, reason=" ".join(str(error).split()))
+    return Entry(path, status.st_size, sha256, height, width, maps_sha256=maps_sha256)
+
+
+def _inspect_maps(path: str, maps: Sequence[str], extent: tuple[int, int]) -> str:
+    """The digest of a picture's maps.
+
+    Raises:
+      PictureError: one is missing, cannot be decoded, or has another size than the picture.
+    """
+    contents = []
+    for name in maps:
+        file = material.path(path, name)
+        try:
+            contents.append(file.read_bytes())
+        except OSError as error:
+            problem = f"its {name} map {file.name} cannot be read ({error.strerror})"
+            raise PictureError(path, problem, f"put it beside the picture, or leave {name} out of maps") from None
+        height, width, _ = images.decode(contents[-1], managed=False, name=str(file)).shape
+        if (height, width) != extent:
+            problem = f"{height}x{width} pixels, but its picture has {extent[0]}x{extent[1]}"
+            raise PictureError(str(file), problem, "scale it to the size of the picture")
+    return _digest_of_all(contents)
 
 
 def _check(entry: Entry, crop_pixels: int) -> Entry:

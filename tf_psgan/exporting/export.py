@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tf_psgan import material
 from tf_psgan.errors import SettingError
 from tf_psgan.exporting import cost, model_card, onnx_export, saved_model, warmup
 from tf_psgan.exporting.model_card import Card
@@ -35,6 +36,7 @@ def export(
     source_licence: str = "",
     onnx: bool = False,
     detail: str = "auto",
+    map: str = material.COLOUR,
     progress: bool = False,
 ) -> Path:
     """Writes a run's newest good generator, or a ready-made model, as the next version of a SavedModel.
@@ -49,6 +51,7 @@ def export(
       onnx: also writes the network alone as ONNX.
       detail: detail stage of the windows, tiles and morphs: "patches", "none", or "auto" for the run's own setting. A
         ready-made model has its own.
+      map: of a material, instead of its colours.
       progress: draws a progress bar if standard error is a terminal and the work takes longer than two seconds.
 
     Returns:
@@ -76,9 +79,9 @@ def export(
     of_extras = 2 + onnx
     with Progress(saved_model.PARTS + of_extras + 1, "steps", display=progress, delay=SHORT_SECONDS) as done:
         if isinstance(source, Pretrained):
-            plane, about, card = _of_model(source, dtype)
+            plane, about, card = _of_model(source, dtype, map)
         else:
-            plane, about, card = _of_run(Path(source), dtype, detail, source_licence)
+            plane, about, card = _of_run(Path(source), dtype, detail, map, source_licence)
         extras: list[Callable[[Draft], None]] = [warmup.write, *([onnx_export.write] if onnx else []), card]
         about["cost_per_pixel"] = cost.per_pixel(plane)
         done.update()
@@ -87,20 +90,20 @@ def export(
         )
 
 
-def _of_run(path: Path, dtype: str, detail: str, licence: str) -> _Source:
+def _of_run(path: Path, dtype: str, detail: str, map: str, licence: str) -> _Source:
     """What a run exports."""
     folder, name = RunFolder(path), path.resolve().name
     config, pictures, metrics = folder.read_config(), folder.read_manifest(), folder.read_metrics()
     generator, found = restore_generator(path, dtype)
-    plane = Plane.from_generator(generator, path, detail)
+    plane = Plane.from_generator(generator, path, detail, map)
     card = Card(name, config, pictures, found.step, metrics, sorted(plane.names), licence)
     return plane, {"run": name, "step": found.step, "source_licence": licence}, card.write
 
 
-def _of_model(model: Pretrained, dtype: str) -> _Source:
+def _of_model(model: Pretrained, dtype: str, map: str) -> _Source:
     """What a ready-made model exports; its card is that of the model."""
     found = read_model(model.name, dtype)
-    plane = Plane(found.folded, found.textures, exemplar=found.exemplar)
+    plane = Plane(found.folded.picture(map), found.textures, exemplar=found.exemplar)
     names = {"run": "name", "step": "step", "source_licence": "source_licence"}
     about = {name: found.about[of_model] for name, of_model in names.items() if of_model in found.about}
 

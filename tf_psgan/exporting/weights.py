@@ -6,6 +6,7 @@ from pathlib import Path
 from tf_psgan._version import __version__
 from tf_psgan.data.manifest import Manifest
 from tf_psgan.loading import Plane, restore_generator
+from tf_psgan.plane.folded_generator import fold
 from tf_psgan.runs import model_file, outputs
 from tf_psgan.runs.run_folder import RunFolder
 
@@ -37,7 +38,7 @@ def export(run_folder: str | Path, out_folder: str | Path, *, source_licence: st
     plane = Plane.from_generator(generator, path, detail)
     name = out.resolve().name
     about = {"name": name, "step": found.step, "source_licence": source_licence, "made_by": __version__}
-    model = model_file.Model(plane.folded, plane.names, plane.exemplar, about)
+    model = model_file.Model(fold(generator), plane.names, plane.exemplar, about)
     model_file.write(out, dataclasses.replace(model, card=card(model, pictures)))
     return out
 
@@ -69,6 +70,8 @@ def card(model: model_file.Model, pictures: Manifest) -> str:
         f"{config.global_channels} global channels; weights in half precision, computed in float32 or bfloat16.",
         "",
     ]
+    if config.maps:
+        lines += [f"A material: with its colours it makes maps, {', '.join(config.maps)}, that fit them.", ""]
     if model.exemplar:
         lines += ["It contains the photographs, whose pixels its detail stage arranges.", ""]
     if model.textures:

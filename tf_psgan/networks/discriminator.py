@@ -14,7 +14,7 @@ SLOPE = 0.2
 
 @keras.saving.register_keras_serializable(layers.PACKAGE)
 class PatchDiscriminator(keras.Model):
-    """Images [batch, height, width, 3] in [-1, 1] -> one logit per patch, float32 [batch, height / s, width / s, 1].
+    """Images [batch, height, width, channels] in [-1, 1] -> logits of patches, [batch, height / s, width / s, 1].
 
     s is 2 to the power of the number of layers, len(filters) + 1; heights and widths are rounded up. LeakyReLU with
     slope 0.2; batch normalization on all layers but the first and the last; no biases, as in the authors' code.
@@ -22,17 +22,24 @@ class PatchDiscriminator(keras.Model):
     Args:
       filters: channels of the hidden layers, image side first; one more layer makes the logit.
       classes: 0, or the number of classes of a class-conditional discriminator, which also takes the class of each
-      image. seed: of the initial weights.
+        image.
+      seed: of the initial weights.
+      channels: of the images.
     """
 
     block_class = layers.DownConvolution
     """Layer class of every block; a subclass may use another one."""
 
     def __init__(
-        self, filters: Sequence[int] = (16, 32, 64, 128), classes: int = 0, seed: int = 0, **kwargs: Any
+        self,
+        filters: Sequence[int] = (16, 32, 64, 128),
+        classes: int = 0,
+        seed: int = 0,
+        channels: int = 3,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.filters, self.classes, self.seed = tuple(filters), classes, seed
+        self.filters, self.classes, self.seed, self.channels = tuple(filters), classes, seed, channels
         widths = (*self.filters, 1)
         for i, width in enumerate(widths):
             use_batch_norm = 0 < i < len(widths) - 1
@@ -42,7 +49,7 @@ class PatchDiscriminator(keras.Model):
             self.projection = layers.Projection(
                 classes, seed + 10 * len(widths), name="projection", dtype=self.dtype_policy
             )
-        self.build((None, None, None, 3))
+        self.build((None, None, None, channels))
 
     @property
     def blocks(self) -> list[layers.DownConvolution]:
@@ -63,7 +70,7 @@ class PatchDiscriminator(keras.Model):
         """Scores every patch; high for real.
 
         Args:
-          images: float [batch, height, width, 3] in [-1, 1].
+          images: float [batch, height, width, channels] in [-1, 1].
           class_ids: int [batch], the class of each image, for a class-conditional discriminator.
           fused: see `operations.batch_normalise`; also selects the activation's fast gradient.
         """
@@ -85,4 +92,5 @@ class PatchDiscriminator(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return super().get_config() | {"filters": self.filters, "classes": self.classes, "seed": self.seed}
+        own = {"filters": self.filters, "classes": self.classes, "seed": self.seed, "channels": self.channels}
+        return super().get_config() | own

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tf_psgan import geometry
+from tf_psgan import geometry, material
 from tf_psgan.config import ModelConfig
 from tf_psgan.errors import SettingError
 from tf_psgan.networks import layers, operations
@@ -22,6 +22,8 @@ from tf_psgan.networks import layers, operations
 @keras.saving.register_keras_serializable(layers.PACKAGE)
 class SpatialGenerator(keras.Model):
     """Latents [batch, rows + 4, cols + 4, channels] -> images [batch, side * rows + 4, side * cols + 4, 3] in [-1, 1].
+
+    With maps of a material the images have their channels behind the three of the colours (`tf_psgan.material`).
 
     `channels` are the local, global and periodic channels, in this order; `side` is `pixels_per_cell`. The two spare
     cells and the two spare pixels on each side are the halo of `tf_psgan.geometry`.
@@ -37,6 +39,7 @@ class SpatialGenerator(keras.Model):
       kernel_size: of the up-convolutions, 5 or 6.
       downsampling: factor by which the pictures that it learns are reduced, and by which its own ones are to be
         enlarged. The network does not depend on it.
+      maps: of a material, see `ModelConfig`.
       seed: of the initial weights.
 
     Raises:
@@ -54,6 +57,7 @@ class SpatialGenerator(keras.Model):
         filters: Sequence[int] = (128, 64, 32),
         kernel_size: int = 6,
         downsampling: int = 1,
+        maps: Sequence[str] = (),
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -68,8 +72,8 @@ class SpatialGenerator(keras.Model):
             wave_hidden,
         )
         self.filters, self.kernel_size, self.seed = tuple(filters), kernel_size, seed
-        self.downsampling = downsampling
-        widths = (*self.filters, 3)
+        self.downsampling, self.maps = downsampling, tuple(maps)
+        widths = (*self.filters, self.image_channels)
         for i, width in enumerate(widths):
             use_batch_norm = i + 1 < len(widths)
             block = layers.UpConvolution(
@@ -98,6 +102,11 @@ class SpatialGenerator(keras.Model):
         """Latent channels: local, global and periodic."""
         per_wave = 2 if self.quadrature else 1
         return self.local_channels + self.global_channels + per_wave * self.waves
+
+    @property
+    def image_channels(self) -> int:
+        """Channels of an image: three colours, and those of the maps."""
+        return material.channels(self.maps)
 
     @property
     def pixels_per_cell(self) -> int:
@@ -134,10 +143,10 @@ class SpatialGenerator(keras.Model):
         return ops.tanh(ops.cast(last(x, training=training), "float32"))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """(batch, side * rows + 4, side * cols + 4, 3) for latents of rows + 4 and cols + 4 cells; None stays None."""
+        """(batch, side * rows + 4, side * cols + 4, channels) for rows + 4 and cols + 4 cells; None stays None."""
         batch, rows, cols, _ = input_shape
         side, spare = self.pixels_per_cell, 2 * geometry.HALO
-        return (batch, *(None if n is None else side * (n - spare) + spare for n in (rows, cols)), 3)
+        return (batch, *(None if n is None else side * (n - spare) + spare for n in (rows, cols)), self.image_channels)
 
     def wave_numbers(self, z_global: Any) -> Any:
         """The learned wave numbers of each texture: z_global [batch, channels] -> float32 [batch, waves, 2].
@@ -192,6 +201,7 @@ class SpatialGenerator(keras.Model):
             "filters": self.filters,
             "kernel_size": self.kernel_size,
             "downsampling": self.downsampling,
+            "maps": self.maps,
         }
 
 

@@ -8,8 +8,9 @@ import hashlib
 
 import numpy as np
 
-from tf_psgan import geometry
+from tf_psgan import geometry, material
 from tf_psgan.config import ModelConfig, to_json
+from tf_psgan.errors import SettingError
 from tf_psgan.latents import wave_numbers
 from tf_psgan.networks.generator import SpatialGenerator
 
@@ -34,6 +35,31 @@ class FoldedGenerator:
     def pixels_per_cell(self) -> int:
         """Side of the block of pixels that one cell becomes, at the pictures' own scale."""
         return geometry.pixels_per_cell(len(self.blocks)) * self.config.downsampling
+
+    def picture(self, name: str = material.COLOUR) -> "FoldedGenerator":
+        """The generator of one picture of a material: of its colours, or of one of its maps, which may be grey.
+
+        Args:
+          name: "colour", or one of `config.maps`.
+
+        Raises:
+          SettingError: the model has no such map.
+        """
+        maps = self.config.maps
+        if name not in (material.COLOUR, *maps):
+            allowed = f"choose {' or '.join((material.COLOUR, *maps))}" if maps else "leave it out"
+            raise SettingError("map", f"the model has no map {name!r}", allowed, value=name, settings=("map",))
+        if not maps:
+            return self
+        kernel, bias = self.blocks[-1]
+        chosen = material.picture_channels(maps, name)
+
+        def only(values: np.ndarray) -> np.ndarray:
+            by_phase = values.reshape(*values.shape[:-1], 4, material.channels(maps))[..., chosen]
+            return np.ascontiguousarray(by_phase.reshape(*values.shape[:-1], 12))
+
+        config = dataclasses.replace(self.config, maps=())
+        return dataclasses.replace(self, config=config, blocks=(*self.blocks[:-1], (only(kernel), only(bias))))
 
     def wave_steps(self, z_global: np.ndarray) -> np.ndarray:
         """The wave numbers of a texture on their grid (`latents.wave_numbers`).

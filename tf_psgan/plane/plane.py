@@ -68,7 +68,7 @@ class TexturePlane:
         chunk_cells: int = 0,
         exemplar: Exemplar | None = None,
     ) -> None:
-        self.folded = folded
+        self.folded = folded = folded.picture()
         self.config = self.folded.config
         self.pixels_per_cell = self.folded.pixels_per_cell
         self.chunk_cells = chunk_cells or chunks.cells(self.pixels_per_cell)

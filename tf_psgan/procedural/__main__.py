@@ -10,6 +10,7 @@ from typing import NoReturn
 import numpy as np
 from PIL import Image
 
+from tf_psgan import material
 from tf_psgan.errors import InputError
 from tf_psgan.procedural import catalogue, variations
 from tf_psgan.runtime import files
@@ -21,7 +22,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder to write into; created if missing")
     chosen = parser.add_mutually_exclusive_group()
     every = ",".join(catalogue.TEXTURES)
-    chosen.add_argument("--names", default=every, help="textures, or variations such as brick-2, comma-separated; all")
+    chosen.add_argument(
+        "--names",
+        default=every,
+        help="textures, materials (setts), or variations such as brick-2, comma-separated; all textures",
+    )
     chosen.add_argument("--variations", type=int, help="draws the first so many variations, such as 56, instead")
     parser.add_argument("--seed", type=int, default=1, help="seed of the textures; a variation has its own; 1")
     parser.add_argument("--height", type=int, help="pixels; by default those of the shipped picture")
@@ -47,6 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _pictures(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
     names = args.names.split(",") if args.variations is None else variations.names(args.variations)
     for name in names:
+        if name in catalogue.MATERIALS:
+            for part, picture in catalogue.make_material(name, args.seed, args.height, args.width).items():
+                yield (name if part == material.COLOUR else f"{name}_{part}"), picture
+            continue
         if "-" not in name:
             yield name, catalogue.make(name, args.seed, args.height, args.width)
             continue

@@ -118,6 +118,15 @@ def cells(
     return Cells(near_i + a, near_j + b, own_down, own_right, wall)
 
 
+def box_distance(
+    down: np.ndarray, right: np.ndarray, half_height: float, half_width: float, corner: float
+) -> np.ndarray:
+    """Pixels to the edge of a rounded rectangle around 0, positive inside."""
+    a = np.abs(down) - half_height + corner
+    b = np.abs(right) - half_width + corner
+    return corner - np.hypot(np.maximum(a, 0), np.maximum(b, 0)) - np.minimum(np.maximum(a, b), 0)
+
+
 def mix(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
     """From a (t = 0) to b (t = 1)."""
     return a + (b - a) * t
@@ -164,7 +173,7 @@ def light(height: np.ndarray, ambient: float = 0.35, crevice: float = 0.12, shad
       crevice: how fast hollows darken, per pixel below the surroundings.
       shadow: steps of the walk towards the sun; 0 for no cast shadows.
     """
-    sun = np.maximum(_normals(height) @ SUN, 0) / SUN[2]
+    sun = np.maximum(normals(height) @ SUN, 0) / SUN[2]
     rise = SUN[2] / -SUN[0]
     hidden = np.zeros_like(height)
     for step in range(1, shadow + 1):
@@ -176,7 +185,7 @@ def light(height: np.ndarray, ambient: float = 0.35, crevice: float = 0.12, shad
 def glint(height: np.ndarray, sharpness: float) -> np.ndarray:
     """Specular light in [0, 1] (Blinn 1977) of a surface of that height, seen from above."""
     half = SUN / np.linalg.norm(SUN) + [0, 0, 1]
-    return np.maximum(_normals(height) @ (half / np.linalg.norm(half)), 0) ** sharpness
+    return np.maximum(normals(height) @ (half / np.linalg.norm(half)), 0) ** sharpness
 
 
 def develop(canvas: Canvas, colour: np.ndarray, grain: float = 1.6, uneven: float = 0.05) -> np.ndarray:
@@ -190,7 +199,8 @@ def develop(canvas: Canvas, colour: np.ndarray, grain: float = 1.6, uneven: floa
     return np.clip(np.rint(screen), 0, 255).astype(np.uint8)
 
 
-def _normals(height: np.ndarray) -> np.ndarray:
+def normals(height: np.ndarray) -> np.ndarray:
+    """Unit normals of a surface of that height (pixels), [rows, cols, 3]: down, right, out of the picture."""
     down, right = np.gradient(height)
     normal = np.stack([-down, -right, np.ones_like(height)], axis=-1)
     return normal / np.linalg.norm(normal, axis=-1, keepdims=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tf_psgan.errors import SettingError
-from tf_psgan.procedural import aperiodic, periodic
+from tf_psgan.procedural import aperiodic, materials, periodic
 
 MIN_PIXELS = 16
 """Least side of a picture."""
@@ -50,6 +50,27 @@ TEXTURES: dict[str, Texture] = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Material:
+    """How a material is drawn, and what is known about it.
+
+    Attributes:
+      draw: (seed, height, width) to its pictures by name, as `materials` says.
+      periods, description, height, width: as of a `Texture`.
+    """
+
+    draw: Callable[[int, int, int], dict[str, np.ndarray]]
+    periods: tuple[tuple[float, float], ...]
+    description: str
+    height: int = 384
+    width: int = 384
+
+
+MATERIALS: dict[str, Material] = {
+    "setts": Material(materials.setts, ((32, 24), (0, 48)), "granite setts with sand between them"),
+}
+
+
 def make(name: str, seed: int = 1, height: int | None = None, width: int | None = None) -> np.ndarray:
     """One picture, uint8 [height, width, 3]; by default of the extent that comes with the project.
 
@@ -57,8 +78,26 @@ def make(name: str, seed: int = 1, height: int | None = None, width: int | None 
       SettingError: an unknown name, a negative seed, or a side under 16 pixels.
     """
     if name not in TEXTURES:
-        raise SettingError("names", f"no texture {name!r}", f"choose from {', '.join(TEXTURES)}", settings=("names",))
+        allowed = f"choose from {', '.join((*TEXTURES, *MATERIALS))}"
+        raise SettingError("names", f"no texture {name!r}", allowed, settings=("names",))
     texture = TEXTURES[name]
+    return texture.draw(seed, *_extent(texture, seed, height, width))
+
+
+def make_material(
+    name: str, seed: int = 1, height: int | None = None, width: int | None = None
+) -> dict[str, np.ndarray]:
+    """All pictures of one of MATERIALS by name: "colour", uint8 [height, width, 3], and its maps.
+
+    Raises:
+      SettingError: as `make`.
+    """
+    found = MATERIALS[name]
+    return found.draw(seed, *_extent(found, seed, height, width))
+
+
+def _extent(texture: Texture | Material, seed: int, height: int | None, width: int | None) -> tuple[int, int]:
+    """The extent of a picture in pixels, checked together with its seed."""
     height = texture.height if height is None else height
     width = texture.width if width is None else width
     if min(height, width) < MIN_PIXELS:
@@ -66,4 +105,4 @@ def make(name: str, seed: int = 1, height: int | None = None, width: int | None 
         raise SettingError("height, width", problem, f"use at least {MIN_PIXELS}", settings=sides)
     if seed < 0:
         raise SettingError("seed", f"{seed} is negative", "use 0 or more", value=seed, settings=("seed",))
-    return texture.draw(seed, height, width)
+    return height, width

@@ -8,6 +8,7 @@ import numpy as np
 
 from tf_psgan.procedural.brushes import (
     Canvas,
+    box_distance,
     cells,
     develop,
     glint,
@@ -68,7 +69,7 @@ def brick(seed: int, height: int, width: int) -> np.ndarray:
     mine = pick(table, i, j)
     down, right = rows - 20 * i - 10, cols - 28 * (i % 2) - 56 * j - 28
     down, right = down + 0.8 * (mine[..., 0] - 0.5), right + 1.6 * (mine[..., 1] - 0.5)
-    inside = _box_distance(down + 0.02 * (mine[..., 2] - 0.5) * right, right, 8.3, 26.2, corner=2.0)
+    inside = box_distance(down + 0.02 * (mine[..., 2] - 0.5) * right, right, 8.3, 26.2, corner=2.0)
     inside = inside + 0.7 * canvas.noise(7, 3)
     body = ramp(-0.7, 0.7, inside)
     rough = canvas.noise(6, 3)
@@ -155,7 +156,7 @@ def tiles(seed: int, height: int, width: int) -> np.ndarray:
     right = cols - 28 * j - 14 + 1.0 * (mine[..., 1] - 0.5)
     turn = 0.06 * (mine[..., 2] - 0.5)
     down, right = down + turn * right, right - turn * down
-    inside = _box_distance(down, right, 12.1, 12.1, corner=2.5) + 0.35 * canvas.noise(9, 2)
+    inside = box_distance(down, right, 12.1, 12.1, corner=2.5) + 0.35 * canvas.noise(9, 2)
     body = ramp(-0.6, 0.6, inside)
     swell = 0.5 * canvas.noise(17, 2)
     tilt = 0.09 * ((mine[..., 3] - 0.5) * down + (mine[..., 4] - 0.5) * right)
@@ -250,12 +251,3 @@ def herringbone(seed: int, height: int, width: int) -> np.ndarray:
     bright = light(surface, ambient=0.35, crevice=0.5, shadow=3)[..., np.newaxis]
     hairs = 0.06 * ramp(0.4, 0.9, canvas.noise((9, 3)) + canvas.noise((3, 9)))
     return develop(canvas, colour * bright + hairs[..., np.newaxis])
-
-
-def _box_distance(
-    down: np.ndarray, right: np.ndarray, half_height: float, half_width: float, corner: float
-) -> np.ndarray:
-    """Pixels to the edge of a rounded rectangle around 0, positive inside."""
-    a = np.abs(down) - half_height + corner
-    b = np.abs(right) - half_width + corner
-    return corner - np.hypot(np.maximum(a, 0), np.maximum(b, 0)) - np.minimum(np.maximum(a, b), 0)

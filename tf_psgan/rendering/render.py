@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_psgan import material
 from tf_psgan.data import images
 from tf_psgan.errors import SettingError
 from tf_psgan.latents import torus
@@ -75,6 +76,7 @@ def render(
     *,
     dtype: str = "auto",
     detail: str = "auto",
+    map: str = material.COLOUR,
     part: tuple[int, int] | None = None,
     engine: shards.Engine | None = None,
     shard: int = shards.SHARD,
@@ -88,6 +90,7 @@ def render(
       spec: what the file shows.
       dtype: compute type, or "auto".
       detail: detail stage: "patches", "none", or "auto" for the run's own setting.
+      map: of a material, instead of its colours.
       part: number from 0 and count of the parts of a picture that several processes make; this one makes the shards of
         its part, and `shards.finish` the picture. None for the whole picture.
       engine: makes the shards of the picture by processes of its own, from `engines`.
@@ -120,7 +123,7 @@ def render(
             return Rendered(None, texture)
         logger.info("%s", texture)
     assert out is not None
-    opened = open_picture(source, spec, dtype=dtype, detail=detail, restored=restored)
+    opened = open_picture(source, spec, dtype=dtype, detail=detail, map=map, restored=restored)
     height, width = opened.composed.height, opened.composed.width
     if (height, width) != composition.extent(spec):  # those of a painting's map
         check(out, spec, height, width, inputs)
@@ -130,7 +133,9 @@ def render(
             shards.render_part(out, planned, opened.view(), *part, progress=progress)
             return Rendered(stores.opened(out).path)
         assert engine is not None
-        open_view = functools.partial(_open_equal, source, spec, opened.identity, opened.plane.folded.dtype, detail)
+        open_view = functools.partial(
+            _open_equal, source, spec, opened.identity, opened.plane.folded.dtype, detail, map
+        )
         engine(out, planned, open_view)
         shards.finish(out, progress=progress)
         return Rendered(out)
@@ -145,6 +150,7 @@ def open_picture(
     *,
     dtype: str = "auto",
     detail: str = "auto",
+    map: str = material.COLOUR,
     restored: tuple[SpatialGenerator, Any] | None = None,
 ) -> Opened:
     """Loads a model and composes what a specification shows; arguments as for `render`.
@@ -157,12 +163,14 @@ def open_picture(
     """
     folder = None
     if isinstance(source, Pretrained):
-        plane, model = Plane.from_pretrained(source.name, dtype), f"the model {Path(source.name).name}"
+        plane, model = Plane.from_pretrained(source.name, dtype, map=map), f"the model {Path(source.name).name}"
     else:
         folder = RunFolder(Path(source))
         generator, found = restored or restore_generator(folder.path, dtype)
         model = f"{folder.path.resolve().name} at step {found.step}"
-        plane = Plane.from_generator(generator, folder.path, detail)
+        plane = Plane.from_generator(generator, folder.path, detail, map)
+    if map != material.COLOUR:
+        model += f", {map} map"
     composed = composition.compose(spec, plane)
     if spec.kind == "texture" and spec.content != 0 and not plane.config.global_channels:
         logger.warning("texture %s: the model has one texture only.", spec.content)
@@ -187,14 +195,15 @@ def _absolute(
 
 
 def _open_equal(
-    source: str | Path | Pretrained, spec: RenderSpec, planned: Mapping[str, str], dtype: str, detail: str
+    source: str | Path | Pretrained, spec: RenderSpec, planned: Mapping[str, str], dtype: str, detail: str, map: str
 ) -> raster_writer.View:
     """The view of a picture in a worker of an engine, which may be another machine.
 
     Raises:
       SettingError: the model there is another one.
     """
-    opened = open_picture(source, spec, dtype={"bfloat16": "mixed_bfloat16"}.get(dtype, dtype), detail=detail)
+    dtype = {"bfloat16": "mixed_bfloat16"}.get(dtype, dtype)
+    opened = open_picture(source, spec, dtype=dtype, detail=detail, map=map)
     for name, value in planned.items():
         if (found := opened.identity.get(name)) != value:
             problem = f"{found} for a worker, {value} where the picture was planned"

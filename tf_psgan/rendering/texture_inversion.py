@@ -142,7 +142,7 @@ class _Trial:
     """Compares windows of any global vectors with a picture, through the network itself so that gradients exist."""
 
     def __init__(self, generator: SpatialGenerator, picture: np.ndarray) -> None:
-        self._generator, self._folded = generator, fold(generator)
+        self._generator, self._folded = generator, fold(generator).picture()
         side = np.clip(np.sqrt(picture.shape[0] * picture.shape[1]), *SIDES)
         self._cells = math.ceil(side / generator.pixels_per_cell)
         self._metrics = DifferentiableMetrics(picture, self._cells * generator.pixels_per_cell)

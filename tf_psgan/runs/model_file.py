@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_psgan import material
 from tf_psgan.config import SCHEMA_VERSION, ModelConfig, check_detail, check_schema, from_dict, to_json
 from tf_psgan.detail.exemplar import Exemplar, FormatError
 from tf_psgan.errors import ExportError
@@ -222,7 +223,7 @@ def _shapes(config: ModelConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Types and shapes of the arrays of model.npz, by name."""
     channels = config.local_channels + config.global_channels + config.waves * (2 if config.quadrature else 1)
     found: dict[str, tuple[str, tuple[int, ...]]] = {}
-    for i, made in enumerate((*config.filters, 3)):
+    for i, made in enumerate((*config.filters, material.channels(config.maps))):
         found[f"kernel_{i}"], found[f"bias_{i}"] = ("<f2", (3, 3, channels, 4 * made)), ("<f2", (4 * made,))
         channels = made
     shapes: list[tuple[int, ...]] = []

@@ -140,7 +140,7 @@ def advice_for(
         config, open_names = _replaced(config, {name: _value(before, name) for name in open_names}), []
     if not config.data.images or not (open_names or always_measure):
         return Advice(config, continues=continues)
-    measured = _measured(config.data.images)
+    measured = _measured(config.data.images, config.model.maps)
     pictures = [found for _, found in measured]
     chosen = choices(pictures, config, open_names)
     config = _replaced(config, {choice.setting: choice.value for choice in chosen})
@@ -179,6 +179,8 @@ def _waves(pictures: Sequence[Measurements], _: Config) -> Choice:
 def _detail(pictures: Sequence[Measurements], config: Config) -> Choice:
     if config.model.global_channels:
         return Choice("detail", "none", "the detail stage is for models of one texture")
+    if config.model.maps:
+        return Choice("detail", "none", "the detail stage copies colours only, without maps")
     if min(picture.side for picture in pictures) < DETAIL_PIXELS:
         return Choice("detail", "none", f"under {DETAIL_PIXELS} pixels a side there is little to copy from")
     return Choice("detail", "patches", "the pictures' own pixels are sharper than the network's")
@@ -255,9 +257,9 @@ def _trends(picture: Measurements) -> list[str]:
     return [name for name, (value, limit) in limits.items() if value > limit]
 
 
-def _measured(images: Sequence[str]) -> list[tuple[str, Measurements]]:
+def _measured(images: Sequence[str], maps: Sequence[str]) -> list[tuple[str, Measurements]]:
     """The measurements of the first usable pictures, at most MAX_SOURCES, by path."""
-    scanned = manifest.scan(images, limit=MAX_SOURCES)
+    scanned = manifest.scan(images, limit=MAX_SOURCES, maps=maps)
     found = [
         (entry.path, measure(manifest.read(entry)))
         for entry in scanned.usable

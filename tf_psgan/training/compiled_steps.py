@@ -31,7 +31,7 @@ class CompiledSteps:
 
     def __init__(self, step: GanStep) -> None:
         self.step = step
-        self.most = max(1, _CROP_BYTES // (3 * step.config.data.batch_size * step.side**2))
+        self.most = max(1, _CROP_BYTES // (step.generator.image_channels * step.config.data.batch_size * step.side**2))
         """Steps in one call at most."""
         self._programs: dict[str, Any] = {}
         self._assigned: dict[Networks, list[tf.Variable]] = {}  # by the terms, in their order
@@ -42,7 +42,8 @@ class CompiledSteps:
         with tf.device("CPU:0"):  # whatever decides on the way has to be in the host's memory
             steps = tf.identity(self.step.step) + tf.range(tf.cast(count, tf.int64))
             real, class_ids = self.step.draw(packed, steps)
-        real = tf.ensure_shape(real, (None, self.step.config.data.batch_size, self.step.side, self.step.side, 3))
+        shape = self.step.config.data.batch_size, self.step.side, self.step.side, self.step.generator.image_channels
+        real = tf.ensure_shape(real, (None, *shape))
         names = [*(term.name for term in self.step.terms if term.weight and term.is_logged), "real_score", "fake_score"]
 
         def one(i: tf.Tensor, _: Any) -> tuple[tf.Tensor, Any]:

@@ -50,7 +50,7 @@ def default_terms(config: Config, classes: int = 0) -> list[Term]:
         losses.GeneratorLoss(),
         losses.DiscriminatorLoss(),
         losses.R1Penalty(training.r1, training.r1_interval),
-        SpectralLoss(training.spectral_loss_weight, crop_pixels(config), classes),
+        SpectralLoss(training.spectral_loss_weight, crop_pixels(config), classes, maps=config.model.maps),
     ]
 
 
@@ -121,7 +121,12 @@ class GanStep(tf.Module):
         seed, new_generator = config.training.seed % 2**31, self.generator_class.from_model_config
         self.generator = new_generator(config.model, seed=seed, dtype=dtype, name="generator")
         self.discriminator = self.discriminator_class(
-            config.model.discriminator_filters, classes, seed + 500, dtype=dtype, name="discriminator"
+            config.model.discriminator_filters,
+            classes,
+            seed + 500,
+            self.generator.image_channels,
+            dtype=dtype,
+            name="discriminator",
         )
         self.averaged = new_generator(config.model, seed=seed, dtype=dtype, name="averaged")
         if workers.count > 1:
@@ -183,12 +188,14 @@ class GanStep(tf.Module):
         return report
 
     def draw(self, packed: crops.PackedImages, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """This worker's crops of a step, uint8 [batch, side, side, 3], and their classes, int64 [batch], or None.
+        """This worker's crops of a step, uint8 [batch, side, side, channels], and their classes, int64 [batch].
 
-        `step` may have dimensions of its own, [...]; the results have them in front.
+        `step` may have dimensions of its own, [...]; the results have them in front. The classes are None
+        where the model is not class-conditional.
         """
         key, first = noise.fold(self._key(step), 0), self._first_example
         real = crops.crops(packed, key, self.batch_size, self.side, first)
+        real = tf.ensure_shape(real, (*real.shape[:-1], self.generator.image_channels))
         return real, crops.drawn(packed, key, self.batch_size, first) if self.classes else None
 
     def backward(
@@ -197,7 +204,7 @@ class GanStep(tf.Module):
         """Generates, scores, and computes the losses and their gradients for the networks to be updated.
 
         Args:
-          real: uint8 [batch, side, side, 3], with their classes, from `draw`.
+          real: uint8 [batch, side, side, channels], with their classes, from `draw`.
           updates: the networks to be updated.
           terms: those to compute, in the form for XLA. None for all of them; then terms with an interval are 0 in steps
             in which they are not due.
@@ -256,7 +263,7 @@ class GanStep(tf.Module):
         return updates % term.interval == 0
 
     def generate(self, key: Any, cells: int, class_ids: tf.Tensor | None = None) -> tf.Tensor:
-        """A batch of fakes [batch, cells * side, cells * side, 3] in training mode, without the spare edge pixels.
+        """Fakes [batch, cells * side, cells * side, channels] in training mode, without the spare edge pixels.
 
         `class_ids`: int64 [batch], their classes, if the model is class-conditional.
         """

@@ -3,7 +3,7 @@
 import logging
 import math
 
-from tf_psgan.config import Config, check_detail, without_effect
+from tf_psgan.config import Config, check_detail, check_maps, without_effect
 from tf_psgan.data import manifest
 from tf_psgan.data.image_cache import decoded_bytes
 from tf_psgan.errors import PictureError, SettingError
@@ -35,7 +35,7 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
     folder.check_config(config)
     factor = config.model.downsampling
     least = MIN_PIXELS * factor
-    pictures = manifest.check(manifest.scan(config.data.images), crop_pixels(config) * factor)
+    pictures = manifest.check(manifest.scan(config.data.images, maps=config.model.maps), crop_pixels(config) * factor)
     if small := [entry for entry in pictures.usable if min(entry.height, entry.width) < least]:
         found = [f"{entry.path}: {entry.height}x{entry.width} pixels" for entry in small]
         problem, allowed = "too few to measure samples against", f"use pictures of {least}x{least} or more"
@@ -51,7 +51,7 @@ def prepare(config: Config, folder: RunFolder) -> manifest.Manifest:
     folder.check_manifest(pictures)
     for entry in pictures.skipped:
         logger.warning("skipped: %s", entry.reason)
-    fits = decoded_bytes(pictures.usable, factor) <= config.data.cache_megabytes * 2**20
+    fits = decoded_bytes(pictures.usable, factor, config.model.maps) <= config.data.cache_megabytes * 2**20
     if unused := without_effect(config, fits):
         logger.warning("without effect: %s.", ", ".join(f"{name} ({reason})" for name, reason in unused.items()))
     return pictures
@@ -67,6 +67,8 @@ def describe(config: Config, pictures: manifest.Manifest) -> str:
     count, crop = len(pictures.usable), crop_pixels(config)
     dtype = device.compute_type(config.training.dtype)
     many = f"{count} picture{'s' * (count != 1)}"
+    if maps := config.model.maps:
+        many += f" with {', '.join(maps)}"
     if config.model.downsampling > 1:
         many += f" reduced by {config.model.downsampling}"
     return f"{many}, crops of {crop}x{crop} pixels, {config.data.batch_size} per step, {dtype}"
@@ -74,6 +76,7 @@ def describe(config: Config, pictures: manifest.Manifest) -> str:
 
 def _check_settings(config: Config) -> None:
     training, data = config.training, config.data
+    check_maps(config.model)
     if not training.steps and not training.minutes:
         problem = "both are 0, so the run would not end"
         raise SettingError("steps and minutes", problem, "set one of them", settings=("steps", "minutes"))
@@ -128,7 +131,10 @@ def _check_settings(config: Config) -> None:
 
 def _check_classes(config: Config, pictures: manifest.Manifest) -> None:
     """Raises SettingError where the settings do not suffice for a class for each picture."""
-    count, megabytes = len(pictures.usable), decoded_bytes(pictures.usable, config.model.downsampling) / 2**20
+    count, megabytes = (
+        len(pictures.usable),
+        decoded_bytes(pictures.usable, config.model.downsampling, config.model.maps) / 2**20,
+    )
     if config.model.waves and config.model.wave_hidden < count:
         hidden = config.model.wave_hidden
         raise SettingError(

@@ -76,11 +76,11 @@ class Preview:
         self._writer.close()
 
     def samples(self, generator: SpatialGenerator) -> list[np.ndarray]:
-        """Windows at the origin, uint8 [side, side, 3]: sample i has seed i and, with global channels, texture i.
+        """Colours at the origin, uint8 [side, side, 3]: sample i has seed i and, with global channels, texture i.
 
         At the scale at which the generator learns the pictures.
         """
-        folded, side = fold(generator), self.training.sample_pixels
+        folded, side = fold(generator).picture(), self.training.sample_pixels
         as_learned = dataclasses.replace(folded.config, downsampling=1)
         plane = TexturePlane(dataclasses.replace(folded, config=as_learned))
         return [plane.window(side, side, seed=i, texture=i) for i in range(self.training.samples)]

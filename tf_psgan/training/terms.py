@@ -29,7 +29,7 @@ class Batch:
     """What one step's losses are computed from.
 
     Args:
-      real, fake: float32 [batch, side, side, 3] in [-1, 1]. With `class_ids`, fake i has the class of real crop i.
+      real, fake: float32 [batch, side, side, channels] in [-1, 1]; with `class_ids`, fake i has the class of real i.
       real_logits, fake_logits: float32 [batch, rows, cols, 1], the discriminator's patch scores.
       class_ids: int64 [batch], the class of each real crop; None for a model that is not class-conditional.
       score: images -> logits, as `real_logits` but in a form that has second derivatives.

@@ -398,7 +398,9 @@ def _gan_step(config: Config, pictures: manifest.Manifest, workers: Workers = AL
 def _image_cache(config: Config, pictures: manifest.Manifest) -> ImageCache:
     data, side = config.data, crop_pixels(config)
     memory, refresh = data.cache_megabytes << 20, data.cache_refresh_steps
-    return ImageCache(pictures, side, config.training.seed, memory, refresh, config.model.downsampling)
+    return ImageCache(
+        pictures, side, config.training.seed, memory, refresh, config.model.downsampling, config.model.maps
+    )
 
 
 def _check_space(folder: RunFolder, config: Config, state: Mapping[str, tf.Variable]) -> None:

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from tf_psgan import material
 from tf_psgan.latents import noise
 from tf_psgan.networks.operations import MeanOverWorkers
 from tf_psgan.runtime.workers import ALONE
@@ -50,17 +51,24 @@ class SpectralLoss(Term):
       crop_pixels: side of the crops, at least 16.
       classes: number of classes; 0 for a model that is not class-conditional.
       block_sizes: sides of the small blocks, see `block_statistics`; () for none.
+      maps: of a material. Each is compared as a picture of its own, a grey one as red, green and blue of one value, and
+        the distances are added.
     """
 
     network = "generator"
     logged = False
 
     def __init__(
-        self, weight: float, crop_pixels: int, classes: int = 0, block_sizes: Sequence[int] = block_statistics.BLOCKS
+        self,
+        weight: float,
+        crop_pixels: int,
+        classes: int = 0,
+        block_sizes: Sequence[int] = block_statistics.BLOCKS,
+        maps: Sequence[str] = (),
     ) -> None:
         super().__init__(weight)
-        self.crop_pixels, self.block_sizes = crop_pixels, tuple(block_sizes)
-        self.real = RunningMean(len(weights(crop_pixels, self.block_sizes)), classes)
+        self.crop_pixels, self.block_sizes, self.maps = crop_pixels, tuple(block_sizes), tuple(maps)
+        self.real = RunningMean((1 + len(maps)) * len(weights(crop_pixels, self.block_sizes)), classes)
 
     def __call__(self, batch: Batch) -> tf.Tensor:
         """The weighted distance; updates the running mean after a successful step."""
@@ -73,7 +81,7 @@ class SpectralLoss(Term):
         target = tf.gather(mean, batch.class_ids) if per_image else mean
         weight = self.weight * tf.minimum(1.0, tf.cast(batch.step + 1, tf.float32) / RAMP_STEPS)
         fake = self._measure(batch, batch.fake, shift)
-        return weight * distance(target, fake, self.crop_pixels, self.block_sizes)
+        return weight * self._distance(target, fake)
 
     def state(self) -> dict[str, tf.Variable]:
         """The running mean, under the names that checkpoints have for it."""
@@ -82,7 +90,22 @@ class SpectralLoss(Term):
     def _measure(self, batch: Batch, images: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
         per_image = batch.class_ids is not None
         over_workers = ALONE.mean if per_image else batch.over_workers  # an image has statistics of its own
-        return measure(images, shift, per_image, self.block_sizes, batch.compiled, over_workers)
+        parts = self._pictures(images)
+        found = [measure(p, shift, per_image, self.block_sizes, batch.compiled, over_workers) for p in parts]
+        return tf.concat(found, axis=1) if self.maps else found[0]
+
+    def _pictures(self, images: tf.Tensor) -> list[tf.Tensor]:
+        """The colours and the maps, three channels each."""
+        if not self.maps:
+            return [images]
+        parts = tf.split(images, material.widths(self.maps), axis=-1)
+        return [part if part.shape[-1] == 3 else tf.concat([part] * 3, axis=-1) for part in parts]
+
+    def _distance(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        if not self.maps:
+            return distance(a, b, self.crop_pixels, self.block_sizes)
+        parts = (tf.split(statistics, 1 + len(self.maps), axis=1) for statistics in (a, b))
+        return tf.add_n([distance(x, y, self.crop_pixels, self.block_sizes) for x, y in zip(*parts, strict=True)])
 
 
 class RunningMean(tf.Module):
