@@ -15,11 +15,13 @@ from tf_psgan import material
 from tf_psgan.data import images, manifest
 from tf_psgan.data.image_cache import ImageCache
 from tf_psgan.errors import PictureError, SettingError
+from tf_psgan.evaluation import lattice
 from tf_psgan.exporting import export, weights
 from tf_psgan.loading import Plane, from_pretrained
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.procedural import catalogue
+from tf_psgan.training import advice, picture_analysis, training_loop
 from tf_psgan.training.gan_step import GanStep
 from tf_psgan.training.spectral import spectral_loss
 from tf_psgan.training.spectral.spectral_loss import SpectralLoss
@@ -222,3 +224,24 @@ def test_the_made_material_is_written_with_its_maps(tmp_path):
     assert {path.stem for path in tmp_path.iterdir()} == names
     (entry,) = manifest.scan([str(tmp_path)], maps=("normal", "height")).usable
     assert manifest.read(entry, ("normal", "height")).shape == (40, 48, 7)
+
+
+def test_the_repetition_of_a_material_is_that_of_the_first_picture_that_repeats(tmp_path):
+    """The setts' speckled colours show no period to the measurement, their height does; a black map is no obstacle."""
+    found = catalogue.make_material("setts")
+    black = np.zeros_like(found["height"])
+    whole = np.dstack([found["colour"], black, found["height"]])
+    maps = ("metalness", "height")
+    assert picture_analysis.measure_material(found["colour"], ()).period == 0
+    measured = picture_analysis.measure_material(whole, maps)
+    assert measured.period == pytest.approx(40, abs=1) and measured.chroma < 60  # (32, 24) pixels
+    chosen = lattice.clearest(material.pictures(whole, maps))
+    np.testing.assert_array_equal(chosen[..., 0], found["height"])
+    Image.fromarray(found["colour"]).save(tmp_path / "a.png")
+    for name, picture in (("metalness", black), ("height", found["height"])):
+        Image.fromarray(picture).save(tmp_path / f"a_{name}.png")
+    config = small_run.changed(maps=maps, images=(str(tmp_path / "a.png"),), filters=(32, 16, 8))
+    assert advice.advice_for(config, ()).config.model.waves == 2
+    waves = training_loop._initial_wave_numbers(config, manifest.scan(config.data.images, maps=maps))
+    lengths = 2 * np.pi * 16 / np.linalg.norm(waves, axis=-1)
+    np.testing.assert_allclose(lengths, 32 * 48 / 40, atol=0.1)  # a cell of the lattice over the length of its vectors

@@ -7,6 +7,8 @@ fit each other everywhere on the plane. A map of one channel is a grey picture.
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 COLOUR = "colour"
 """The name of the picture itself."""
 
@@ -38,6 +40,11 @@ def picture_channels(maps: Sequence[str], name: str) -> list[int]:
     parts = widths(maps)
     first = sum(parts[:at])
     return list(range(first, first + 3)) if parts[at] == 3 else [first] * 3
+
+
+def pictures(whole: np.ndarray, maps: Sequence[str]) -> list[np.ndarray]:
+    """The colours and the maps of a material [height, width, channels], three channels each."""
+    return [whole[..., picture_channels(maps, name)] for name in (COLOUR, *maps)]
 
 
 def path(picture: str | Path, name: str) -> Path:

@@ -99,6 +99,11 @@ def repeats(sources: Sequence[np.ndarray]) -> bool:
     return repetition(sources).nearest > 0
 
 
+def clearest(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """The first of the pictures of one material that repeats; the first of all where none does."""
+    return next((picture for picture in pictures if repeats([picture])), pictures[0])
+
+
 def repetition(sources: Sequence[np.ndarray]) -> Repetition:
     """What `lattice` and `repeats` tell, from one autocorrelation."""
     table, lags, positions = _source_peaks(sources)

@@ -18,8 +18,9 @@ from tf_psgan.data import manifest
 from tf_psgan.evaluation.evaluator import MAX_SOURCES
 from tf_psgan.evaluation.texture_features import MIN_PIXELS
 from tf_psgan.runs.run_folder import RunFolder
+from tf_psgan.training import picture_analysis
 from tf_psgan.training.gan_step import crop_pixels
-from tf_psgan.training.picture_analysis import Measurements, measure
+from tf_psgan.training.picture_analysis import Measurements
 
 ADAPTABLE = ("waves", "detail", "downsampling", "minutes")
 """Settings that follow from the pictures where nobody gives them."""
@@ -261,7 +262,7 @@ def _measured(images: Sequence[str], maps: Sequence[str]) -> list[tuple[str, Mea
     """The measurements of the first usable pictures, at most MAX_SOURCES, by path."""
     scanned = manifest.scan(images, limit=MAX_SOURCES, maps=maps)
     found = [
-        (entry.path, measure(manifest.read(entry)))
+        (entry.path, picture_analysis.measure_material(manifest.read(entry, maps), maps))
         for entry in scanned.usable
         if min(entry.height, entry.width) >= MIN_PIXELS
     ]

@@ -5,9 +5,11 @@ NumPy only. `training.advice` turns the measurements into settings and warnings.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
+from tf_psgan import material
 from tf_psgan.evaluation import lattice, texture_features
 from tf_psgan.evaluation.autocorrelation import autocorrelation
 from tf_psgan.signal_processing import central_crop, downsampled, luminance
@@ -94,6 +96,24 @@ def measure(picture: np.ndarray) -> Measurements:
         scale_trend=max(frequencies) / min(frequencies),
         text_lines=max(_text_lines(light, found.lattice), _text_lines(light.T, found.lattice[:, ::-1])),
     )
+
+
+def measure_material(whole: np.ndarray, maps: Sequence[str]) -> Measurements:
+    """Measures the colours of a material, and its repetition in the first of its pictures that repeats.
+
+    Args:
+      whole: uint8 [height, width, channels], see `tf_psgan.material`.
+      maps: of the material; none for a picture of three channels.
+    """
+    colours, *others = material.pictures(whole, maps)
+    found = measure(colours)
+    for picture in others if not found.period else ():
+        repetition, structure = _repetition_and_structure(picture)
+        if repetition.nearest:
+            return dataclasses.replace(
+                found, lattice=repetition.lattice, period=repetition.nearest, structure=structure
+            )
+    return found
 
 
 def _repetition_and_structure(picture: np.ndarray) -> tuple[lattice.Repetition, float]:

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_psgan import geometry
-from tf_psgan.config import Config
+from tf_psgan import geometry, material
+from tf_psgan.config import Config, ModelConfig
 from tf_psgan.data import manifest
 from tf_psgan.data.image_cache import ImageCache
 from tf_psgan.errors import SettingError
 from tf_psgan.evaluation import lattice
-from tf_psgan.evaluation.evaluator import SOURCE_PIXELS, Sources
+from tf_psgan.evaluation.evaluator import MAX_SOURCES, SOURCE_PIXELS, Sources
 from tf_psgan.latents import noise, texture_names
 from tf_psgan.loading import Plane, build_exemplar, read_exemplar
 from tf_psgan.runs import checkpoint, outputs
@@ -419,10 +419,15 @@ def _initial_wave_numbers(config: Config, pictures: manifest.Manifest) -> np.nda
     model, wave_init = config.model, config.training.wave_init
     side = geometry.pixels_per_cell(len(model.filters) + 1)
     if preflight.is_class_conditional(config):
-        reduced = (downsampled(manifest.read(entry), model.downsampling) for entry in pictures.usable)
-        read = (central_crop(picture, SOURCE_PIXELS) for picture in reduced)
+        read = (_picture_with_lattice(entry, model) for entry in pictures.usable)
         return wave_initialisation.initial_wave_numbers_by_class(read, model, wave_init, side)
-    sources = Sources.read(pictures, model.downsampling).pictures
+    sources = [_picture_with_lattice(entry, model) for entry in pictures.usable[:MAX_SOURCES]]
     if model.waves and wave_init == "source" and not any(lattice.repeats([source]) for source in sources):
         logger.info("the pictures do not repeat; a Spatial GAN (waves=0) mostly learns such textures better.")
     return wave_initialisation.initial_wave_numbers(sources, model, wave_init, side)
+
+
+def _picture_with_lattice(entry: manifest.Entry, model: ModelConfig) -> np.ndarray:
+    """The centre of a picture as it is learned; of a material, of the first of its pictures that repeats."""
+    whole = central_crop(downsampled(manifest.read(entry, model.maps), model.downsampling), SOURCE_PIXELS)
+    return lattice.clearest(material.pictures(whole, model.maps)) if model.maps else whole
