@@ -1,6 +1,6 @@
-"""Makes the pictures in docs/images/ from two runs, one of flags/honeycomb.cfg and one of flags/manifold.cfg.
+"""Makes the pictures in docs/images/ from runs of flags/honeycomb.cfg, manifold.cfg and setts.cfg.
 
-python docs/make_pictures.py --honeycomb=runs/honeycomb --manifold=runs/manifold
+python docs/make_pictures.py --honeycomb=runs/honeycomb --manifold=runs/manifold --setts=runs/setts
 """
 
 import argparse
@@ -85,17 +85,25 @@ def painting(plane: Plane) -> np.ndarray:
     return images.sheet([np.asarray(page), plane.render(Scene(3, field), 384, 384)], 2)
 
 
+def material(run: str) -> np.ndarray:
+    """One window of a material: its colours and its maps."""
+    planes = [Plane.from_run(run, map=name) for name in ("colour", "normal", "height", "roughness")]
+    return images.sheet([plane.window(256, 256, seed=1) for plane in planes], 4)
+
+
 def main() -> None:
     """Writes the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--honeycomb", required=True, help="a run of flags/honeycomb.cfg")
     parser.add_argument("--manifold", required=True, help="a run of flags/manifold.cfg")
+    parser.add_argument("--setts", required=True, help="a run of flags/setts.cfg")
     asked = parser.parse_args()
     one, many = Plane.from_run(asked.honeycomb), Plane.from_run(asked.manifold)
     for make in (honeycomb, local, periodic, tile, wang):
         images.write(IMAGES / f"{make.__name__}.jpg", make(one))
     for make in (different, morph, painting):
         images.write(IMAGES / f"{make.__name__}.jpg", make(many))
+    images.write(IMAGES / "material.jpg", material(asked.setts))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 Start `psgan-viewer --models=models`, install this file (Edit > Preferences > Add-ons > Install from Disk), and choose
 Add > Image > Seamless texture in the 3D viewport. The image is packed into the .blend file and repeats without a seam.
+Where the server has maps of the model as models of their own, NAME_normal beside NAME, the material has them, too.
 """
 
 import json
@@ -23,6 +24,9 @@ bl_info = {
 }
 
 SECONDS = 60.0
+
+INPUTS = {"normal": "Normal", "roughness": "Roughness", "metalness": "Metallic"}
+"""Inputs of Blender's surface by the maps that go into them."""
 
 
 def request(address, path):
@@ -56,27 +60,43 @@ def seamless_tile(address, model, texture, seed, height, width):
       height, width: in pixels.
 
     Returns:
-      The file's bytes, and the model's name.
+      The file's bytes.
 
     Raises:
       ValueError: one line with the reason.
     """
-    if not model:
-        models = json.loads(request(address, "/v1/models"))["models"]
-        if not models:
-            raise ValueError(f"{address}: the server has no model", {})
-        model = models[0]["name"]
     about = json.loads(request(address, f"/v1/models/{urllib.parse.quote(model, safe='')}"))
     cell = about["pixels_per_cell"]
     extent = {"height": max(cell, height // cell * cell), "width": max(cell, width // cell * cell)}
     path = f"{about['path']}/tile.png?texture={texture}&seed={seed}"
     try:
-        return request(address, f"{path}&{urllib.parse.urlencode(extent)}"), model
+        return request(address, f"{path}&{urllib.parse.urlencode(extent)}")
     except ValueError as error:
         fits = error.args[1].get("fits")
         if not fits:
             raise
-        return request(address, f"{path}&{urllib.parse.urlencode(fits)}"), model
+        return request(address, f"{path}&{urllib.parse.urlencode(fits)}")
+
+
+def pictures(address, model, texture, seed, height, width):
+    """Tiles of a model and of its maps, which fit each other; arguments as for `seamless_tile`.
+
+    Args:
+      model: its name; "" for the server's first model.
+
+    Returns:
+      The model's name, the bytes of its tile, and those of its maps by name.
+
+    Raises:
+      ValueError: one line with the reason.
+    """
+    names = [found["name"] for found in json.loads(request(address, "/v1/models"))["models"]]
+    if not (model or names):
+        raise ValueError(f"{address}: the server has no model", {})
+    model = model or names[0]
+    tile = seamless_tile(address, model, texture, seed, height, width)
+    maps = [name for name in INPUTS if f"{model}_{name}" in names]
+    return model, tile, {name: seamless_tile(address, f"{model}_{name}", texture, seed, height, width) for name in maps}
 
 
 def add_image(data, name):
@@ -91,15 +111,28 @@ def add_image(data, name):
     return image
 
 
-def add_material(image):
-    """A material whose base colour is an image."""
+def add_material(image, maps):
+    """A material whose base colour is an image, with further images for its maps by name."""
     material = bpy.data.materials.new(image.name)
     material.use_nodes = True
     tree = material.node_tree
+    surface = tree.nodes["Principled BSDF"].inputs
+    tree.links.new(_colour_of(tree, image), surface["Base Color"])
+    for name, picture in maps.items():
+        picture.colorspace_settings.name = "Non-Color"
+        output = _colour_of(tree, picture)
+        if name == "normal":
+            node = tree.nodes.new("ShaderNodeNormalMap")
+            tree.links.new(output, node.inputs["Color"])
+            output = node.outputs["Normal"]
+        tree.links.new(output, surface[INPUTS[name]])
+    return material
+
+
+def _colour_of(tree, image):
     node = tree.nodes.new("ShaderNodeTexImage")
     node.image = image
-    tree.links.new(node.outputs["Color"], tree.nodes["Principled BSDF"].inputs["Base Color"])
-    return material
+    return node.outputs["Color"]
 
 
 class AddSeamlessTexture(bpy.types.Operator):
@@ -122,11 +155,14 @@ class AddSeamlessTexture(bpy.types.Operator):
     def execute(self, context):
         """Adds the image and the material; the material is given to the active object."""
         try:
-            data, model = seamless_tile(self.address, self.model, self.texture, self.seed, self.pixels, self.pixels)
+            extent = (self.pixels, self.pixels)
+            model, tile, maps = pictures(self.address, self.model, self.texture, self.seed, *extent)
         except ValueError as error:
             self.report({"ERROR"}, str(error.args[0]))
             return {"CANCELLED"}
-        material = add_material(add_image(data, f"{model} {self.texture} {self.seed}"))
+        title = f"{model} {self.texture} {self.seed}"
+        images = {name: add_image(data, f"{title} {name}") for name, data in maps.items()}
+        material = add_material(add_image(tile, title), images)
         materials = getattr(getattr(context.object, "data", None), "materials", None)
         if materials is not None:
             materials.append(material)

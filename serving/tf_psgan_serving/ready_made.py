@@ -21,7 +21,8 @@ digest = hashlib.sha256()
 for name in pretrained.names():
     for file in sorted(pathlib.Path(pretrained.folder(name)).iterdir()):
         digest.update(file.read_bytes())
-print(f"{__version__}-{digest.hexdigest()[:12]}", *pretrained.names())
+targets = [(name, part) for name in pretrained.names() for part in ("colour", *pretrained.maps(name))]
+print(f"{__version__}-{digest.hexdigest()[:12]}", *(f"{name}:{part}" for name, part in targets))
 """
 _EXPORT = "import sys; from tf_psgan.cli.main import main; sys.exit(main())"
 
@@ -43,6 +44,8 @@ def resolved(models: Path) -> Path:
 def folder() -> Path:
     """The folder of the ready-made models, in the user's cache. Exports those that are not there yet.
 
+    Each map of a material is a model of its own, NAME_normal beside NAME.
+
     Raises:
       ValueError: as `resolved`.
     """
@@ -51,16 +54,19 @@ def folder() -> Path:
         raise ValueError(f"models: {NAME} needs the package tf_psgan; install it, or give a folder.")
     if listed.returncode:
         raise ValueError(f"models: {NAME} cannot be listed ({_reason(listed)})")
-    identity, *names = listed.stdout.split()
+    identity, *targets = listed.stdout.split()
     try:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tf_psgan" / identity
     except RuntimeError:
         raise ValueError(f"models: {NAME} needs a folder for what it exports; set XDG_CACHE_HOME.") from None
-    for name in names:
+    for target in targets:
+        model, part = target.split(":")
+        name = model if part == "colour" else f"{model}_{part}"
         if (cache / name / "1").is_dir():
             continue
         LOG.info("exporting %s to %s, once", name, cache)
-        done = _run(_EXPORT, "export", f"--model={name}", f"--out={cache / name}", "--version=1")
+        flags = (f"--model={model}", f"--map={part}", f"--out={cache / name}", "--version=1")
+        done = _run(_EXPORT, "export", *flags)
         if done.returncode and not (cache / name / "1").is_dir():  # unless another process was faster
             raise ValueError(f"models: {name} cannot be exported ({_reason(done)})")
     return cache

@@ -25,7 +25,8 @@ def test_models_that_are_not_there_yet_are_exported_and_kept(cache, monkeypatch,
     monkeypatch.setattr(ready_made, "_EXPORT", EXPORT)
     found = ready_made.resolved(ready_made.Path("pretrained"))
     assert found.parent == cache
-    assert sorted(path.name for path in found.iterdir()) == pretrained.names()
+    maps = [f"{name}_{part}" for name in pretrained.names() for part in pretrained.maps(name)]
+    assert sorted(path.name for path in found.iterdir()) == sorted(pretrained.names() + maps)
     assert all((found / name / "1").is_dir() for name in pretrained.names())
     monkeypatch.setattr(ready_made, "_EXPORT", "raise SystemExit(3)")
     assert ready_made.folder() == found

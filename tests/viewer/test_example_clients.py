@@ -70,6 +70,28 @@ def test_blender_gets_a_packed_image_and_a_material_of_a_seamless_tile(blender, 
     addon.unregister()
 
 
+def test_blender_gets_the_maps_that_the_server_has_of_a_model(blender, root):
+    addon, bpy, files = blender
+    asked, fetch = [], addon.request
+
+    def request(address, path):  # the server has one model, which stands for all of them
+        if path == "/v1/models":
+            names = ("m", "m_normal", "m_roughness", "other_metalness")
+            return json.dumps({"models": [{"name": name} for name in names]}).encode()
+        asked.append(path)
+        return fetch(address, path.replace("m_normal", "m").replace("m_roughness", "m"))
+
+    addon.request = request
+    assert operator(addon, root, seed=2).execute(mock.MagicMock()) == {"FINISHED"}
+    assert len(files) == 3
+    assert asked[::2] == ["/v1/models/m", "/v1/models/m_normal", "/v1/models/m_roughness"]
+    tree = bpy.data.materials.new.return_value.node_tree
+    assert [call.args[0] for call in tree.nodes.new.call_args_list].count("ShaderNodeTexImage") == 3
+    surface = tree.nodes["Principled BSDF"].inputs
+    wanted = [call.args[0] for call in surface.__getitem__.call_args_list]
+    assert wanted == ["Base Color", "Normal", "Roughness"]
+
+
 @pytest.mark.parametrize(
     "values, text",
     [
@@ -138,7 +160,7 @@ def test_both_take_the_nearest_extent_that_fits(blender):
         return data
 
     addon.request, module.request = request, answer
-    with Image.open(io.BytesIO(addon.seamless_tile("http://a", "m", 1, 2, 64, 64)[0])) as image:
+    with Image.open(io.BytesIO(addon.seamless_tile("http://a", "m", 1, 2, 64, 64))) as image:
         assert image.size == (80, 72)
     values = node_values(module.EndlessTexture, model="m", seamless=True, **EXTENT)
     assert module.pixels(**values).shape == (1, 72, 80, 3) and len(asked) == 6

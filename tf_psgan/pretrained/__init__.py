@@ -1,6 +1,7 @@
 """The models that come with the package, each a folder here (`runs.model_file`), trained by the preset of its name."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 
@@ -21,6 +22,12 @@ _HERE = Path(__file__).resolve().parent
 def names() -> list[str]:
     """The models' names, sorted."""
     return sorted(path.parent.name for path in _HERE.glob("*/description.json"))
+
+
+def maps(name: str) -> list[str]:
+    """The maps of the model of that name (`tf_psgan.material`)."""
+    description = json.loads((folder(name) / "description.json").read_text(encoding="utf-8"))
+    return list(description["model"].get("maps", ()))
 
 
 def folder(name: str) -> Path:
