@@ -118,6 +118,23 @@ def cells(
     return Cells(near_i + a, near_j + b, own_down, own_right, wall)
 
 
+class Stone(NamedTuple):
+    """For each pixel of a running bond: its stone's course and number in it, and its offset from the stone's centre."""
+
+    i: np.ndarray
+    j: np.ndarray
+    down: np.ndarray
+    right: np.ndarray
+
+
+def running_bond(rows: np.ndarray, cols: np.ndarray, course: int, length: int) -> Stone:
+    """Courses of stones of an even length, every other course moved by half a stone; all in pixels."""
+    i = np.floor(rows / course).astype(np.int64)
+    cols = cols - length // 2 * (i % 2)
+    j = np.floor(cols / length).astype(np.int64)
+    return Stone(i, j, rows - course * i - course // 2, cols - length * j - length // 2)
+
+
 def box_distance(
     down: np.ndarray, right: np.ndarray, half_height: float, half_width: float, corner: float
 ) -> np.ndarray:

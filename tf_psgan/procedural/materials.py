@@ -18,6 +18,7 @@ from tf_psgan.procedural.brushes import (
     palette,
     pick,
     ramp,
+    running_bond,
 )
 
 RELIEF = 8.0
@@ -29,10 +30,8 @@ def setts(seed: int, height: int, width: int) -> dict[str, np.ndarray]:
     canvas = Canvas(seed, height, width)
     table = canvas.table(8)
     rows, cols = canvas.rows + 0.8 * canvas.noise(24, 2), canvas.cols + 0.8 * canvas.noise(24, 2)
-    i = np.floor(rows / 32).astype(np.int64)
-    j = np.floor((cols - 24 * (i % 2)) / 48).astype(np.int64)
+    i, j, down, right = running_bond(rows, cols, 32, 48)
     mine = pick(table, i, j)
-    down, right = rows - 32 * i - 16, cols - 24 * (i % 2) - 48 * j - 24
     down, right = down + 1.6 * (mine[..., 0] - 0.5), right + 2.0 * (mine[..., 1] - 0.5)
     inside = box_distance(down, right, 13.2, 21.0, corner=5.0) + 1.1 * canvas.noise(9, 3)
     body = ramp(-0.6, 0.8, inside)

@@ -20,6 +20,7 @@ from tf_psgan.procedural.brushes import (
     pick,
     ramp,
     rgb,
+    running_bond,
 )
 
 HEXAGONS = ((18 * 3**0.5, 18.0), (0.0, 36.0))
@@ -64,10 +65,8 @@ def brick(seed: int, height: int, width: int) -> np.ndarray:
     canvas = Canvas(seed, height, width)
     table = canvas.table(8)
     rows, cols = canvas.rows + 0.6 * canvas.noise(18, 2), canvas.cols + 0.6 * canvas.noise(18, 2)
-    i = np.floor(rows / 20).astype(np.int64)
-    j = np.floor((cols - 28 * (i % 2)) / 56).astype(np.int64)
+    i, j, down, right = running_bond(rows, cols, 20, 56)
     mine = pick(table, i, j)
-    down, right = rows - 20 * i - 10, cols - 28 * (i % 2) - 56 * j - 28
     down, right = down + 0.8 * (mine[..., 0] - 0.5), right + 1.6 * (mine[..., 1] - 0.5)
     inside = box_distance(down + 0.02 * (mine[..., 2] - 0.5) * right, right, 8.3, 26.2, corner=2.0)
     inside = inside + 0.7 * canvas.noise(7, 3)
