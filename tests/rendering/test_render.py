@@ -286,8 +286,10 @@ def test_a_found_texture_replaces_no_learned_one(many, tmp_path, monkeypatch):
     folder.write_texture("brick", (0.1, 0.2, 0.3), {"step": None, "picture": "learned/brick.png"})
     before = stored.read_bytes()
     try:
-        with pytest.raises(InputError, match="the texture brick is of another picture"):
-            rendered(many, None, RenderSpec(inversion=Inversion(tmp_path / "brick.png", "brick")))
+        with monkeypatch.context() as patch:
+            patch.delattr("tf_psgan.rendering.render.restore_generator")  # refused before the network is loaded
+            with pytest.raises(InputError, match="the texture brick is of another picture"):
+                rendered(many, None, RenderSpec(inversion=Inversion(tmp_path / "brick.png", "brick")))
         for _ in range(2):
             result = rendered(many, None, RenderSpec(inversion=Inversion(tmp_path / "brick.png")))
             assert result.texture.name == "brick_2"

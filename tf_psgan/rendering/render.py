@@ -117,8 +117,11 @@ def render(
         out, source, spec = _absolute(out, source, spec)
     texture, restored = None, None
     if folder is not None and spec.inversion:
+        channels = folder.read_config().model.global_channels
+        name = folder.texture_name(spec.inversion.picture.expanduser(), spec.inversion.name, channels)
+        named = dataclasses.replace(spec.inversion, name=name)
         restored = restore_generator(folder.path, dtype)
-        spec, texture = _with_found_texture(folder, restored[0], restored[1].step, spec, spec.inversion, progress)
+        spec, texture = _with_found_texture(folder, restored[0], restored[1].step, spec, named, progress)
         if out is None:
             return Rendered(None, texture)
         logger.info("%s", texture)
@@ -280,9 +283,8 @@ def _with_found_texture(
     progress: bool,
 ) -> tuple[RenderSpec, FoundTexture]:
     """Finds and stores the texture that a specification asks for; the specification that shows it, and the texture."""
-    name = folder.texture_name(inversion.picture.expanduser(), inversion.name, generator.global_channels)
-    found = _store_texture(folder, generator, step, dataclasses.replace(inversion, name=name), spec.seed, progress)
-    return (dataclasses.replace(spec, content=name) if spec.kind == "texture" else spec), found
+    found = _store_texture(folder, generator, step, inversion, spec.seed, progress)
+    return (dataclasses.replace(spec, content=inversion.name) if spec.kind == "texture" else spec), found
 
 
 def _store_texture(
