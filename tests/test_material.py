@@ -1,7 +1,9 @@
 """Materials: the channels of maps, the files beside a picture, and models whose maps fit their colours."""
 
 import dataclasses
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from tests.support import small_run, tiny
 from tests.support.commands import call, fail
 from tf_psgan import config as configs
 from tf_psgan import material
+from tf_psgan.cli import program, train, train_each
 from tf_psgan.data import images, manifest
 from tf_psgan.data.image_cache import ImageCache
 from tf_psgan.errors import PictureError, SettingError
@@ -21,6 +24,7 @@ from tf_psgan.loading import Plane, from_pretrained
 from tf_psgan.plane.folded_generator import fold
 from tf_psgan.plane.plane import TexturePlane
 from tf_psgan.procedural import catalogue
+from tf_psgan.runs.run_folder import RunFolder
 from tf_psgan.training import advice, picture_analysis, training_loop
 from tf_psgan.training.gan_step import GanStep
 from tf_psgan.training.spectral import spectral_loss
@@ -156,7 +160,7 @@ def test_the_spectral_loss_of_a_material_is_the_sum_over_its_pictures():
     assert loss(batch).numpy() == pytest.approx(by_hand.numpy(), rel=1e-5)
 
 
-def test_a_step_trains_every_map_from_its_own_pictures(tmp_path):
+def test_a_step_trains_the_kernels_of_all_channels(tmp_path):
     material_picture(tmp_path)
     config = small_run.changed(maps=MAPS, waves=0)
     cache = ImageCache(manifest.scan([str(tmp_path)], maps=MAPS), 32, 1, 1 << 20, 10, maps=MAPS)
@@ -186,10 +190,11 @@ def test_a_material_is_trained_drawn_and_exported(tmp_path):
     exported = export.export(run, tmp_path / "models" / "m", map="normal", dtype="float32")
     normal = Plane.from_run(run, "float32", map="normal").window(40, 30)
     np.testing.assert_array_equal(Plane.from_saved_model(exported).window(40, 30), normal)
+    assert "this is the normal map" in (exported / "assets.extra" / "MODEL_CARD.md").read_text()
     model = weights.export(run, tmp_path / "stone")
     apart = np.abs(from_pretrained(model, "float32", map="normal").window(40, 30).astype(int) - normal)
     assert apart.max() <= 1
-    assert "maps, roughness, normal, that fit them" in (model / "card.md").read_text()
+    assert "maps that fit its colours: roughness, normal." in (model / "card.md").read_text()
     said = fail("generate.py", f"--run={run}", "--map=height", f"--out={tmp_path / 'x.png'}")
     assert "the model has no map 'height'; choose colour or roughness or normal" in said
     shutil.rmtree(tmp_path / "models")
@@ -245,3 +250,49 @@ def test_the_repetition_of_a_material_is_that_of_the_first_picture_that_repeats(
     waves = training_loop._initial_wave_numbers(config, manifest.scan(config.data.images, maps=maps))
     lengths = 2 * np.pi * 16 / np.linalg.norm(waves, axis=-1)
     np.testing.assert_allclose(lengths, 32 * 48 / 40, atol=0.1)  # a cell of the lattice over the length of its vectors
+
+
+def test_a_map_may_have_another_suffix_and_is_no_picture_even_if_it_is_named(tmp_path):
+    path = material_picture(tmp_path, ("normal",))
+    image = Image.open(tmp_path / "stone_normal.png")
+    image.save(tmp_path / "stone_normal.webp", lossless=True)
+    (tmp_path / "stone_normal.png").unlink()
+    (entry,) = manifest.scan([path, str(tmp_path / "stone_normal.webp")], maps=("normal",)).usable
+    np.testing.assert_array_equal(manifest.read(entry, ("normal",))[..., 3:], np.asarray(image))
+
+
+def test_transparency_of_a_map_is_not_painted_over(tmp_path):
+    """Some tools keep the height in the transparency of the normal map."""
+    path = material_picture(tmp_path, ())
+    values = np.random.default_rng(0).integers(0, 256, (96, 96, 4), np.uint8)
+    Image.fromarray(values).save(tmp_path / "stone_normal.png")
+    Image.fromarray(values[..., [0, 3]], "LA").save(tmp_path / "stone_height.png")
+    read = manifest.read(manifest.scan([path], maps=("normal", "height")).usable[0], ("normal", "height"))
+    np.testing.assert_array_equal(read[..., 3:], values[..., [0, 1, 2, 0]])
+
+
+def test_a_packed_map_and_a_pipe_are_refused(tmp_path):
+    packed, pipe = material_picture(tmp_path / "a", ()), material_picture(tmp_path / "b", ())
+    Image.fromarray(np.full((96, 96, 3), (10, 20, 90), np.uint8)).save(tmp_path / "a" / "stone_roughness.png")
+    os.mkfifo(tmp_path / "b" / "stone_roughness.png")
+    reasons = [manifest.scan([path], maps=("roughness",)).skipped[0].reason for path in (packed, pipe)]
+    assert "its channels differ, and a roughness map has one" in reasons[0]
+    assert "stone_roughness.png: not a regular file" in reasons[1]
+
+
+def test_maps_are_inputs_that_no_output_may_replace(tmp_path):
+    path, folder = material_picture(tmp_path), RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    folder.write_config(small_run.changed(maps=MAPS))
+    folder.write("manifest.json", manifest.to_json(manifest.scan([path], maps=MAPS)))
+    assert folder.inputs() == [Path(path), *(material.path(path, name) for name in MAPS)]
+    assert folder.pictures() == [Path(path)]
+
+
+def test_each_trains_the_pictures_and_not_their_maps(tmp_path, monkeypatch):
+    material_picture(tmp_path / "in")
+    items = []
+    monkeypatch.setattr(train_each._Trainings, "run", lambda self, slots: items.extend(self.items) or "")
+    flags = ("--each", f"--images={tmp_path / 'in'}", f"--run={tmp_path / 'out'}", "--maps=roughness,normal")
+    assert program.run(["train", *flags], train.USAGE, train.define, train.run) == 0
+    assert [item.name for item in items] == ["stone"]

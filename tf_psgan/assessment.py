@@ -13,6 +13,7 @@ import numpy as np
 import PIL
 import tensorflow as tf
 
+from tf_psgan import material
 from tf_psgan._version import __version__
 from tf_psgan.config import Config
 from tf_psgan.data import manifest
@@ -153,9 +154,9 @@ def evaluate(
     if run_folder is not None:
         folder = RunFolder(Path(run_folder).expanduser())
         config = folder.read_config()  # before the sources: a wrong run folder is the likelier mistake
-        known = _scan(sources, "sources") if sources else _learned(folder)
+        known = _scan(sources, "sources", config.model.maps) if sources else _learned(folder)
         compared = _sources(known)
-        _check_inputs((json_path, sheet_path), [*folder.pictures(), *_paths(known), *([vgg] if vgg else ())])
+        _check_inputs((json_path, sheet_path), [*folder.inputs(), *_paths(known), *([vgg] if vgg else ())])
         side, count = _extent(config, samples, pixels, textures)
         _check_room(json_path, sheet_path, compared, [(side, side)] * count)
         drawn = _of_run(folder, dtype, detail)
@@ -165,7 +166,7 @@ def evaluate(
             problem = "a ready-made model has its own"
             raise SettingError("detail", problem, "leave it out", value=detail, settings=("detail",))
         drawn = _of_model(model, dtype)  # before the sources: a wrong name is the likelier mistake
-        known = _scan(_given(sources), "sources")
+        known = _scan(_given(sources), "sources", drawn.maps)
         compared = _sources(known)
         _check_inputs((json_path, sheet_path), [*_paths(known), *([vgg] if vgg else ())])
         side, count = _extent(Config(), samples, pixels, textures)
@@ -298,6 +299,7 @@ class _Drawn(NamedTuple):
     plane: Plane
     origin: dict[str, Any]
     training: TrainingState | None
+    maps: tuple[str, ...] = ()
 
 
 def _of_run(folder: RunFolder, dtype: str, detail: str) -> _Drawn:
@@ -313,7 +315,7 @@ def _of_model(name: str | Path, dtype: str) -> _Drawn:
     found = read_model(name, dtype)
     plane = Plane(found.folded, found.textures, exemplar=found.exemplar)
     origin = {"model": str(name), "step": found.about.get("step", 0), "dtype": found.folded.dtype}
-    return _Drawn(plane, origin, None)
+    return _Drawn(plane, origin, None, found.folded.config.maps)
 
 
 def _given(sources: Sequence[str | Path]) -> Sequence[str | Path]:
@@ -361,13 +363,14 @@ def _pictures(paths: Sequence[str | Path], given: manifest.Manifest, pixels: int
     return Samples(pictures, labels, {"images": [str(path) for path in paths]}, several)
 
 
-def _scan(paths: Sequence[str | Path], name: str) -> manifest.Manifest:
-    """The usable pictures among files and folders; logs which are skipped.
+def _scan(paths: Sequence[str | Path], name: str, maps: Sequence[str] = ()) -> manifest.Manifest:
+    """The usable pictures among files and folders, without the maps of a material; logs which are skipped.
 
     Raises:
       InputError: there are none.
     """
-    entries = tuple(_checked(entry) for entry in manifest.scan([str(path) for path in paths], name).entries)
+    scanned = manifest.scan([str(path) for path in paths], name).entries
+    entries = tuple(_checked(entry) for entry in scanned if not (maps and material.is_map(entry.path)))
     if not entries:
         allowed = f"name files, or folders with {', '.join(SUFFIXES)}"
         raise PictureError(name, "no pictures found", allowed, settings=(name,))

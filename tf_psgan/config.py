@@ -94,7 +94,7 @@ class ModelConfig:
     maps: tuple[str, ...] = setting(
         (),
         "Maps of a material that are learned with its colours: normal, height, roughness, metalness, occlusion. Each "
-        "is a picture of the same size beside the colours: stone_normal.png beside stone.png.",
+        "is of the same size beside the colours: stone_normal.png beside stone.png.",
         choices=tuple(material.MAPS),
     )
 
@@ -250,6 +250,13 @@ def check_maps(model: ModelConfig) -> None:
     """Raises SettingError for a map that is given twice."""
     if twice := sorted({name for name in model.maps if model.maps.count(name) > 1}):
         raise SettingError("maps", f"{twice[0]} is given twice", "give it once", value=model.maps, settings=("maps",))
+
+
+def check_map(model: ModelConfig, name: str) -> None:
+    """Raises SettingError where a model has no map of that name; "colour" is what each has."""
+    if name not in (material.COLOUR, *model.maps):
+        allowed = f"choose {' or '.join((material.COLOUR, *model.maps))}" if model.maps else "leave it out"
+        raise SettingError("map", f"the model has no map {name!r}", allowed, value=name, settings=("map",))
 
 
 def check_detail(model: ModelConfig) -> None:

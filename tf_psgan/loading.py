@@ -65,7 +65,7 @@ class Plane(TexturePlane):
 
         Raises:
           RunError: a stored texture is damaged.
-          InputError: as `from_run`.
+          InputError, SettingError: as `from_run`.
         """
         folder, learned = RunFolder(Path(path)), fold(generator)
         folded = learned.picture(map)

@@ -15,6 +15,9 @@ COLOUR = "colour"
 MAPS = {"normal": 3, "height": 1, "roughness": 1, "metalness": 1, "occlusion": 1}
 """The maps that can be learned, and their channels."""
 
+SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".webp")
+"""Suffixes of a map that has another one than its picture."""
+
 
 def channels(maps: Sequence[str]) -> int:
     """Channels of the colours and of some maps together."""
@@ -48,16 +51,15 @@ def pictures(whole: np.ndarray, maps: Sequence[str]) -> list[np.ndarray]:
 
 
 def path(picture: str | Path, name: str) -> Path:
-    """Where a map of a picture lies: stone_normal.png beside stone.png."""
+    """Where a map of a picture lies: stone_normal.png beside stone.png, or where that is missing another suffix."""
     picture = Path(picture)
-    return picture.with_name(f"{picture.stem}_{name}{picture.suffix}")
+    usual = picture.with_name(f"{picture.stem}_{name}{picture.suffix}")
+    candidates = [usual, *(usual.with_suffix(suffix) for suffix in SUFFIXES)]
+    return next((candidate for candidate in candidates if candidate.exists()), usual)
 
 
 def is_map(picture: str | Path) -> bool:
     """Whether a file is called like a map of another one that lies beside it."""
     picture = Path(picture)
-    return any(
-        picture.stem.endswith(f"_{name}")
-        and picture.with_name(picture.stem.removesuffix(f"_{name}") + picture.suffix).exists()
-        for name in MAPS
-    )
+    bases = [picture.stem.removesuffix(f"_{name}") for name in MAPS if picture.stem.endswith(f"_{name}")]
+    return any(picture.with_name(base + suffix).exists() for base in bases for suffix in (picture.suffix, *SUFFIXES))

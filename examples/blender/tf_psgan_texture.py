@@ -55,7 +55,7 @@ def seamless_tile(address, model, texture, seed, height, width):
 
     Args:
       address: of psgan-viewer.
-      model: its name; "" for the server's first model.
+      model: its name.
       texture, seed: integers.
       height, width: in pixels.
 

@@ -144,4 +144,5 @@ def test_every_flag_with_a_path_is_checked():
             "morph",
             "shared_edge",
             "part",
+            "maps",
         }

@@ -10,7 +10,9 @@ from tf_psgan_serving import ready_made
 EXPORT = """
 import pathlib, sys
 given = dict(argument.lstrip("-").split("=", 1) for argument in sys.argv[2:])
-(pathlib.Path(given["out"]) / given["version"]).mkdir(parents=True)
+folder = pathlib.Path(given["out"]) / given["version"]
+folder.mkdir(parents=True)
+(folder / "source").write_text(given["model"] + ":" + given["map"])
 """
 
 
@@ -27,7 +29,8 @@ def test_models_that_are_not_there_yet_are_exported_and_kept(cache, monkeypatch,
     assert found.parent == cache
     maps = [f"{name}_{part}" for name in pretrained.names() for part in pretrained.maps(name)]
     assert sorted(path.name for path in found.iterdir()) == sorted(pretrained.names() + maps)
-    assert all((found / name / "1").is_dir() for name in pretrained.names())
+    assert all((found / name / "1" / "source").read_text() == f"{name}:colour" for name in pretrained.names())
+    assert (found / "setts_normal" / "1" / "source").read_text() == "setts:normal"
     monkeypatch.setattr(ready_made, "_EXPORT", "raise SystemExit(3)")
     assert ready_made.folder() == found
     (tmp_path / "pretrained").mkdir()  # a folder of that name is what was meant

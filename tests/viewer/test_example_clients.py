@@ -42,7 +42,10 @@ def blender(monkeypatch):
     def load_image(path):
         with open(path, "rb") as file:
             files.append(file.read())
-        return mock.MagicMock()
+        bpy.loaded.append(mock.MagicMock())
+        return bpy.loaded[-1]
+
+    bpy.loaded = []
 
     bpy.data.images.load.side_effect = load_image
     monkeypatch.setitem(sys.modules, "bpy", bpy)
@@ -88,6 +91,7 @@ def test_blender_gets_the_maps_that_the_server_has_of_a_model(blender, root):
     tree = bpy.data.materials.new.return_value.node_tree
     assert [call.args[0] for call in tree.nodes.new.call_args_list].count("ShaderNodeTexImage") == 3
     surface = tree.nodes["Principled BSDF"].inputs
+    assert [image.colorspace_settings.name == "Non-Color" for image in bpy.loaded].count(True) == 2
     wanted = [call.args[0] for call in surface.__getitem__.call_args_list]
     assert wanted == ["Base Color", "Normal", "Roughness"]
 

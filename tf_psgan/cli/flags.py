@@ -112,7 +112,7 @@ def define_model(values: flags.FlagValues) -> None:
 
 def define_map(values: flags.FlagValues) -> None:
     """The flag that chooses a picture of a material."""
-    text = "Of a material: the map to show instead of its colours, for example normal."
+    text = "Of a material: the map to make instead of its colours, for example normal."
     flags.DEFINE_enum("map", material.COLOUR, [material.COLOUR, *material.MAPS], text, flag_values=values)
 
 

@@ -67,7 +67,7 @@ def run(values: flags.FlagValues, folder: Path) -> str:
     outputs.check_owner(folder, "run")
     outputs.check_apart(folder, config.data.images)
     slots = _slots(values)
-    items = collection.items(folder, manifest.scan(config.data.images))
+    items = collection.items(folder, manifest.scan(config.data.images, maps=config.model.maps))
     if not items:
         raise SettingError("images", "no pictures found", "name pictures or folders with pictures")
     folder.mkdir(parents=True, exist_ok=True)

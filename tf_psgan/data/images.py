@@ -47,7 +47,12 @@ _BUDGET = DecodeBudget()
 
 
 def decode(
-    data: bytes | Path, limit_pixels: int = LIMIT_PIXELS, *, managed: bool = True, name: str = "picture"
+    data: bytes | Path,
+    limit_pixels: int = LIMIT_PIXELS,
+    *,
+    managed: bool = True,
+    transparent: bool = True,
+    name: str = "picture",
 ) -> np.ndarray:
     """Decodes a picture, or the first frame of an animation.
 
@@ -57,6 +62,8 @@ def decode(
       data: an encoded picture, or the path of one.
       limit_pixels: a larger picture is an error, before any pixel is decoded.
       managed: converts the colours to sRGB. False keeps the stored values, for maps whose colours are labels.
+      transparent: composites transparent pixels over BACKGROUND. False takes their colours as they are, for maps whose
+        transparency means something else.
       name: of encoded bytes, for errors; its suffix tells formats without a signature.
 
     Returns:
@@ -79,7 +86,7 @@ def decode(
             if _is_deep(image):
                 _check_deep(image, conversion)
             ImageOps.exif_transpose(image, in_place=True)
-            return _rgb(image, conversion)
+            return _rgb(image, conversion, transparent)
 
 
 def to_unit(pixels: tf.Tensor) -> tf.Tensor:
@@ -209,7 +216,7 @@ def _check_deep(image: Image.Image, conversion: Conversion | None) -> None:
             )
 
 
-def _rgb(image: Image.Image, conversion: Conversion | None) -> np.ndarray:
+def _rgb(image: Image.Image, conversion: Conversion | None, transparent: bool) -> np.ndarray:
     """A decoded picture as uint8 [height, width, 3], strip by strip."""
     if image.mode in ("I", "F") and (image.mode == "F" or image.format != "PPM"):
         raise ValueError("with 32 bits per channel no value is known to be white")
@@ -220,9 +227,10 @@ def _rgb(image: Image.Image, conversion: Conversion | None) -> np.ndarray:
     for top in range(0, height, rows):
         part = slice(top, min(top + rows, height))
         if values is None:
-            page[part] = _strip(image.crop((0, top, width, part.stop)), conversion)
+            page[part] = _strip(image.crop((0, top, width, part.stop)), conversion, transparent)
         else:
-            page[part] = _deep_grey(values[part], image.info.get("transparency", -1), conversion)
+            clear = image.info.get("transparency", -1) if transparent else -1
+            page[part] = _deep_grey(values[part], clear, conversion)
     return page
 
 
@@ -234,10 +242,10 @@ def _deep_grey(values: np.ndarray, transparent: int, conversion: Conversion | No
     return strip
 
 
-def _strip(image: Image.Image, conversion: Conversion | None) -> np.ndarray:
+def _strip(image: Image.Image, conversion: Conversion | None, transparent: bool) -> np.ndarray:
     if image.mode == "La":
         image = image.convert("LA")
-    if not image.has_transparency_data:
+    if not (transparent and image.has_transparency_data):
         return np.asarray(_in_srgb(image, conversion))
     layer = image.convert("RGBA")
     if conversion:

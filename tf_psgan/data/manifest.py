@@ -23,6 +23,9 @@ from tf_psgan.errors import PictureError
 from tf_psgan.runtime import files
 
 _WORKERS = min(4, os.cpu_count() or 1)
+MOST_UNEQUAL = 16
+"""Difference of channels, of 255, up to which a map counts as grey; JPEG makes small ones."""
+
 _RESTORE = "restore it or start a new run"
 
 
@@ -83,7 +86,7 @@ def scan(
       setting: the setting that the sources come from, for errors.
       limit: decodes the first so many files only; None for all.
       maps: of a material, that each picture has beside it (`material.path`). A picture without one of them, or of
-        another size than one, cannot be used; those of a folder that are maps of others are passed over.
+        another size than one, cannot be used; files that are maps of others are passed over.
 
     Raises:
       PictureError: a source does not exist or is not on this machine, or a folder cannot be read.
@@ -93,7 +96,7 @@ def scan(
     for given in sources:
         source = _existing(given, setting)
         for path in _walk(source, seen, setting) if os.path.isdir(source) else [source]:
-            if not (maps and os.path.isdir(source) and material.is_map(path)):
+            if not (maps and material.is_map(path)):
                 paths.setdefault(os.path.realpath(path), path)
     with ThreadPoolExecutor(_WORKERS) as pool:
         inspect = functools.partial(_inspect, maps=maps)
@@ -143,7 +146,7 @@ def read(entry: Entry, maps: Sequence[str] = ()) -> np.ndarray:
     if _digest_of_all(contents) != entry.maps_sha256:
         raise PictureError(entry.path, f"its maps changed since the scan ({', '.join(maps)})", _RESTORE)
     parts = [
-        images.decode(content, managed=False, name=path)[..., : material.MAPS[name]]
+        images.decode(content, managed=False, transparent=False, name=path)[..., : material.MAPS[name]]
         for name, path, content in zip(maps, paths, contents, strict=True)
     ]
     return np.concatenate([picture, *parts], axis=-1)
@@ -261,14 +264,19 @@ def _inspect_maps(path: str, maps: Sequence[str], extent: tuple[int, int]) -> st
     for name in maps:
         file = material.path(path, name)
         try:
+            if file.exists() and not file.is_file():  # opening a pipe would block
+                raise PictureError(str(file), "not a regular file", "put the map itself beside its picture")
             contents.append(file.read_bytes())
         except OSError as error:
             problem = f"its {name} map {file.name} cannot be read ({error.strerror})"
             raise PictureError(path, problem, f"put it beside the picture, or leave {name} out of maps") from None
-        height, width, _ = images.decode(contents[-1], managed=False, name=str(file)).shape
-        if (height, width) != extent:
-            problem = f"{height}x{width} pixels, but its picture has {extent[0]}x{extent[1]}"
+        decoded = images.decode(contents[-1], managed=False, transparent=False, name=str(file))
+        if decoded.shape[:2] != extent:
+            problem = f"{decoded.shape[0]}x{decoded.shape[1]} pixels, but its picture has {extent[0]}x{extent[1]}"
             raise PictureError(str(file), problem, "scale it to the size of the picture")
+        if material.MAPS[name] == 1 and np.ptp(decoded.astype(np.int16), axis=-1).max() > MOST_UNEQUAL:
+            problem = f"its channels differ, and a {name} map has one"
+            raise PictureError(str(file), problem, "save the channel that is meant as a grey picture")
     return _digest_of_all(contents)
 
 

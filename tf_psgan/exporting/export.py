@@ -96,8 +96,8 @@ def _of_run(path: Path, dtype: str, detail: str, map: str, licence: str) -> _Sou
     config, pictures, metrics = folder.read_config(), folder.read_manifest(), folder.read_metrics()
     generator, found = restore_generator(path, dtype)
     plane = Plane.from_generator(generator, path, detail, map)
-    card = Card(name, config, pictures, found.step, metrics, sorted(plane.names), licence)
-    return plane, {"run": name, "step": found.step, "source_licence": licence}, card.write
+    card = Card(name, config, pictures, found.step, metrics, sorted(plane.names), licence, map)
+    return plane, {"run": name, "step": found.step, "source_licence": licence} | _map(map), card.write
 
 
 def _of_model(model: Pretrained, dtype: str, map: str) -> _Source:
@@ -105,9 +105,15 @@ def _of_model(model: Pretrained, dtype: str, map: str) -> _Source:
     found = read_model(model.name, dtype)
     plane = Plane(found.folded.picture(map), found.textures, exemplar=found.exemplar)
     names = {"run": "name", "step": "step", "source_licence": "source_licence"}
-    about = {name: found.about[of_model] for name, of_model in names.items() if of_model in found.about}
+    about = {name: found.about[of_model] for name, of_model in names.items() if of_model in found.about} | _map(map)
 
     def card(draft: Draft) -> None:
-        (draft.extra / model_card.FILE).write_text(found.card, encoding="utf-8")
+        text = found.card if map == material.COLOUR else f"{found.card}\nThis export shows its {map} map.\n"
+        (draft.extra / model_card.FILE).write_text(text, encoding="utf-8")
 
     return plane, about, card
+
+
+def _map(map: str) -> dict[str, str]:
+    """What the description says of the map that is exported."""
+    return {} if map == material.COLOUR else {"map": map}

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_psgan import material
 from tf_psgan._version import __version__
 from tf_psgan.config import Config
 from tf_psgan.data import images
@@ -44,6 +45,7 @@ class Card:
       metrics: the run's evaluations, oldest first.
       textures: names of stored textures.
       licence: of the training pictures; "" if it is not known.
+      map: which picture of a material the export makes.
     """
 
     run: str
@@ -53,6 +55,7 @@ class Card:
     metrics: Sequence[dict[str, Any]]
     textures: Sequence[str]
     licence: str
+    map: str = material.COLOUR
 
     def write(self, draft: Draft) -> None:
         """Writes the card and its picture; samples and times are measured on the version itself."""
@@ -98,10 +101,14 @@ class Card:
         seconds = next((row["seconds"] for row in reversed(self.metrics) if row["step"] <= self.step), None)
         took = "" if seconds is None else f", about {seconds / 60:.1f} minutes"
         text = f"The run `{self.run}`, {self.step} steps{took}. Settings: at the end."
+        if self.map != material.COLOUR:
+            text += f" Of the material that it learned, this is the {self.map} map."
         return ["## How it was trained", "", text, ""]
 
     def _likeness(self) -> list[str]:
         lines = ["## Quality", ""]
+        if self.map != material.COLOUR:
+            return [*lines, "Not known: colours are evaluated, not maps.", ""]
         if not self.metrics:
             return [*lines, "Not known: the run was not evaluated.", ""]
         last = self.metrics[-1]

@@ -71,7 +71,7 @@ def card(model: model_file.Model, pictures: Manifest) -> str:
         "",
     ]
     if config.maps:
-        lines += [f"A material: with its colours it makes maps, {', '.join(config.maps)}, that fit them.", ""]
+        lines += [f"A material. It also makes maps that fit its colours: {', '.join(config.maps)}.", ""]
     if model.exemplar:
         lines += ["It contains the photographs, whose pixels its detail stage arranges.", ""]
     if model.textures:

@@ -14,10 +14,11 @@ SLOPE = 0.2
 
 @keras.saving.register_keras_serializable(layers.PACKAGE)
 class PatchDiscriminator(keras.Model):
-    """Images [batch, height, width, channels] in [-1, 1] -> logits of patches, [batch, height / s, width / s, 1].
+    """Images [batch, height, width, channels] in [-1, 1] -> float32 logits, [batch, height / s, width / s, 1].
 
-    s is 2 to the power of the number of layers, len(filters) + 1; heights and widths are rounded up. LeakyReLU with
-    slope 0.2; batch normalization on all layers but the first and the last; no biases, as in the authors' code.
+    One logit for each patch; s is 2 to the power of the number of layers, len(filters) + 1; heights and widths are
+    rounded up. LeakyReLU with slope 0.2; batch normalization on all layers but the first and the last; no biases, as in
+    the authors' code.
 
     Args:
       filters: channels of the hidden layers, image side first; one more layer makes the logit.

@@ -9,8 +9,7 @@ import hashlib
 import numpy as np
 
 from tf_psgan import geometry, material
-from tf_psgan.config import ModelConfig, to_json
-from tf_psgan.errors import SettingError
+from tf_psgan.config import ModelConfig, check_map, to_json
 from tf_psgan.latents import wave_numbers
 from tf_psgan.networks.generator import SpatialGenerator
 
@@ -46,9 +45,7 @@ class FoldedGenerator:
           SettingError: the model has no such map.
         """
         maps = self.config.maps
-        if name not in (material.COLOUR, *maps):
-            allowed = f"choose {' or '.join((material.COLOUR, *maps))}" if maps else "leave it out"
-            raise SettingError("map", f"the model has no map {name!r}", allowed, value=name, settings=("map",))
+        check_map(self.config, name)
         if not maps:
             return self
         kernel, bias = self.blocks[-1]

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen.add_argument(
         "--names",
         default=every,
-        help="textures, materials (setts), or variations such as brick-2, comma-separated; all textures",
+        help="textures, materials (setts), or variations such as brick-2, comma-separated; by default all textures",
     )
     chosen.add_argument("--variations", type=int, help="draws the first so many variations, such as 56, instead")
     parser.add_argument("--seed", type=int, default=1, help="seed of the textures; a variation has its own; 1")

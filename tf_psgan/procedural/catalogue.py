@@ -78,8 +78,7 @@ def make(name: str, seed: int = 1, height: int | None = None, width: int | None 
       SettingError: an unknown name, a negative seed, or a side under 16 pixels.
     """
     if name not in TEXTURES:
-        allowed = f"choose from {', '.join((*TEXTURES, *MATERIALS))}"
-        raise SettingError("names", f"no texture {name!r}", allowed, settings=("names",))
+        raise SettingError("names", f"no texture {name!r}", f"choose from {', '.join(TEXTURES)}", settings=("names",))
     texture = TEXTURES[name]
     return texture.draw(seed, *_extent(texture, seed, height, width))
 
@@ -92,6 +91,8 @@ def make_material(
     Raises:
       SettingError: as `make`.
     """
+    if name not in MATERIALS:
+        raise SettingError("names", f"no material {name!r}", f"choose from {', '.join(MATERIALS)}", settings=("names",))
     found = MATERIALS[name]
     return found.draw(seed, *_extent(found, seed, height, width))
 

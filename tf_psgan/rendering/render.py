@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tf_psgan import material
+from tf_psgan.config import check_map
 from tf_psgan.data import images
 from tf_psgan.errors import SettingError
 from tf_psgan.latents import torus
@@ -102,7 +103,7 @@ def render(
       OSError: a picture cannot be read or written.
     """
     folder = None if isinstance(source, Pretrained) else RunFolder(Path(source))
-    inputs = [*(folder.pictures() if folder else ()), *_read_files(spec)]
+    inputs = [*(folder.inputs() if folder else ()), *_read_files(spec)]
     if out is None:
         if not spec.inversion:
             raise SettingError("out", "missing", "give the name of a file", settings=("out",))
@@ -117,8 +118,9 @@ def render(
         out, source, spec = _absolute(out, source, spec)
     texture, restored = None, None
     if folder is not None and spec.inversion:
-        channels = folder.read_config().model.global_channels
-        name = folder.texture_name(spec.inversion.picture.expanduser(), spec.inversion.name, channels)
+        model = folder.read_config().model
+        check_map(model, map)
+        name = folder.texture_name(spec.inversion.picture.expanduser(), spec.inversion.name, model.global_channels)
         named = dataclasses.replace(spec.inversion, name=name)
         restored = restore_generator(folder.path, dtype)
         spec, texture = _with_found_texture(folder, restored[0], restored[1].step, spec, named, progress)

@@ -58,6 +58,8 @@ def read(path: Path) -> tuple[FoldedGenerator, dict[str, tuple[float, ...]], Exe
         schema = values.get("schema_version", 1)
         check_schema(schema)
         config = from_dict(ModelConfig, values["model"], schema)
+        if config.maps:
+            raise ValueError("an export has one picture of a material")
         reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
         stored = reader.get_variable_to_shape_map()
 

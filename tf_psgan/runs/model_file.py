@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from tf_psgan import material
-from tf_psgan.config import SCHEMA_VERSION, ModelConfig, check_detail, check_schema, from_dict, to_json
+from tf_psgan.config import SCHEMA_VERSION, ModelConfig, check_detail, check_maps, check_schema, from_dict, to_json
 from tf_psgan.detail.exemplar import Exemplar, FormatError
 from tf_psgan.errors import ExportError
 from tf_psgan.latents import texture_names
@@ -131,6 +131,7 @@ def read(folder: Path, dtype: str) -> Model:
             raise ExportError(str(folder), problem, "use a newer tf_psgan")
         check_schema(values["schema_version"])
         config = from_dict(ModelConfig, values["model"], values["schema_version"])
+        check_maps(config)
         sums = values["sha256"]
         if WEIGHTS not in sums or not sums.keys() <= {WEIGHTS, EXEMPLAR}:
             raise ValueError("checksums of other files")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tf_psgan import config as configs
+from tf_psgan import material
 from tf_psgan.data import manifest
 from tf_psgan.detail.exemplar import Exemplar, FormatError
 from tf_psgan.errors import RunError
@@ -153,6 +154,14 @@ class RunFolder:
         with contextlib.suppress(RunError):
             return [Path(entry.path) for entry in self.read_manifest().usable]
         return []
+
+    def inputs(self) -> list[Path]:
+        """Paths of all files that the run learns from: `pictures`, and their maps where it learns a material."""
+        pictures = self.pictures()
+        maps: tuple[str, ...] = ()
+        with contextlib.suppress(RunError):
+            maps = self.read_config().model.maps
+        return [*pictures, *(material.path(picture, name) for picture in pictures for name in maps)]
 
     def check_manifest(self, pictures: manifest.Manifest) -> None:
         """Checks that a run resumed here has the pictures that it began with.

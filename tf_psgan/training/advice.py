@@ -131,6 +131,7 @@ def advice_for(
       PictureError: no usable picture of 64 pixels a side or more.
       RunError: the folder of a run is damaged.
     """
+    configs.check(config)
     open_names = [name for name in ADAPTABLE if name not in given]
     if "detail" in given and config.rendering.detail == "none" and "downsampling" in open_names:
         open_names.remove("downsampling")  # chosen for the detail stage only
