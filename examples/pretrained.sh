@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Makes the ready-made models anew from their presets: trains each, unless its run is complete, and writes its weights.
 #   bash examples/pretrained.sh honeycomb setts
-# Run it from the root of a checkout. honeycomb takes five minutes on two cores, setts fifteen, manifold an hour. Runs are
-# in runs/. The folder of a model that is there already is replaced.
+# Run it from the root of a checkout. honeycomb takes five minutes on two cores, setts fifteen, manifold and many an hour
+# each. Runs are in runs/. The folder of a model that is there already is replaced.
 set -euo pipefail
-[ $# -gt 0 ] || set -- honeycomb manifold setts
+[ $# -gt 0 ] || set -- honeycomb manifold many setts
 for preset in "$@"; do
   case "$preset" in
     setts) python -m tf_psgan.procedural --names=setts --out=runs/setts-pictures ;;
