@@ -7,12 +7,16 @@ the server is stopped meanwhile, and the next start finds it.
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tf_psgan_serving.command_line import LOG
 
 NAME = "pretrained"
 """What is given in place of a folder of models."""
+
+_PROCESSES = 2
+"""Exports at a time, at most; each takes about 1.4 GB of memory."""
 
 _LIST = """
 import hashlib, pathlib
@@ -59,16 +63,23 @@ def folder() -> Path:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tf_psgan" / identity
     except RuntimeError:
         raise ValueError(f"models: {NAME} needs a folder for what it exports; set XDG_CACHE_HOME.") from None
-    for target in targets:
+
+    def export(target: str) -> None:
         model, part = target.split(":")
         name = model if part == "colour" else f"{model}_{part}"
         if (cache / name / "1").is_dir():
-            continue
+            return
         LOG.info("exporting %s to %s, once", name, cache)
         flags = (f"--model={model}", f"--map={part}", f"--out={cache / name}", "--version=1")
         done = _run(_EXPORT, "export", *flags)
         if done.returncode and not (cache / name / "1").is_dir():  # unless another process was faster
             raise ValueError(f"models: {name} cannot be exported ({_reason(done)})")
+
+    pool = ThreadPoolExecutor(min(_PROCESSES, os.cpu_count() or 1))
+    try:
+        list(pool.map(export, targets))
+    finally:
+        pool.shutdown(cancel_futures=True)
     return cache
 
 
