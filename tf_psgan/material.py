@@ -21,7 +21,7 @@ SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".webp")
 
 def channels(maps: Sequence[str]) -> int:
     """Channels of the colours and of some maps together."""
-    return 3 + sum(MAPS[name] for name in maps)
+    return sum(widths(maps))
 
 
 def widths(maps: Sequence[str]) -> list[int]:

@@ -66,9 +66,8 @@ class ImageCache:
         self._sizes = [(entry.height // downsampling, entry.width // downsampling) for entry in self.entries]
         self.side, self.seed, self.cache_refresh_steps = side, seed, cache_refresh_steps
         self.fits = decoded_bytes(self.entries, downsampling, maps) <= cache_bytes
-        self._pixels = (
-            cache_bytes // 2 // material.channels(maps)
-        )  # half of the memory: the next buffer needs the other half
+        half = cache_bytes // 2  # the next buffer needs the other half
+        self._pixels = half // material.channels(maps)
         if not self.fits and self._pixels < side * side:
             raise SettingError(
                 "cache_megabytes",

@@ -49,7 +49,7 @@ class TexturePlane:
     forked after the plane was made: TensorFlow's threads do not survive a fork. Such calls raise RuntimeError.
 
     Args:
-      folded: the generator, with batch norm folded into the kernels.
+      folded: the generator, with batch norm folded into the kernels; of a material, its colours are shown.
       names: stored textures: global vectors, each of [global channels] numbers in [-1, 1], by name.
       chunk_cells: side of a chunk in cells, 0 for `chunks.CHUNK_PIXELS`; planes of different chunks may differ in the
         last bit of an 8-bit value.

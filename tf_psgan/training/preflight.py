@@ -131,10 +131,8 @@ def _check_settings(config: Config) -> None:
 
 def _check_classes(config: Config, pictures: manifest.Manifest) -> None:
     """Raises SettingError where the settings do not suffice for a class for each picture."""
-    count, megabytes = (
-        len(pictures.usable),
-        decoded_bytes(pictures.usable, config.model.downsampling, config.model.maps) / 2**20,
-    )
+    count = len(pictures.usable)
+    megabytes = decoded_bytes(pictures.usable, config.model.downsampling, config.model.maps) / 2**20
     if config.model.waves and config.model.wave_hidden < count:
         hidden = config.model.wave_hidden
         raise SettingError(

@@ -76,7 +76,7 @@ class Preview:
         self._writer.close()
 
     def samples(self, generator: SpatialGenerator) -> list[np.ndarray]:
-        """Colours at the origin, uint8 [side, side, 3]: sample i has seed i and, with global channels, texture i.
+        """Windows at the origin, uint8 [side, side, 3]: sample i has seed i and, with global channels, texture i.
 
         At the scale at which the generator learns the pictures.
         """
