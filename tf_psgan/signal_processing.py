@@ -45,6 +45,13 @@ def sectors(rows: np.ndarray, cols: np.ndarray, side: int, first: float = 3.0) -
     return ring, wedge
 
 
+def gaussian_weights(extent: int, deviation: float) -> np.ndarray:
+    """The weights of `extent` places in a row around each of them: float64 [extent, extent], rows with the sum 1."""
+    apart = np.subtract.outer(np.arange(extent), np.arange(extent))
+    weights = np.exp(-((apart / deviation) ** 2) / 2)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
 def central_crop(picture: np.ndarray, height: int, width: int | None = None) -> np.ndarray:
     """The centre of [h, w, ...], at most height x width (default: height) pixels, contiguous in memory."""
     width = height if width is None else width

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_psgan.detail.phases import PEAK
+from tf_psgan.signal_processing import gaussian_weights
 
 TAPS = 5
 """Side of a neighbourhood in pixels of its level."""
@@ -36,11 +37,7 @@ def local_means(picture: np.ndarray, deviation: float) -> np.ndarray:
     Returns:
       8-bit values in units of 1 / MEAN_STEPS.
     """
-    weights = []
-    for extent in picture.shape[:2]:
-        apart = np.subtract.outer(np.arange(extent), np.arange(extent))
-        gaussian = np.exp(-((apart / deviation) ** 2) / 2).astype(np.float32)
-        weights.append(gaussian / gaussian.sum(axis=1, keepdims=True))
+    weights = [gaussian_weights(extent, deviation).astype(np.float32) for extent in picture.shape[:2]]
     channels = np.moveaxis(picture.astype(np.float32) * MEAN_STEPS, -1, 0)
     return np.moveaxis(np.round(weights[0] @ channels @ weights[1].T), 0, -1).astype(np.int16)
 
