@@ -12,7 +12,7 @@ from tf_psgan.detail import exemplar as exemplars
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import ExportError, RunError
 from tf_psgan.evaluation import lattice
-from tf_psgan.evaluation.evaluator import SOURCE_PIXELS
+from tf_psgan.evaluation.evaluator import MAX_SOURCES, SOURCE_PIXELS
 from tf_psgan.networks.generator import SpatialGenerator
 from tf_psgan.plane import adaptation
 from tf_psgan.plane.adaptation import Adaptation
@@ -204,9 +204,7 @@ def read_adaptation(folder: RunFolder, folded: FoldedGenerator, exemplar: Exempl
     key = f"{adaptation.FORMAT}-{folded.fingerprint()}-{exemplar.fingerprint()}"
     if (found := folder.read_adaptation(key)) is not None:
         return found
-    reduced = [downsampled(picture, folded.config.downsampling) for picture in exemplar.pictures]
-    has_lattice = all(lattice.repeats([central_crop(picture, SOURCE_PIXELS)]) for picture in reduced)
-    found = adaptation.measure(exemplar, folded, has_lattice)
+    found = adaptation.measure(exemplar, folded)
     with contextlib.suppress(OSError):  # a run that cannot be written is measured again each time
         folder.write_adaptation(key, found)
     return found
@@ -222,7 +220,10 @@ def build_exemplar(photographs: manifest.Manifest, model: ModelConfig) -> Exempl
     pictures = [central_crop(manifest.read(entry), side) for entry in photographs.usable]
     # The coarsest pixel divides a cell, so that it divides the period of a seamless tile.
     cell = geometry.pixels_per_cell(len(model.filters) + 1) * model.downsampling
-    return Exemplar.build(pictures, min(exemplars.most_resolutions(pictures, model.downsampling), cell.bit_length()))
+    resolutions = min(exemplars.most_resolutions(pictures, model.downsampling), cell.bit_length())
+    # As the network's first waves are found: on the pictures as they are learned.
+    learned = [central_crop(downsampled(picture, model.downsampling), SOURCE_PIXELS) for picture in pictures]
+    return Exemplar.build(pictures, resolutions, model.downsampling * lattice.lattice(learned[:MAX_SOURCES]))
 
 
 def restore_generator(path: str | Path, dtype: str = "auto") -> tuple[SpatialGenerator, checkpoint.Restored]:

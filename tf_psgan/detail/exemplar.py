@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_psgan.detail import rectification
 from tf_psgan.detail.features import (
     COMPONENTS,
     MEAN_STEPS,
@@ -27,7 +28,7 @@ from tf_psgan.detail.features import (
     principal_components,
     similar_positions,
 )
-from tf_psgan.detail.phases import local_phases, phase_features
+from tf_psgan.detail.phases import phase_features
 from tf_psgan.errors import PictureError
 
 OUTSIDE = 8191
@@ -50,13 +51,20 @@ _CANDIDATES = 12000
 _APART = 0.05
 """Least distance of a similar position, as a share of the photograph's side: nearer ones add no choice."""
 
+SHIFTS = ((0.0, 0.0), (0.0, 0.5), (0.5, 0.0), (0.5, 0.5))
+"""Pixels by which rectified photographs are shifted, each way one more photograph: copies at the right phase are then
+off by a quarter of a pixel at most, and joints between them have no steps."""
+
+SHIFTED_PIXELS = 700_000
+"""Most pixels of all shifted photographs together; where there would be more, they are not shifted."""
+
 _LEAST_SIDE = 8
 """Least side of a photograph, in pixels of the coarsest level."""
 
 LOCAL_BLOCKS = 2
 """Standard deviation of the weights of local means, in pixels of the guide's resolution."""
 
-FORMAT = 7
+FORMAT = 8
 """Counts up when exemplars get other contents; photographs are measured again where a file has another number."""
 
 _DAMAGED = (
@@ -65,13 +73,13 @@ _DAMAGED = (
 )  # fmt: skip
 """What NumPy and zipfile raise for damaged files besides ValueError."""
 
-_OWN = ("places", "local_means", "guide_table", "colour_shift", "wave_offsets")
+_OWN = ("places", "local_means", "waves", "ahead", "guide_table", "colour_shift", "wave_offsets")
 """Fields of an exemplar besides its levels."""
 
 _TYPES = {
     "colours": np.int16, "features": np.int16, "filters": np.int16, "centre": np.int32, "phases": np.int16,
-    "similar": np.int32, "starts": np.int32, "places": np.int32, "local_means": np.int16, "guide_table": np.uint8,
-    "colour_shift": np.int32, "wave_offsets": np.int64,
+    "similar": np.int32, "starts": np.int32, "places": np.int32, "local_means": np.int16, "waves": np.float64,
+    "ahead": np.float64, "guide_table": np.uint8, "colour_shift": np.int32, "wave_offsets": np.int64,
 }  # fmt: skip
 """Types of the arrays of a level and of an exemplar."""
 
@@ -94,8 +102,8 @@ class Level:
       filters: int16 [TAPS * TAPS * 3, COMPONENTS], from colours (rows, columns, channels) to components.
       centre: int32 [COMPONENTS], subtracted from the filters' response.
       scale: divides the centred response; a power of two, so that the division is exact.
-      phases: int16 [positions, 2 waves]: the local phase of each wave, as `phases.phase_features`; of the finest and
-        the coarsest level only, where there are waves.
+      phases: int16 [positions, 2 waves]: the phase of each wave, as `phases.phase_features`; of the finest and the
+        coarsest level only, where copies follow the lattice.
       similar: int32 [positions, n]: other positions with a similar feature.
       starts: int32 [m]: positions that a patch may start with.
     """
@@ -128,34 +136,52 @@ class Exemplar:
       places: int32 [photographs, 3]: first row in the finest table, height and width.
       local_means: int16 [positions of the finest level, 3]: means of the photographs around a position, in 8-bit
         values in units of 1 / MEAN_STEPS (`features.local_means`).
+      waves: float64 [2, 2], wave numbers of the lattice on which the photographs were rectified, in cycles per pixel,
+        (row, col) last; [0, 2] where they do not nearly repeat.
+      ahead: float64 [photographs, 2]: the phase of each photograph's first pixel in the first one's lattice, in turns.
       guide_table: uint8 [3, 256]: the 8-bit value to use for each 8-bit value of a guide's means of blocks of the
         coarsest level, by channel.
       colour_shift: int32 [3]: added to the copied pixels' 8-bit values, by channel.
       wave_offsets: int64 [waves]: how far the phase of the photographs' lattice is ahead of the generator's waves, in
-        turns of 2**-64; of no waves where the photographs repeat nowhere.
+        turns of 2**-64; of no waves where copies follow no lattice.
     """
 
     levels: tuple[Level, ...]
     places: np.ndarray
     local_means: np.ndarray
+    waves: np.ndarray
+    ahead: np.ndarray
     guide_table: np.ndarray
     colour_shift: np.ndarray
     wave_offsets: np.ndarray
 
     @classmethod
-    def build(cls, pictures: Sequence[np.ndarray], resolutions: int = RESOLUTIONS) -> "Exemplar":
+    def build(
+        cls, pictures: Sequence[np.ndarray], resolutions: int = RESOLUTIONS, lattice: np.ndarray | None = None
+    ) -> "Exemplar":
         """Measures photographs; a second or two per 100,000 pixels.
 
         Args:
           pictures: uint8 [h, w, 3] each.
           resolutions: 2 or more; the guide's has pixels of 2**(resolutions - 1).
+          lattice: float [2, 2], (row, col) pixels of two vectors on which all photographs nearly repeat. They are
+            rectified on it (`rectification`), unless one of them does not.
 
         Returns:
-          An exemplar without waves.
+          An exemplar whose copies follow no lattice yet (`with_wave_offsets`).
 
         Raises:
           PictureError: a photograph is too small for the coarsest level.
         """
+        waves, ahead = np.zeros((0, 2)), np.zeros((len(pictures), 2))
+        if lattice is not None and len(lattice) and (found := _rectified(pictures, lattice)):
+            waves = np.linalg.inv(lattice).T
+            whole = [each.picture() for each in found]
+            turns = [rectification.turns_ahead(whole[0], picture, waves) for picture in whole]
+            pixels = len(SHIFTS) * sum(picture.shape[0] * picture.shape[1] for picture in whole)
+            shifts = SHIFTS if pixels <= SHIFTED_PIXELS else SHIFTS[:1]
+            pictures = [each.picture(shift) for each in found for shift in shifts]
+            ahead = np.array([turn + waves @ shift for turn in turns for shift in shifts])
         least = _LEAST_SIDE * 2 ** (resolutions - 1)
         for i, picture in enumerate(pictures):
             height, width = picture.shape[:2]
@@ -183,6 +209,8 @@ class Exemplar:
             levels=tuple(measured),
             places=np.array(places, np.int32),
             local_means=finest.reshape(-1, 3),
+            waves=waves,
+            ahead=ahead,
             guide_table=np.repeat(np.arange(256, dtype=np.uint8)[np.newaxis], 3, axis=0),
             colour_shift=np.zeros(3, np.int32),
             wave_offsets=np.zeros(0, np.int64),
@@ -216,14 +244,16 @@ class Exemplar:
         """The mean of the photographs' pixels: float64 [3], in 8-bit values."""
         return np.concatenate([picture.reshape(-1, 3) for picture in self.pictures]).mean(axis=0)
 
-    def with_waves(self, waves: np.ndarray, offsets: np.ndarray) -> "Exemplar":
-        """The exemplar with the local phases of plane waves.
+    def with_wave_offsets(self, offsets: np.ndarray) -> "Exemplar":
+        """The exemplar whose copies follow its lattice.
 
         Args:
-          waves: float [waves, 2], wave numbers in cycles per pixel, (row, col) last.
           offsets: int64 [waves], for `wave_offsets`.
         """
-        turns = [local_phases(picture, waves) for picture in self.pictures]
+        turns = [
+            rectification.turns((height, width), self.waves) + ahead
+            for (_, height, width), ahead in zip(self.places, self.ahead, strict=True)
+        ]
         ends = (
             dataclasses.replace(level, phases=self._phases(level, turns))
             for level in self.levels[:: len(self.levels) - 1]
@@ -288,6 +318,8 @@ class Exemplar:
             if (kind := _TYPES.get(name.rpartition("/")[2])) and array.dtype != kind:
                 raise ValueError(f"{name} of an exemplar is not {np.dtype(kind)}")
         waves = len(self.wave_offsets)
+        if self.waves.shape[1:] != (2,) or waves not in (0, len(self.waves)) or not np.isfinite(self.waves).all():
+            raise ValueError("the waves of an exemplar do not fit together")
         for i, level in enumerate(self.levels):
             count, ends = len(level.colours), i in (0, len(self.levels) - 1)
             shapes = {
@@ -309,7 +341,10 @@ class Exemplar:
         inside = (self.places >= (0, 1, 1)).all() and (self.places[:, 2] <= self.levels[0].width).all()
         if rest or not inside or (self.places[:, 0] + self.places[:, 1] > rows).any():
             raise ValueError("a photograph of an exemplar lies outside of its table")
-        tables = {"local_means": (len(self.levels[0].colours), 3), "guide_table": (3, 256), "colour_shift": (3,)}
+        tables = {
+            "local_means": (len(self.levels[0].colours), 3), "guide_table": (3, 256), "colour_shift": (3,),
+            "ahead": (len(self.places), 2),
+        }  # fmt: skip
         if any(getattr(self, name).shape != shape for name, shape in tables.items()):
             raise ValueError("tables of an exemplar do not fit together")
 
@@ -337,6 +372,16 @@ def _histogram_table(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         counts = np.bincount(part, minlength=256)
         shares.append((np.cumsum(counts) - counts / 2) / counts.sum())  # of smaller values, half of equal ones
     return np.round(np.interp(shares[0], shares[1], np.arange(256))).astype(np.uint8)
+
+
+def _rectified(pictures: Sequence[np.ndarray], lattice: np.ndarray) -> list[rectification.Rectified]:
+    """The photographs, rectified; none where one of them does not nearly repeat on the lattice."""
+    found = []
+    for picture in pictures:
+        if (bent := rectification.rectified(picture, lattice)) is None:
+            return []
+        found.append(bent)
+    return found
 
 
 def _read_level(arrays: Any, number: int) -> Level:

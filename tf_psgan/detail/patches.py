@@ -7,7 +7,8 @@ most like what lies around the disc: the rule of image quilting (Efros and Freem
 discs cover nearly all seams between squares; the seams around the discs are then moved (`seams`).
 
 Pieces are compared twice: at the coarsest resolution that is synthesised to find a place, and at the next finer one to
-align it to a pixel.
+align it to a pixel. Where the photographs are rectified on a lattice, all copies keep their phase of it: a place is
+moved to the pixel with the right phase instead, and a disc for which none is found is left out.
 
 A block depends on the guide within `Patches.reach` blocks and on nothing else.
 """
@@ -20,9 +21,14 @@ import tensorflow as tf
 from tf_psgan.detail import block_maps
 from tf_psgan.detail.correction import REACH, LevelTables
 from tf_psgan.detail.features import MEAN_STEPS
+from tf_psgan.detail.phases import Lattice
 
 RADIUS = 5
 """Largest radius of a disc in blocks. Squares have twice that side."""
+
+LATTICE_RADIUS = 2
+"""Largest radius where copies keep the phase of a lattice: they fit each other there, and smaller discs leave more
+places to choose from."""
 
 SEARCH = 2
 """Farthest block from the middle of a square whose copy the square may continue."""
@@ -35,6 +41,18 @@ _STEPS = 2
 
 _CHANCE = 64
 """Random addition to distances from a region of the photographs, in 256ths, at most: no region is always the best."""
+
+_PHASE = 8
+"""Squared distances between phases, so many of them, count as one of _WHOLE."""
+
+_MOST_PHASE = 4096
+"""The most that phases count."""
+
+_OFF = 2
+"""Pixels by which the phase of a disc may be off, in pixels of blocks of 16."""
+
+_NONE = -(1 << 20)
+"""Row of the copy of a disc that is left out."""
 
 _SHIFT, _WHOLE = 8, 1024
 """Distances are reduced by so many bits, and divided in units of 1 / _WHOLE, so that products stay inside of int32."""
@@ -65,18 +83,27 @@ class Patches(tf.Module):
       local_means: `Exemplar.local_means`.
       places: `Exemplar.places`.
       side: of a block, in pixels of the photographs.
+      lattice: on which the photographs are rectified, where copies follow it.
 
     Attributes:
       square: side of a square of blocks.
       reach: blocks around a block that its copy depends on.
     """
 
-    def __init__(self, tables: Sequence[LevelTables], local_means: tf.Variable, places: np.ndarray, side: int) -> None:
+    def __init__(
+        self,
+        tables: Sequence[LevelTables],
+        local_means: tf.Variable,
+        places: np.ndarray,
+        side: int,
+        lattice: Lattice | None = None,
+    ) -> None:
         super().__init__()
+        self._lattice = lattice
         self._coarse, self._fine = tables[-1], tables[max(0, len(tables) - 2)]
         self._local_means, self._width = local_means, tables[0].level.width
         self._places, self._side = places, side
-        self._radius = radius(places, side)
+        self._radius = min(radius(places, side), RADIUS if lattice is None else LATTICE_RADIUS)
         self.square = 2 * self._radius
         self._search = min(SEARCH, self._radius // 2)
         self._own_reach = self._radius + self._search
@@ -92,7 +119,7 @@ class Patches(tf.Module):
         first, second = parts // 4 * pixels, 3 * parts // 4 * pixels
         self._two = np.array([(first, first), (second, second)], np.int32)  # places in a block
         self._four = np.array([(down, right) for down in (first, second) for right in (first, second)], np.int32)
-        self._starts = self._places_to_start()
+        self._starts, self._step = self._places_to_start()
         if len(self._starts):  # whole parts; of equally good places the first counts, so the last may be there twice
             self._starts = np.pad(self._starts, ((0, -len(self._starts) % _PART), (0, 0)), "edge")
 
@@ -104,6 +131,7 @@ class Patches(tf.Module):
         keys: tf.Tensor,
         row_squares: tf.Tensor,
         col_squares: tf.Tensor,
+        phases: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The map of blocks in patches.
 
@@ -113,6 +141,7 @@ class Patches(tf.Module):
           keys: int64 [h, w], random.
           row_squares, col_squares: int32 [h, 2] and [w, 2], `chunks.squares`: how many blocks the square of a block
             begins before it, and the square's side.
+          phases: float32 [h, w, 2 waves], the phases of the lattice that blocks should have, where there is one.
 
         Returns:
           Rows and columns, int32 [h - 2 reach, w - 2 reach].
@@ -123,15 +152,17 @@ class Patches(tf.Module):
         kept = tf.stack([rows[second:-second, second:-second], cols[second:-second, second:-second]], axis=-1)
         if not len(self._starts):  # a tiny photograph
             return tuple(tf.unstack(kept, axis=-1))
-        fitting = self._fitting(rows, cols, keys[first:-first, first:-first], row_squares, col_squares)
+        phases = None if phases is None else phases[first:-first, first:-first]
+        fitting = self._fitting(rows, cols, keys[first:-first, first:-first], row_squares, col_squares, phases)
         to_row, to_col = (_to_corner(part[second:-second]) for part in (row_squares, col_squares))
         tall, wide = tf.shape(to_row)[0], tf.shape(to_col)[0]
         corners = (tf.range(tall) + second - to_row)[:, tf.newaxis], tf.range(wide) + second - to_col
         places = corners[0] * tf.shape(rows)[1] + corners[1]
         away = tf.stack(tf.meshgrid(to_row, to_col, indexing="ij"), axis=-1)
-        copies = tf.gather(tf.reshape(fitting, (-1, 2)), places) + self._side * away
+        middles = tf.gather(tf.reshape(fitting, (-1, 2)), places)
         is_in_disc = tf.reduce_sum(away**2, axis=-1, keepdims=True) <= self._radius**2 + 1
-        return tuple(tf.unstack(tf.where(is_in_disc, copies, kept), axis=-1))
+        copied = tf.where(is_in_disc & (middles[..., :1] != _NONE), middles + self._side * away, kept)
+        return tuple(tf.unstack(copied, axis=-1))
 
     def _in_squares(
         self, rows: tf.Tensor, cols: tf.Tensor, ranks: tf.Tensor, row_squares: tf.Tensor, col_squares: tf.Tensor
@@ -160,9 +191,18 @@ class Patches(tf.Module):
         return tuple(tf.where(allowed, copy, part) for copy, part in zip(copies, kept, strict=True))
 
     def _fitting(
-        self, rows: tf.Tensor, cols: tf.Tensor, keys: tf.Tensor, row_squares: tf.Tensor, col_squares: tf.Tensor
+        self,
+        rows: tf.Tensor,
+        cols: tf.Tensor,
+        keys: tf.Tensor,
+        row_squares: tf.Tensor,
+        col_squares: tf.Tensor,
+        phases: tf.Tensor | None,
     ) -> tf.Tensor:
-        """At the corners of squares, what a disc there copies best: int32 [h, w, 2]. Elsewhere, and at the edges, 0."""
+        """At the corners of squares, what a disc there copies best: int32 [h, w, 2], _NONE where it is left out.
+
+        Elsewhere, and at the edges, 0.
+        """
         edge, extent = self._radius + 1, tf.shape(rows)
         is_corner = (row_squares[edge:-edge, 0] == 0)[:, tf.newaxis] & (col_squares[edge:-edge, 0] == 0)
         corners = tf.cast(tf.where(is_corner), tf.int32) + edge  # [corners, 2]
@@ -170,7 +210,13 @@ class Patches(tf.Module):
         copies = tf.stack([tf.gather_nd(part, at) for part in (rows, cols)], axis=-1)  # of the blocks around the discs
         levels = (self._coarse, self._two), (self._fine, self._four)
         wanted = [_features(tables, copies, samples) for tables, samples in levels]
-        found = self._alike(tf.concat([wanted[0], self._light(copies)], axis=-1), tf.gather_nd(keys, at))
+        phases = None if phases is None else tf.gather_nd(phases, corners)
+        found = self._alike(tf.concat([wanted[0], self._light(copies)], axis=-1), tf.gather_nd(keys, at), phases)
+        if self._lattice is not None and phases is not None:
+            found, off = self._lattice.nearest(found, phases, self._step // 2)
+            most = self._lattice.squared_distance(_OFF * self._side / 16)
+            found = tf.where((off > most)[:, tf.newaxis], _NONE, found)
+            return tf.scatter_nd(corners, found, tf.concat((extent, [2]), 0))
         steps = np.array([(i, j) for i in range(-_STEPS, _STEPS + 1) for j in range(-_STEPS, _STEPS + 1)], np.int32)
 
         def aligned(values: tuple[tf.Tensor, ...]) -> tf.Tensor:
@@ -187,12 +233,13 @@ class Patches(tf.Module):
         )
         return tf.scatter_nd(corners, found, tf.concat((extent, [2]), 0))
 
-    def _alike(self, wanted: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+    def _alike(self, wanted: tf.Tensor, keys: tf.Tensor, phases: tf.Tensor | None) -> tf.Tensor:
         """First pixels, int32 [corners, 2], of the blocks around which the photographs have nearly these features.
 
         Args:
           wanted: float32 [corners, places, components]: features and local means of the blocks around the discs.
           keys: int64 [corners, blocks around].
+          phases: float32 [corners, 2 waves] of the corners, where there is a lattice.
         """
         grouped, own = _grouped(wanted), _norms(wanted)[:, tf.newaxis]
 
@@ -203,7 +250,13 @@ class Patches(tf.Module):
             both = own + _norms(there)
             distances = both - 2 * tf.reduce_sum(tf.cast(products, tf.int32), axis=0)
             # Relative to what unlike places would have: otherwise places without contrast would be near to all others.
-            return tf.bitwise.right_shift(distances, _SHIFT) * _WHOLE // (tf.bitwise.right_shift(both, _SHIFT) + 1)
+            distances = tf.bitwise.right_shift(distances, _SHIFT) * _WHOLE // (tf.bitwise.right_shift(both, _SHIFT) + 1)
+            if self._lattice is None or phases is None:
+                return distances
+            # What cannot be moved to the wanted phase within half a step.
+            near = self._lattice.squared_distance(self._step / 2)
+            off = self._lattice.distances(starts, phases[:, tf.newaxis]) - near
+            return distances + tf.clip_by_value(off // _PHASE, 0, _MOST_PHASE)
 
         distances = tf.map_fn(
             compared, tf.constant(self._starts.reshape(-1, _PART, 2)), parallel_iterations=2,
@@ -227,8 +280,11 @@ class Patches(tf.Module):
         light = tf.cast(found // (MEAN_STEPS // 2), tf.float32) - 256
         return tf.reshape(light, (-1, copies.shape[1] * len(self._two), 3))
 
-    def _places_to_start(self) -> np.ndarray:
-        """Where discs may copy from, so that what lies around them is inside, too: int32 [n, 2], first pixels."""
+    def _places_to_start(self) -> tuple[np.ndarray, int]:
+        """Where discs may copy from, so that what lies around them is inside, too: int32 [n, 2], first pixels.
+
+        And pixels from one of them to the next.
+        """
         grid = self._coarse.level.grid
         edge = (self._radius + 1) * self._side + self._beyond + _STEPS * grid
         edge += -edge % grid
@@ -242,7 +298,7 @@ class Patches(tf.Module):
             np.stack(np.meshgrid(np.arange(first, last + 1, step), np.arange(edge, right + 1, step), indexing="ij"), -1)
             for first, last, right in extents
         ]
-        return np.concatenate([part.reshape(-1, 2) for part in found]).astype(np.int32)
+        return np.concatenate([part.reshape(-1, 2) for part in found]).astype(np.int32), step
 
 
 def _features(tables: LevelTables, copies: tf.Tensor, samples: np.ndarray) -> tf.Tensor:

@@ -20,7 +20,7 @@ from tf_psgan.signal_processing import downsampled, gaussian_weights
 SMALLEST_WINDOW = 0.35
 """Standard deviation of the last windows, as a share of the cell's side."""
 
-MAX_STRAIN = 0.25
+MAX_STRAIN = 0.4
 """Largest derivative of the deformation (99th percentile) of a photograph that nearly repeats."""
 
 MIN_EXPLAINED = 0.2
@@ -49,6 +49,9 @@ _STEP = 1 / 16
 _DAMPING = 0.1
 """Added to the squared gradients of a window, as a share of their mean: where nothing is seen, nothing moves."""
 
+_PLACES = 128
+"""Places of the mean cells of two pictures that are compared."""
+
 _LANCZOS = 3
 """Zeros of the interpolation kernel to each side."""
 
@@ -58,14 +61,37 @@ class Rectified:
     """A rectified photograph.
 
     Args:
-      picture: uint8 [h, w, 3], a few pixels smaller than the photograph, where its edges were bent inwards.
+      photograph: uint8 [h, w, 3].
+      field: float64 [h, w, 2], by how many pixels each pixel is moved.
       explained: share of the local variance that the mean cell has.
       strain: the 99th percentile of the deformation's derivatives.
     """
 
-    picture: np.ndarray
+    photograph: np.ndarray
+    field: np.ndarray
     explained: float
     strain: float
+
+    def picture(self, shift: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
+        """The rectified photograph, uint8 [h, w, 3]; a few pixels smaller, where its edges were bent inwards.
+
+        Args:
+          shift: pixels from a pixel of the picture to the place that it shows, each below one: with all shifts, a place
+            lies nearer to the middle of a pixel.
+        """
+        height, width = self.photograph.shape[:2]
+        places = np.stack(np.mgrid[:height, :width], axis=-1).astype(float)
+        sources = self._sources(places)
+        kept = _largest_inside(((sources >= 0) & (sources <= (height - 1, width - 1))).all(axis=-1))
+        found = _lanczos(self.photograph.astype(float), self._sources(places[kept] + shift))
+        return np.clip(np.round(found), 0, 255).astype(np.uint8)
+
+    def _sources(self, places: np.ndarray) -> np.ndarray:
+        """The places of the photograph that are moved to places [..., 2]."""
+        sources = places
+        for _ in range(8):  # a fixed point, as strains are below one
+            sources = places - _interpolated(self.field, sources)
+        return sources
 
 
 def rectified(picture: np.ndarray, lattice: np.ndarray) -> Rectified | None:
@@ -82,8 +108,49 @@ def rectified(picture: np.ndarray, lattice: np.ndarray) -> Rectified | None:
     strain = float(np.quantile(np.linalg.norm(np.stack(np.gradient(field, axis=(0, 1))), axis=(0, -1)), 0.99))
     if not (strain < MAX_STRAIN and explained > MIN_EXPLAINED):
         return None
-    whole = _enlarged(field, factor, picture.shape[:2])
-    return Rectified(_bent(picture, whole), explained, strain)
+    return Rectified(picture, _enlarged(field, factor, picture.shape[:2]), explained, strain)
+
+
+def turns(extent: tuple[int, int], waves: np.ndarray) -> np.ndarray:
+    """The phases of plane waves at the pixels of a picture, 0 at the first one: float64 [h, w, waves], turns.
+
+    Args:
+      extent: height and width.
+      waves: float [waves, 2], cycles per pixel.
+    """
+    return np.stack(np.mgrid[: extent[0], : extent[1]], axis=-1) @ waves.T
+
+
+def turns_ahead(one: np.ndarray, other: np.ndarray, waves: np.ndarray) -> np.ndarray:
+    """The phase of the first pixel of a picture in the lattice of another one, where their mean cells are most alike.
+
+    Args:
+      one, other: uint8 [h, w, 3], exact repetitions of the same cell; the lattice's origin is the first pixel of `one`.
+      waves: float [2, 2], of the lattice.
+
+    Returns:
+      float64 [2], turns.
+    """
+    return turns_between(one, turns(one.shape[:2], waves), other, turns(other.shape[:2], waves))
+
+
+def turns_between(one: np.ndarray, one_turns: np.ndarray, other: np.ndarray, other_turns: np.ndarray) -> np.ndarray:
+    """What has to be added to the phases of `other` so that it looks most like `one` at the same phases.
+
+    Args:
+      one, other: uint8 [h, w, 3].
+      one_turns, other_turns: float [h, w, 2], their phases in turns.
+
+    Returns:
+      float64 [2], turns, in steps of 1 / 128.
+    """
+    spectra = []
+    for picture, phases in ((one, one_turns), (other, other_turns)):
+        light = picture.astype(float)
+        cell = mean_cell(light - light.mean(axis=(0, 1)), phases, (_PLACES, _PLACES))
+        spectra.append(np.fft.fft2(cell, axes=(0, 1)))
+    alike = np.fft.ifft2((spectra[0] * np.conj(spectra[1])).sum(axis=-1)).real
+    return np.array(np.unravel_index(np.argmax(alike), alike.shape)) / _PLACES
 
 
 def mean_cell(picture: np.ndarray, turns: np.ndarray, extent: tuple[int, int]) -> np.ndarray:
@@ -116,7 +183,7 @@ def _registered(picture: np.ndarray, lattice: np.ndarray) -> tuple[np.ndarray, f
     waves = np.linalg.inv(lattice).T
     cell = np.sqrt(abs(np.linalg.det(lattice)))
     extent = tuple(int(max(8, round(length))) for length in np.linalg.norm(lattice, axis=1))
-    base = np.stack(np.mgrid[:height, :width], axis=-1) @ waves.T
+    base = turns((height, width), waves)
     light = picture - _smooth(picture.astype(float), cell)
     light /= np.sqrt(_smooth((light**2).sum(axis=-1, keepdims=True), cell) + 25)
     field = np.zeros((height, width, 2))
@@ -201,19 +268,6 @@ def _interpolated(values: np.ndarray, at: np.ndarray) -> np.ndarray:
     below = np.minimum(row + 1, height - 1)
     lower = values[below, col] * (1 - right) + values[below, np.minimum(col + 1, width - 1)] * right
     return upper * (1 - down) + lower * down
-
-
-def _bent(picture: np.ndarray, field: np.ndarray) -> np.ndarray:
-    """The picture with each pixel moved by the field, without the edges that nothing was moved to."""
-    height, width = picture.shape[:2]
-    places = np.stack(np.mgrid[:height, :width], axis=-1).astype(float)
-    sources = places.copy()
-    for _ in range(8):  # the place that is moved here: a fixed point, as strains are below one
-        sources = places - _interpolated(field, sources)
-    inside = ((sources >= 0) & (sources <= (height - 1, width - 1))).all(axis=-1)
-    kept = _largest_inside(inside)
-    found = _lanczos(picture.astype(float), sources[kept])
-    return np.clip(np.round(found), 0, 255).astype(np.uint8)
 
 
 def _largest_inside(inside: np.ndarray) -> tuple[slice, slice]:

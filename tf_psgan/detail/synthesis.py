@@ -24,7 +24,7 @@ from tf_psgan.detail.correction import REACH, LevelTables, correction, crop, off
 from tf_psgan.detail.exemplar import OUTSIDE, Exemplar, Level, synthesis_levels
 from tf_psgan.detail.features import MEAN_STEPS
 from tf_psgan.detail.patches import Patches
-from tf_psgan.detail.phases import PEAK, STEPS
+from tf_psgan.detail.phases import PEAK, STEPS, Lattice
 
 PASSES = 2
 """Corrections of each map."""
@@ -89,7 +89,10 @@ class DetailStage(tf.Module):
         corrections = [correction(tables) for tables in self._tables]
         # Behind a function: a SavedModel would store functions that are attributes beside those that call them.
         self._correct = lambda number, index: corrections[number](index)
-        self._patches = Patches(self._tables, self._local_means, self._places, self.alignment)
+        finest, self._lattice = self.levels[0], None
+        if waves:
+            self._lattice = Lattice(exemplar.waves, finest.phases, finest.width, self.alignment)
+        self._patches = Patches(self._tables, self._local_means, self._places, self.alignment, self._lattice)
         self.square = self._patches.square
         self._seams = seams.Seams(self._tables[-1], self._places, self.alignment)
         self._before_blend = seams.PASSES + self._patches.reach + FIT_BLOCKS + REACH
@@ -98,7 +101,6 @@ class DetailStage(tf.Module):
         self._guide_features = tf.Variable(self.guide_level.features, trainable=False)
         self._comparable = _comparable_blocks(exemplar)
         self._starts = tf.Variable(_whole_blocks(self.guide_level.starts), trainable=False)
-        self._phases = tf.Variable(self.levels[0].phases, trainable=False)
 
     def __call__(
         self, guide: Any, keys: Any, row_squares: Any, col_squares: Any, row_turns: Any, col_turns: Any
@@ -133,20 +135,18 @@ class DetailStage(tf.Module):
         copied += _interpolated(crop(means, around - 1)[1:, 1:], self.alignment)
         return tf.cast(tf.clip_by_value(copied + self.colour_shift, 0, 255), tf.uint8)
 
-    def statistics(
+    def mean_colour(
         self, guide: Any, keys: Any, row_squares: Any, col_squares: Any, row_turns: Any, col_turns: Any
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """What can be said of a picture before its seams are corrected, for a fraction of its cost; arguments as above.
+    ) -> tf.Tensor:
+        """The mean colour of a picture before its seams are corrected, for a fraction of its cost; arguments as above.
 
         Returns:
-          Its mean colour, float64 [3], in 8-bit values; the cost of its seams per block, float64.
+          float64 [3], in 8-bit values.
         """
-        rows, cols = self._patched(guide, keys, row_squares, col_squares, row_turns, col_turns)
-        index, means = self._first_map(rows, cols)
+        index, means = self._first_map(*self._patched(guide, keys, row_squares, col_squares, row_turns, col_turns))
         colours = tf.gather(self._tables[-1].colours, index)
         mean = tf.reduce_mean(tf.cast(colours, tf.float64), axis=(0, 1))
-        mean += tf.reduce_mean(tf.cast(means, tf.float64), axis=(0, 1)) / MEAN_STEPS
-        return mean, self._seams.mean_cost(rows, cols)
+        return mean + tf.reduce_mean(tf.cast(means, tf.float64), axis=(0, 1)) / MEAN_STEPS
 
     def _patched(
         self, guide: Any, keys: Any, row_squares: Any, col_squares: Any, row_turns: Any, col_turns: Any
@@ -155,9 +155,9 @@ class DetailStage(tf.Module):
         phases = _phases((row_turns, col_turns), self.alignment) if len(self.wave_offsets) else None
         rows, cols, ranks = self._copies(guide, keys, phases)
         around = REACH + FIT_BLOCKS
-        rows, cols = self._patches(
-            rows, cols, ranks, crop(keys, around), *(part[around:-around] for part in (row_squares, col_squares))
-        )
+        squares = (part[around:-around] for part in (row_squares, col_squares))
+        phases = None if phases is None else crop(phases, around)
+        rows, cols = self._patches(rows, cols, ranks, crop(keys, around), *squares, phases)
         for _ in range(seams.PASSES):
             rows, cols = self._seams.move(rows, cols)
         return rows, cols
@@ -179,8 +179,9 @@ class DetailStage(tf.Module):
         phases = None if phases is None else crop(phases, REACH)
         position = self._nearest(self._guide_tables.query(features, phases))
         rows, cols = position // level.width * level.grid, position % level.width * level.grid
-        if phases is not None:
-            rows, cols = self._in_phase(rows, cols, phases)
+        if self._lattice is not None and phases is not None:
+            copies, _ = self._lattice.nearest(tf.stack((rows, cols), axis=-1), phases, level.grid // 2)
+            rows, cols = tf.unstack(copies, axis=-1)
         ranks = self._ranks(features, rows, cols, crop(keys, REACH))
         return crop(rows, FIT_BLOCKS), crop(cols, FIT_BLOCKS), ranks
 
@@ -197,22 +198,6 @@ class DetailStage(tf.Module):
             return tf.gather(self._starts, block * _BLOCK + nearest)
 
         return tf.map_fn(row, query, parallel_iterations=2, fn_output_signature=tf.TensorSpec((None,), tf.int32))
-
-    def _in_phase(self, rows: tf.Tensor, cols: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Moves positions by less than a step of the guide's level to where the phases are nearest to the wanted."""
-        grid, middle = self.guide_level.grid, (self.guide_level.pixels - 1) // 2
-        steps = range(-(grid // 2), grid - grid // 2)
-        moves = tf.constant(
-            sorted(((i, j) for i in steps for j in steps), key=lambda move: move[0] ** 2 + move[1] ** 2)
-        )
-        moved = [
-            part[..., tf.newaxis] + move for part, move in zip((rows, cols), tf.unstack(moves, axis=1), strict=True)
-        ]
-        places = (moved[0] + middle) * self.levels[0].width + moved[1] + middle
-        found = tf.cast(tf.gather(self._phases, places), tf.float32)  # [rows, cols, moves, 2 waves]
-        distance = tf.reduce_sum(tf.math.squared_difference(found, wanted[..., tf.newaxis, :]), axis=-1)
-        best = tf.gather(moves, tf.argmin(distance, axis=-1))
-        return rows + best[..., 0], cols + best[..., 1]
 
     def _ranks(self, features: tf.Tensor, rows: tf.Tensor, cols: tf.Tensor, keys: Any) -> tf.Tensor:
         """Ranks copies, int64: high where the piece of a photograph around the copy is like the guide.

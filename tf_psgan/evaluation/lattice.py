@@ -14,7 +14,6 @@ import numpy as np
 from tf_psgan.evaluation.autocorrelation import autocorrelation, source_autocorrelation
 from tf_psgan.evaluation.extrema import half_plane, local_maxima, vertex_offset
 
-
 _TWICE = 0.6
 """Least autocorrelation at twice a period, as a share of that at the period. Photographs and made textures that repeat
 have .67 or more, beside each other ribs .48, grains of about one size .38 and less."""
