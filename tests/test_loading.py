@@ -160,7 +160,13 @@ def test_a_damaged_adaptation_is_named_with_the_remedy(photographed):
     Plane.from_run(photographed.path, "float32")
     file = photographed.path / "adaptation.json"
     values = json.loads(file.read_text())
-    for damage in ("", "[]", "{}", json.dumps(values | {"guide_table": [1, 2]}), json.dumps(values | {"waves": [1.0]})):
+    for damage in (
+        "",
+        "[]",
+        "{}",
+        json.dumps(values | {"guide_table": [1, 2]}),
+        json.dumps(values | {"wave_offsets": [1.0]}),
+    ):
         file.write_text(damage)
         with pytest.raises(RunError, match=r"adaptation\.json: cannot be used .* delete it, and it is measured again"):
             Plane.from_run(photographed.path, "float32")

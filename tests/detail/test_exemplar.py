@@ -136,10 +136,47 @@ def test_the_guide_chooses_at_a_resolution_of_its_own(pictures):
     assert [level.pixels for level in larger.levels] == [1, 2, 4, 8, 32]
 
 
+def striped(height, width, bend=0.0):
+    """Crossing waves of 12 x 16 pixels."""
+    rows, cols = np.mgrid[:height, :width]
+    down = bend * np.sin(2 * np.pi * cols / width)
+    light = 128 + 60 * np.cos(2 * np.pi * (rows + down) / 12) + 50 * np.sin(2 * np.pi * cols / 16)
+    return np.repeat(np.round(light).astype(np.uint8)[..., np.newaxis], 3, axis=-1)
+
+
+def test_photographs_that_nearly_repeat_are_rectified_and_shifted():
+    """The phases of all shifted photographs belong to one lattice."""
+    found = Exemplar.build([striped(96, 120, 2.0), striped(90, 100)], 3, np.array([[12.0, 0.0], [0.0, 16.0]]))
+    np.testing.assert_allclose(found.waves, [[1 / 12, 0.0], [0.0, 1 / 16]])
+    assert len(found.places) == len(found.ahead) == 8
+    responses = []
+    for picture, ahead in zip(found.pictures, found.ahead, strict=True):
+        turns = rectification.turns(picture.shape[:2], found.waves) + ahead
+        light = picture[..., :1] - picture.mean()
+        responses.append((light * np.exp(-2j * np.pi * turns)).mean(axis=(0, 1)))
+    assert np.abs(responses).min() > 22  # of 30 and 25: rows and columns are straight
+    assert np.abs(np.angle(responses / responses[0])).max() < 0.1
+
+
+def test_large_photographs_are_rectified_and_not_shifted(monkeypatch):
+    monkeypatch.setattr(exemplar, "SHIFTED_PIXELS", 10_000)
+    found = Exemplar.build([striped(96, 120, 2.0)], 3, np.array([[12.0, 0.0], [0.0, 16.0]]))
+    assert len(found.waves) == 2 and len(found.places) == 1
+
+
+def test_photographs_stay_as_they_are_where_one_of_them_does_not_repeat(pictures):
+    given = [striped(96, 120, 2.0), *pictures]
+    found = Exemplar.build(given, 3, np.array([[12.0, 0.0], [0.0, 16.0]]))
+    assert not len(found.waves) and len(found.pictures) == len(given)
+    for picture, expected in zip(found.pictures, given, strict=True):
+        np.testing.assert_array_equal(picture, expected)
+
+
 def test_an_exemplar_survives_its_bytes(built):
-    with_waves = built.with_waves(np.array([[0.1, 0.0], [0.0, 0.1]]), np.array([1 << 62, 5]))
+    lattice = dataclasses.replace(built, waves=np.array([[0.1, 0.0], [0.0, 0.1]]))
+    with_waves = lattice.with_wave_offsets(np.array([1 << 62, 5]))
     again = Exemplar.from_bytes(with_waves.to_bytes())
-    for name in ("places", "local_means", "guide_table", "colour_shift", "wave_offsets"):
+    for name in ("places", "local_means", "waves", "ahead", "guide_table", "colour_shift", "wave_offsets"):
         np.testing.assert_array_equal(getattr(again, name), getattr(with_waves, name))
     for level, other in zip(again.levels, with_waves.levels, strict=True):
         for field in dataclasses.fields(level):
@@ -172,6 +209,10 @@ def test_the_exemplar_of_another_version_is_told_from_damage(built, monkeypatch)
         (1, "colours", lambda array: array.astype(np.float32)),
         (1, "filters", lambda array: array.astype("<U5")),
         (None, "colour_shift", lambda array: array + 0.5),
+        (None, "waves", lambda array: np.full((2, 2), np.nan)),
+        (None, "waves", lambda array: np.zeros((1, 3))),
+        (None, "ahead", lambda array: array[1:]),
+        (None, "wave_offsets", lambda array: np.zeros(2, np.int64)),
     ],
 )
 def test_an_exemplar_that_does_not_fit_together_is_refused(built, part, name, change):

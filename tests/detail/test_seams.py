@@ -28,13 +28,19 @@ def two_copies(height, width, border, first, second):
     return tuple(np.where(np.arange(width) < border, a, b) for a, b in zip(one, other, strict=True))
 
 
+def mean_cost(seams, rows, cols):
+    """The cost of the seams of a map per block."""
+    _, _, _, costs = seams._costs(rows, cols)
+    return costs.numpy()[:, 0].sum() / ((rows.shape[0] - 2) * (rows.shape[1] - 2))
+
+
 def test_a_map_without_seams_stays_as_it_is():
     seams, _ = seams_of(synthetic_textures.blobs(3, 128))
     rows, cols = one_copy(12, 15, 20, 24)
     found = seams.move(rows, cols)
     np.testing.assert_array_equal(found[0], rows[1:-1, 1:-1])
     np.testing.assert_array_equal(found[1], cols[1:-1, 1:-1])
-    assert seams.mean_cost(rows, cols) == 0.0
+    assert mean_cost(seams, rows, cols) == 0.0
 
 
 def test_a_seam_moves_to_where_the_copies_are_alike():
@@ -58,10 +64,10 @@ def test_seams_become_cheaper_and_no_block_copies_from_outside():
     tops, heights, widths = exemplar.places[photograph].transpose(2, 0, 1)
     rows = (tops + 8 + random.integers(0, heights - 24)).astype(np.int32)
     cols = (8 + random.integers(0, widths - 24)).astype(np.int32)
-    before = seams.mean_cost(rows, cols)
+    before = mean_cost(seams, rows, cols)
     for _ in range(3):
         rows, cols = seams.move(rows, cols)
-    assert seams.mean_cost(rows, cols) < 0.9 * before
+    assert mean_cost(seams, rows, cols) < 0.9 * before
     places = exemplar.places[np.searchsorted(exemplar.places[:, 0], rows, side="right") - 1]
     down, right = rows.numpy() - places[..., 0], cols.numpy()
     assert min(down.min(), right.min()) >= 0

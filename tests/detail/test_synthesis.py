@@ -164,7 +164,8 @@ def test_waves_give_the_copies_their_position_in_the_lattice():
     random = np.random.default_rng(0)
     source = np.clip(shades[..., np.newaxis] + random.normal(0, 4, (128, 128, 3)), 0, 255).astype(np.uint8)
     waves = np.array([[1 / 16, 0.0], [0.0, 1 / 16]])
-    stage = DetailStage(Exemplar.build([source], LEVELS).with_waves(waves, np.zeros(2, np.int64)))
+    exemplar = dataclasses.replace(Exemplar.build([source], LEVELS), waves=waves)
+    stage = DetailStage(exemplar.with_wave_offsets(np.zeros(2, np.int64)))
     side = 64 + 2 * stage.margin
     guide = np.full((side, side, 3), 128, np.uint8)
     steps = np.arange(-stage.margin + 5, side - stage.margin + 5)[:, np.newaxis]  # crests at -5, 11, 27 ...

@@ -31,7 +31,8 @@ def generator():
 
 def exemplar():
     offsets = np.array([1 << 61, -(1 << 59)])
-    return Exemplar.build([synthetic_textures.blobs(3, 96)], 3).with_waves(np.full((2, 2), 0.05), offsets)
+    built = Exemplar.build([synthetic_textures.blobs(3, 96)], 3)
+    return dataclasses.replace(built, waves=np.full((2, 2), 0.05)).with_wave_offsets(offsets)
 
 
 @pytest.fixture(scope="module")

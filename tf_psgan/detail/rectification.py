@@ -49,9 +49,6 @@ _STEP = 1 / 16
 _DAMPING = 0.1
 """Added to the squared gradients of a window, as a share of their mean: where nothing is seen, nothing moves."""
 
-_PLACES = 128
-"""Places of the mean cells of two pictures that are compared."""
-
 _LANCZOS = 3
 """Zeros of the interpolation kernel to each side."""
 
@@ -80,9 +77,9 @@ class Rectified:
             lies nearer to the middle of a pixel.
         """
         height, width = self.photograph.shape[:2]
-        places = np.stack(np.mgrid[:height, :width], axis=-1).astype(float)
+        places = _pixels(height, width)
         sources = self._sources(places)
-        kept = _largest_inside(((sources >= 0) & (sources <= (height - 1, width - 1))).all(axis=-1))
+        kept = _largest_inside(np.all((sources >= 0) & (sources <= (height - 1, width - 1)), axis=-1))
         found = _lanczos(self.photograph.astype(float), self._sources(places[kept] + shift))
         return np.clip(np.round(found), 0, 255).astype(np.uint8)
 
@@ -118,7 +115,7 @@ def turns(extent: tuple[int, int], waves: np.ndarray) -> np.ndarray:
       extent: height and width.
       waves: float [waves, 2], cycles per pixel.
     """
-    return np.stack(np.mgrid[: extent[0], : extent[1]], axis=-1) @ waves.T
+    return _pixels(*extent) @ waves.T
 
 
 def turns_ahead(one: np.ndarray, other: np.ndarray, waves: np.ndarray) -> np.ndarray:
@@ -131,26 +128,32 @@ def turns_ahead(one: np.ndarray, other: np.ndarray, waves: np.ndarray) -> np.nda
     Returns:
       float64 [2], turns.
     """
-    return turns_between(one, turns(one.shape[:2], waves), other, turns(other.shape[:2], waves))
+    return turns_between(one, turns(one.shape[:2], waves), other, turns(other.shape[:2], waves), waves)
 
 
-def turns_between(one: np.ndarray, one_turns: np.ndarray, other: np.ndarray, other_turns: np.ndarray) -> np.ndarray:
+def turns_between(
+    one: np.ndarray, one_turns: np.ndarray, other: np.ndarray, other_turns: np.ndarray, waves: np.ndarray
+) -> np.ndarray:
     """What has to be added to the phases of `other` so that it looks most like `one` at the same phases.
 
     Args:
       one, other: uint8 [h, w, 3].
       one_turns, other_turns: float [h, w, 2], their phases in turns.
+      waves: float [2, 2], of the lattice, in cycles per pixel.
 
     Returns:
-      float64 [2], turns, in steps of 1 / 128.
+      float64 [2], turns.
     """
-    spectra = []
+    spectra, extent = [], _cell_extent(np.linalg.inv(waves).T)
     for picture, phases in ((one, one_turns), (other, other_turns)):
         light = picture.astype(float)
-        cell = mean_cell(light - light.mean(axis=(0, 1)), phases, (_PLACES, _PLACES))
+        cell = mean_cell(light - light.mean(axis=(0, 1)), phases, extent)
         spectra.append(np.fft.fft2(cell, axes=(0, 1)))
     alike = np.fft.ifft2((spectra[0] * np.conj(spectra[1])).sum(axis=-1)).real
-    return np.array(np.unravel_index(np.argmax(alike), alike.shape)) / _PLACES
+    place = np.array(np.unravel_index(np.argmax(alike), extent))
+    alike = np.roll(alike, 1 - place, axis=(0, 1))
+    place = place + np.array([_vertex(alike[:3, 1]), _vertex(alike[1, :3])])
+    return place / extent % 1.0
 
 
 def mean_cell(picture: np.ndarray, turns: np.ndarray, extent: tuple[int, int]) -> np.ndarray:
@@ -182,7 +185,7 @@ def _registered(picture: np.ndarray, lattice: np.ndarray) -> tuple[np.ndarray, f
     height, width = picture.shape[:2]
     waves = np.linalg.inv(lattice).T
     cell = np.sqrt(abs(np.linalg.det(lattice)))
-    extent = tuple(int(max(8, round(length))) for length in np.linalg.norm(lattice, axis=1))
+    extent = _cell_extent(lattice)
     base = turns((height, width), waves)
     light = picture - _smooth(picture.astype(float), cell)
     light /= np.sqrt(_smooth((light**2).sum(axis=-1, keepdims=True), cell) + 25)
@@ -200,6 +203,23 @@ def _registered(picture: np.ndarray, lattice: np.ndarray) -> tuple[np.ndarray, f
     seen = _smooth(light, 0.7)
     drawn = _drawn(seen, base + field @ waves.T, extent)
     return field, float(1 - ((seen - drawn) ** 2).sum() / ((seen - seen.mean(axis=(0, 1))) ** 2).sum())
+
+
+def _cell_extent(lattice: np.ndarray) -> tuple[int, int]:
+    """Places of a mean cell along the vectors of a lattice, about one for each pixel."""
+    first, second = (int(max(8, round(length))) for length in np.linalg.norm(lattice, axis=1))
+    return first, second
+
+
+def _vertex(values: np.ndarray) -> float:
+    """The vertex of the parabola through three values, from the middle one, which is the highest."""
+    curvature = values[0] - 2 * values[1] + values[2]
+    return float(0.5 * (values[0] - values[2]) / curvature) if curvature < -1e-9 else 0.0
+
+
+def _pixels(height: int, width: int) -> np.ndarray:
+    """Rows and columns of pixels: float64 [height, width, 2]."""
+    return np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"), axis=-1).astype(float)
 
 
 def _windows(first: float, last: float) -> list[float]:

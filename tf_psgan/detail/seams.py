@@ -60,12 +60,6 @@ class Seams(tf.Module):
         found = tf.tensor_scatter_nd_update(tf.reshape(kept, (-1, 2)), at[:, tf.newaxis], taken)
         return tuple(tf.unstack(tf.reshape(found, tf.shape(kept)), axis=-1))
 
-    def mean_cost(self, rows: tf.Tensor, cols: tf.Tensor) -> tf.Tensor:
-        """The cost of the seams of a map per block, float64."""
-        _, _, _, costs = self._costs(rows, cols)
-        total = tf.reduce_sum(tf.cast(costs[:, 0], tf.float64))
-        return total / tf.cast(tf.size(rows[1:-1, 1:-1]), tf.float64)
-
     def _costs(self, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         """What the seams around a block would cost with each of the copies that it may take.
 

@@ -155,9 +155,9 @@ class DetailStage(tf.Module):
         phases = _phases((row_turns, col_turns), self.alignment) if len(self.wave_offsets) else None
         rows, cols, ranks = self._copies(guide, keys, phases)
         around = REACH + FIT_BLOCKS
-        squares = (part[around:-around] for part in (row_squares, col_squares))
         phases = None if phases is None else crop(phases, around)
-        rows, cols = self._patches(rows, cols, ranks, crop(keys, around), *squares, phases)
+        row_squares, col_squares = row_squares[around:-around], col_squares[around:-around]
+        rows, cols = self._patches(rows, cols, ranks, crop(keys, around), row_squares, col_squares, phases)
         for _ in range(seams.PASSES):
             rows, cols = self._seams.move(rows, cols)
         return rows, cols

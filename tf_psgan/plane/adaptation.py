@@ -110,5 +110,5 @@ def _wave_offsets(plane: TexturePlane, exemplar: Exemplar) -> np.ndarray:
     rows, cols = plane.pixel_turns(Scene(), np.arange(side), np.arange(side), _WAVES)
     drawn = (rows[:, tf.newaxis] + cols).numpy() / 2.0**64
     own = rectification.turns(picture.shape[:2], exemplar.waves)
-    ahead = rectification.turns_between(picture, own, plane.window(side, side), drawn)
+    ahead = rectification.turns_between(picture, own, plane.window(side, side), drawn, exemplar.waves)
     return np.round((ahead - (ahead >= 0.5)) * 2**32).astype(np.int64) << 32
