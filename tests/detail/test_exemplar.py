@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support import synthetic_textures
-from tf_psgan.detail import correction, exemplar
+from tf_psgan.detail import correction, exemplar, rectification
 from tf_psgan.detail.exemplar import OUTSIDE, Exemplar, FormatError
 from tf_psgan.detail.features import COMPONENTS, box_means, local_means
 from tf_psgan.detail.phases import PEAK
