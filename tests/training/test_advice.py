@@ -105,9 +105,14 @@ def test_photographs_of_large_structures_are_learned_reduced(structure, side, se
 
 def test_many_textures_in_one_model_get_a_minute_each_and_one_texture_the_default():
     pictures = [measure(blobs(0))] * 8
-    several = {c.setting: c.value for c in advice.choices(pictures, changed(global_channels=5))}
-    one = {c.setting: c.value for c in advice.choices(pictures, changed())}
+    several = {c.setting: c.value for c in advice.choices(pictures, changed(global_channels=5, steps=0))}
+    one = {c.setting: c.value for c in advice.choices(pictures, changed(steps=0))}
     assert (several["minutes"], one["minutes"]) == (8, TrainingConfig().minutes)
+
+
+def test_a_run_of_so_many_steps_has_no_limit_of_minutes():
+    found = {c.setting: c.value for c in advice.choices([measure(blobs(0))], changed(steps=5000))}
+    assert found["minutes"] == 0
 
 
 def test_a_run_that_ends_by_its_metrics_has_more_time():
@@ -116,7 +121,7 @@ def test_a_run_that_ends_by_its_metrics_has_more_time():
 
 
 def test_settings_that_are_given_win(tmp_path):
-    config = config_for(written(tmp_path, a=blobs(0)), waves=3, minutes=9.0)
+    config = config_for(written(tmp_path, a=blobs(0)), waves=3, minutes=9.0, steps=0)
     found = advice.advice_for(config, given={"waves"})
     assert found.config.model.waves == 3 and found.config.training.minutes == TrainingConfig().minutes
     assert {choice.setting for choice in found.choices} == set(advice.ADAPTABLE) - {"waves"}

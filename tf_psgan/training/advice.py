@@ -215,6 +215,8 @@ def _minutes(pictures: Sequence[Measurements], config: Config) -> Choice:
     default = TrainingConfig().minutes
     if config.training.until == "settled":
         return Choice("minutes", UPPER_BOUND_MINUTES, "the run ends before if its metrics stop improving")
+    if config.training.steps:
+        return Choice("minutes", 0.0, "the run ends after the steps that were asked for")
     if config.model.global_channels and len(pictures) > default:
         return Choice("minutes", float(len(pictures)), "several textures in one model need about a minute each")
     return Choice("minutes", default, "longer runs of one texture change little")
