@@ -164,6 +164,13 @@ def test_large_photographs_are_rectified_and_not_shifted(monkeypatch):
     assert len(found.waves) == 2 and len(found.places) == 1
 
 
+def test_a_photograph_that_would_be_too_small_when_rectified_stays_as_it_is():
+    given = striped(32, 120, 2.0)
+    found = Exemplar.build([given], 3, np.array([[12.0, 0.0], [0.0, 16.0]]))
+    assert not len(found.waves)
+    np.testing.assert_array_equal(found.pictures[0], given)
+
+
 def test_photographs_stay_as_they_are_where_one_of_them_does_not_repeat(pictures):
     given = [striped(96, 120, 2.0), *pictures]
     found = Exemplar.build(given, 3, np.array([[12.0, 0.0], [0.0, 16.0]]))

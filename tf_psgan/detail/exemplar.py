@@ -173,15 +173,6 @@ class Exemplar:
         Raises:
           PictureError: a photograph is too small for the coarsest level.
         """
-        waves, ahead = np.zeros((0, 2)), np.zeros((len(pictures), 2))
-        if lattice is not None and len(lattice) and (found := _rectified(pictures, lattice)):
-            waves = np.linalg.inv(lattice).T
-            whole = [each.picture() for each in found]
-            turns = [rectification.turns_ahead(whole[0], picture, waves) for picture in whole]
-            pixels = len(SHIFTS) * sum(picture.shape[0] * picture.shape[1] for picture in whole)
-            shifts = SHIFTS if pixels <= SHIFTED_PIXELS else SHIFTS[:1]
-            pictures = [each.picture(shift) for each in found for shift in shifts]
-            ahead = np.array([turn + waves @ shift for turn in turns for shift in shifts])
         least = _LEAST_SIDE * 2 ** (resolutions - 1)
         for i, picture in enumerate(pictures):
             height, width = picture.shape[:2]
@@ -193,6 +184,9 @@ class Exemplar:
                     value=(height, width),
                     settings=("detail",),
                 )
+        waves, ahead = np.zeros((0, 2)), np.zeros((len(pictures), 2))
+        if lattice is not None and len(lattice) and (found := _on_lattice(pictures, lattice, least)):
+            (pictures, ahead), waves = found, np.linalg.inv(lattice).T
         side = 2 ** (resolutions - 1)
         tops = np.cumsum([0, *(_aligned(picture.shape[0], side) for picture in pictures)])
         places = tuple((int(top), *picture.shape[:2]) for top, picture in zip(tops, pictures, strict=False))
@@ -374,14 +368,26 @@ def _histogram_table(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return np.round(np.interp(shares[0], shares[1], np.arange(256))).astype(np.uint8)
 
 
-def _rectified(pictures: Sequence[np.ndarray], lattice: np.ndarray) -> list[rectification.Rectified]:
-    """The photographs, rectified; none where one of them does not nearly repeat on the lattice."""
+def _on_lattice(
+    pictures: Sequence[np.ndarray], lattice: np.ndarray, least: int
+) -> tuple[list[np.ndarray], np.ndarray] | None:
+    """The photographs, rectified and shifted, and `Exemplar.ahead`.
+
+    None where one of them does not nearly repeat on the lattice, or has fewer than `least` pixels a side afterwards.
+    """
     found = []
     for picture in pictures:
         if (bent := rectification.rectified(picture, lattice)) is None:
-            return []
+            return None
         found.append(bent)
-    return found
+    whole, waves = [bent.picture() for bent in found], np.linalg.inv(lattice).T
+    if min(min(picture.shape[:2]) for picture in whole) < least:
+        return None
+    pixels = len(SHIFTS) * sum(picture.shape[0] * picture.shape[1] for picture in whole)
+    shifts = SHIFTS if pixels <= SHIFTED_PIXELS else SHIFTS[:1]
+    turns = [rectification.turns_ahead(whole[0], picture, waves) for picture in whole]
+    ahead = np.array([turn + waves @ shift for turn in turns for shift in shifts])
+    return [bent.picture(shift) for bent in found for shift in shifts], ahead
 
 
 def _read_level(arrays: Any, number: int) -> Level:
