@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,6 +9,7 @@ from tf_psgan.detail import patches
 from tf_psgan.detail.correction import LevelTables
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.detail.patches import Patches
+from tf_psgan.detail.phases import Lattice, phase_features
 from tf_psgan.plane import chunks
 
 SIDE = 4
@@ -109,6 +112,67 @@ def test_discs_have_the_light_of_what_lies_around_them():
     rows, cols = (random.integers(100, 200, (60, 60)).astype(np.int32) for _ in range(2))
     found = made(rows, cols, *no_ranks(rows), *squares(made, 60, 60))
     assert (found[1].numpy() < 320).mean() > 0.95
+
+
+WAVES = np.array([[1 / 12, 0.0], [0.0, 1 / 16]])
+
+
+def on_a_lattice(height, width):
+    """Patches of a photograph with cells of 12 x 16 pixels, all different; and its exemplar."""
+    rows, cols = np.mgrid[:height, :width]
+    light = 40 * np.cos(2 * np.pi * rows / 12) + 40 * np.cos(2 * np.pi * cols / 16)
+    light = light[..., np.newaxis] + np.random.default_rng(0).normal(128, 20, (height, width, 3))
+    picture = np.clip(light, 0, 255).astype(np.uint8)
+    built = dataclasses.replace(Exemplar.build([picture], 3), waves=WAVES).with_wave_offsets(np.zeros(2, np.int64))
+    finest = built.levels[0]
+    lattice = Lattice(WAVES, finest.phases, finest.width, SIDE)
+    tables = [LevelTables(level) for level in built.levels[:-1]]
+    return Patches(tables, tf.Variable(built.local_means), built.places, SIDE, lattice), lattice, built
+
+
+def wanted_phases(height, width):
+    """Of blocks on a plane whose lattice begins at pixel (5, 3)."""
+    rows, cols = np.mgrid[:height, :width] * SIDE
+    turns = np.stack([(rows + 5) / 12, (cols + 3) / 16], axis=-1) % 1
+    return tf.constant(phase_features(turns), tf.float32)
+
+
+@pytest.mark.parametrize("extent", [(192, 160), (60, 72)], ids=["large", "small"])
+def test_copies_keep_the_phase_of_a_lattice(extent):
+    """In squares, whose places are chosen by chance, and in discs; and no block copies from outside."""
+    made, lattice, exemplar = on_a_lattice(*extent)
+    random, count = np.random.default_rng(2), 70
+    phases = wanted_phases(count, count)
+    own = tf.constant(random.integers(24, 32, (count, count, 2)), tf.int32)
+    rows, cols = tf.unstack(lattice.nearest(own, phases, 8)[0], axis=-1)
+    keys = random.integers(-(1 << 63), 1 << 63, (count, count))
+    ranks = np.zeros((count, count), np.int64)
+    found = tf.stack(made(rows, cols, ranks, keys, *squares(made, count, count), phases), axis=-1)
+    reach = made.reach
+    off = lattice.distances(found, phases[reach:-reach, reach:-reach]).numpy()
+    assert off.max() <= lattice.squared_distance(1.0)
+    assert found.numpy().min() >= 0
+    assert (found.numpy() + SIDE <= exemplar.places[0, 1:]).all()
+    cells = {tuple(cell) for cell in (found.numpy() // (12, 16)).reshape(-1, 2)}
+    assert len(cells) > 0.7 * (extent[0] // 12 - 4) * (extent[1] // 16 - 3)
+
+
+def test_a_disc_that_finds_no_place_with_its_phase_is_left_out(monkeypatch):
+    made, lattice, _ = on_a_lattice(192, 160)
+    random, count = np.random.default_rng(2), 40
+    phases = wanted_phases(count, count)
+    own = tf.constant(random.integers(24, 32, (count, count, 2)), tf.int32)
+    rows, cols = tf.unstack(lattice.nearest(own, phases, 8)[0], axis=-1)
+    keys = random.integers(-(1 << 63), 1 << 63, (count, count))
+    given = rows, cols, np.zeros((count, count), np.int64), keys, *squares(made, count, count), phases
+    with_discs = made(*given)[0].numpy()
+    monkeypatch.setattr(Lattice, "squared_distance", lambda *_: -1)  # no phase is near enough
+    left_out = [part.numpy() for part in made(*given)]
+    assert (with_discs != left_out[0]).mean() > 0.3
+    # Squares only: blocks in one square continue one copy.
+    at = np.arange(made.reach, count - made.reach) // made.square
+    beside = np.flatnonzero(np.diff(at) == 0)
+    assert (np.diff(left_out[0], axis=0)[beside] == SIDE).mean() > 0.95
 
 
 def test_no_block_copies_from_outside():

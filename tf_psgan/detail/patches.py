@@ -54,6 +54,9 @@ _OFF = 2
 _NONE = -(1 << 20)
 """Row of the copy of a disc that is left out."""
 
+_LATTICE_CHANCE = 256
+"""The same where copies keep the phase of a lattice, and fit each other anyway."""
+
 _SHIFT, _WHOLE = 8, 1024
 """Distances are reduced by so many bits, and divided in units of 1 / _WHOLE, so that products stay inside of int32."""
 
@@ -105,7 +108,7 @@ class Patches(tf.Module):
         self._places, self._side = places, side
         self._radius = min(radius(places, side), RADIUS if lattice is None else LATTICE_RADIUS)
         self.square = 2 * self._radius
-        self._search = min(SEARCH, self._radius // 2)
+        self._search = min(SEARCH, self._radius // 2) if lattice is None else 0
         self._own_reach = self._radius + self._search
         self.reach = self._own_reach + 2 * self._radius + 1
         self._beyond = REACH * self._coarse.level.pixels
@@ -119,7 +122,8 @@ class Patches(tf.Module):
         first, second = parts // 4 * pixels, 3 * parts // 4 * pixels
         self._two = np.array([(first, first), (second, second)], np.int32)  # places in a block
         self._four = np.array([(down, right) for down in (first, second) for right in (first, second)], np.int32)
-        self._starts, self._step = self._places_to_start()
+        self._starts, self._step = self._places_to_start(self._radius + 1)
+        self._middles, self._middle_step = self._places_to_start(self._radius)
         if len(self._starts):  # whole parts; of equally good places the first counts, so the last may be there twice
             self._starts = np.pad(self._starts, ((0, -len(self._starts) % _PART), (0, 0)), "edge")
 
@@ -147,7 +151,10 @@ class Patches(tf.Module):
           Rows and columns, int32 [h - 2 reach, w - 2 reach].
         """
         first, second = self._own_reach, 2 * self._radius + 1
+        all_squares = row_squares, col_squares
         row_squares, col_squares = row_squares[first:-first], col_squares[first:-first]
+        if self._lattice is not None and phases is not None and len(self._middles):
+            rows, cols = self._by_chance(self._lattice, rows, cols, keys, phases, all_squares)
         rows, cols = self._in_squares(rows, cols, ranks, row_squares, col_squares)
         kept = tf.stack([rows[second:-second, second:-second], cols[second:-second, second:-second]], axis=-1)
         if not len(self._starts):  # a tiny photograph
@@ -163,6 +170,33 @@ class Patches(tf.Module):
         is_in_disc = tf.reduce_sum(away**2, axis=-1, keepdims=True) <= self._radius**2 + 1
         copied = tf.where(is_in_disc & (middles[..., :1] != _NONE), middles + self._side * away, kept)
         return tuple(tf.unstack(copied, axis=-1))
+
+    def _by_chance(
+        self,
+        lattice: Lattice,
+        rows: tf.Tensor,
+        cols: tf.Tensor,
+        keys: tf.Tensor,
+        phases: tf.Tensor,
+        squares: tuple[tf.Tensor, tf.Tensor],
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The map whose blocks in the middle of squares copy any place with the wanted phase, each as often.
+
+        The places that are most like the guide are few, so that what they show would be seen again and again.
+        """
+        is_middle = [part[:, 0] == part[:, 1] // 2 for part in squares]
+        at = tf.cast(tf.where(is_middle[0][:, tf.newaxis] & is_middle[1]), tf.int32)
+        wanted, key = tf.gather_nd(phases, at), tf.gather_nd(keys, at)
+        off = lattice.distances(self._middles, wanted[:, tf.newaxis]) - lattice.squared_distance(self._middle_step / 2)
+        # Ten bits of the key times an odd number, another one for each place.
+        mixed = key[:, tf.newaxis] * tf.range(1, 2 * len(self._middles), 2, tf.int64)
+        chance = tf.cast(tf.bitwise.bitwise_and(tf.bitwise.right_shift(mixed, 48), 1023), tf.int32)
+        best = tf.argmin(1024 * tf.clip_by_value(off // _PHASE, 0, _MOST_PHASE) + chance, axis=1)
+        found, _ = lattice.nearest(tf.gather(self._middles, best), wanted, self._middle_step // 2)
+        return tuple(
+            tf.tensor_scatter_nd_update(part, at, each)
+            for part, each in zip((rows, cols), tf.unstack(found, axis=1), strict=True)
+        )
 
     def _in_squares(
         self, rows: tf.Tensor, cols: tf.Tensor, ranks: tf.Tensor, row_squares: tf.Tensor, col_squares: tf.Tensor
@@ -270,7 +304,8 @@ class Patches(tf.Module):
         parts = tf.bitwise.right_shift(keys[..., tf.newaxis], tf.range(8, dtype=tf.int64) * 8)
         chance = tf.reshape(tf.cast(tf.bitwise.bitwise_and(parts, 255), tf.int32), (-1, 8 * len(self._ring)))
         chance = tf.gather(chance, number % (8 * len(self._ring)), axis=1)
-        best = tf.argmin(distances * (256 + _CHANCE * chance // 256), axis=1)
+        most = _CHANCE if self._lattice is None else _LATTICE_CHANCE
+        best = tf.argmin(distances * (256 + most * chance // 256), axis=1)
         return tf.gather(self._starts, best)
 
     def _light(self, copies: tf.Tensor) -> tf.Tensor:
@@ -280,13 +315,13 @@ class Patches(tf.Module):
         light = tf.cast(found // (MEAN_STEPS // 2), tf.float32) - 256
         return tf.reshape(light, (-1, copies.shape[1] * len(self._two), 3))
 
-    def _places_to_start(self) -> tuple[np.ndarray, int]:
-        """Where discs may copy from, so that what lies around them is inside, too: int32 [n, 2], first pixels.
+    def _places_to_start(self, blocks: int) -> tuple[np.ndarray, int]:
+        """Where blocks may copy from, so that so many blocks around them are inside: int32 [n, 2], first pixels.
 
         And pixels from one of them to the next.
         """
         grid = self._coarse.level.grid
-        edge = (self._radius + 1) * self._side + self._beyond + _STEPS * grid
+        edge = blocks * self._side + self._beyond + _STEPS * grid
         edge += -edge % grid
         extents = [
             (top + edge, top + height - edge - self._side, width - edge - self._side)
