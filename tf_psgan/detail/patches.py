@@ -42,6 +42,9 @@ _STEPS = 2
 _CHANCE = 64
 """Random addition to distances from a region of the photographs, in 256ths, at most: no region is always the best."""
 
+_LATTICE_CHANCE = 256
+"""The same where copies keep the phase of a lattice, and fit each other anyway."""
+
 _PHASE = 8
 """Squared distances between phases, so many of them, count as one of _WHOLE."""
 
@@ -53,9 +56,6 @@ _OFF = 2
 
 _NONE = -(1 << 20)
 """Row of the copy of a disc that is left out."""
-
-_LATTICE_CHANCE = 256
-"""The same where copies keep the phase of a lattice, and fit each other anyway."""
 
 _SHIFT, _WHOLE = 8, 1024
 """Distances are reduced by so many bits, and divided in units of 1 / _WHOLE, so that products stay inside of int32."""
@@ -187,12 +187,20 @@ class Patches(tf.Module):
         is_middle = [part[:, 0] == part[:, 1] // 2 for part in squares]
         at = tf.cast(tf.where(is_middle[0][:, tf.newaxis] & is_middle[1]), tf.int32)
         wanted, key = tf.gather_nd(phases, at), tf.gather_nd(keys, at)
-        off = lattice.distances(self._middles, wanted[:, tf.newaxis]) - lattice.squared_distance(self._middle_step / 2)
-        # Ten bits of the key times an odd number, another one for each place.
-        mixed = key[:, tf.newaxis] * tf.range(1, 2 * len(self._middles), 2, tf.int64)
-        chance = tf.cast(tf.bitwise.bitwise_and(tf.bitwise.right_shift(mixed, 48), 1023), tf.int32)
-        best = tf.argmin(1024 * tf.clip_by_value(off // _PHASE, 0, _MOST_PHASE) + chance, axis=1)
-        found, _ = lattice.nearest(tf.gather(self._middles, best), wanted, self._middle_step // 2)
+        near = lattice.squared_distance(self._middle_step / 2)
+        places, factors = tf.constant(self._middles), tf.range(1, 2 * len(self._middles), 2, tf.int64)
+
+        def chosen(values: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            phase, key = values
+            off = tf.clip_by_value((lattice.distances(places, phase) - near) // _PHASE, 0, _MOST_PHASE)
+            # Ten bits of the key times an odd number, another one for each place.
+            chance = tf.bitwise.bitwise_and(tf.bitwise.right_shift(key * factors, 48), 1023)
+            return places[tf.argmin(1024 * off + tf.cast(chance, tf.int32))]
+
+        found = tf.map_fn(
+            chosen, (wanted, key), parallel_iterations=2, fn_output_signature=tf.TensorSpec((2,), tf.int32)
+        )
+        found, _ = lattice.nearest(found, wanted, self._middle_step // 2)
         return tuple(
             tf.tensor_scatter_nd_update(part, at, each)
             for part, each in zip((rows, cols), tf.unstack(found, axis=1), strict=True)
@@ -321,7 +329,8 @@ class Patches(tf.Module):
         And pixels from one of them to the next.
         """
         grid = self._coarse.level.grid
-        edge = blocks * self._side + self._beyond + _STEPS * grid
+        moves = _STEPS if self._lattice is None else _STEPS + 1  # to a pixel with the right phase, half a step
+        edge = blocks * self._side + self._beyond + moves * grid
         edge += -edge % grid
         extents = [
             (top + edge, top + height - edge - self._side, width - edge - self._side)
