@@ -42,9 +42,6 @@ _STEPS = 2
 _CHANCE = 64
 """Random addition to distances from a region of the photographs, in 256ths, at most: no region is always the best."""
 
-_LATTICE_CHANCE = 256
-"""The same where copies keep the phase of a lattice, and fit each other anyway."""
-
 _PHASE = 8
 """Squared distances between phases, so many of them, count as one of _WHOLE."""
 
@@ -312,8 +309,7 @@ class Patches(tf.Module):
         parts = tf.bitwise.right_shift(keys[..., tf.newaxis], tf.range(8, dtype=tf.int64) * 8)
         chance = tf.reshape(tf.cast(tf.bitwise.bitwise_and(parts, 255), tf.int32), (-1, 8 * len(self._ring)))
         chance = tf.gather(chance, number % (8 * len(self._ring)), axis=1)
-        most = _CHANCE if self._lattice is None else _LATTICE_CHANCE
-        best = tf.argmin(distances * (256 + most * chance // 256), axis=1)
+        best = tf.argmin(distances * (256 + _CHANCE * chance // 256), axis=1)
         return tf.gather(self._starts, best)
 
     def _light(self, copies: tf.Tensor) -> tf.Tensor:

@@ -17,10 +17,10 @@ import numpy as np
 
 from tf_psgan.signal_processing import downsampled, gaussian_weights
 
-SMALLEST_WINDOW = 0.35
+SMALLEST_WINDOW = 0.2
 """Standard deviation of the last windows, as a share of the cell's side."""
 
-MAX_STRAIN = 0.4
+MAX_STRAIN = 0.5
 """Largest derivative of the deformation (99th percentile) of a photograph that nearly repeats."""
 
 MIN_EXPLAINED = 0.2
