@@ -52,8 +52,8 @@ _APART = 0.05
 """Least distance of a similar position, as a share of the photograph's side: nearer ones add no choice."""
 
 SHIFTS = ((0.0, 0.0), (0.0, 0.5), (0.5, 0.0), (0.5, 0.5))
-"""Pixels by which rectified photographs are shifted, each way one more photograph: copies at the right phase are then
-off by a quarter of a pixel at most, and joints between them have no steps."""
+"""Pixels by which rectified photographs are shifted, not at all first, each way one more photograph: copies at the
+right phase are then off by a quarter of a pixel at most, and joints between them have no steps."""
 
 SHIFTED_PIXELS = 700_000
 """Most pixels of all shifted photographs together; where there would be more, they are not shifted."""
@@ -387,7 +387,12 @@ def _on_lattice(
     shifts = SHIFTS if pixels <= SHIFTED_PIXELS else SHIFTS[:1]
     turns = [rectification.turns_ahead(whole[0], picture, waves) for picture in whole]
     ahead = np.array([turn + waves @ shift for turn in turns for shift in shifts])
-    return [bent.picture(shift) for bent in found for shift in shifts], ahead
+    shifted = [
+        picture
+        for bent, first in zip(found, whole, strict=True)
+        for picture in (first, *(bent.picture(shift) for shift in shifts[1:]))
+    ]
+    return shifted, ahead
 
 
 def _read_level(arrays: Any, number: int) -> Level:

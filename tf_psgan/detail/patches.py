@@ -7,8 +7,11 @@ most like what lies around the disc: the rule of image quilting (Efros and Freem
 discs cover nearly all seams between squares; the seams around the discs are then moved (`seams`).
 
 Pieces are compared twice: at the coarsest resolution that is synthesised to find a place, and at the next finer one to
-align it to a pixel. Where the photographs are rectified on a lattice, all copies keep their phase of it: a place is
-moved to the pixel with the right phase instead, and a disc for which none is found is left out.
+align it to a pixel.
+
+Where the photographs are rectified on a lattice, all copies keep their phase of it, and chance decides which of the
+places with that phase a square copies, whatever the guide. The place of a disc is moved to the pixel with the right
+phase instead of being aligned; a disc for which there is no such place is left out.
 
 A block depends on the guide within `Patches.reach` blocks and on nothing else.
 """

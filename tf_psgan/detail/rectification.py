@@ -73,8 +73,7 @@ class Rectified:
         """The rectified photograph, uint8 [h, w, 3]; a few pixels smaller, where its edges were bent inwards.
 
         Args:
-          shift: pixels from a pixel of the picture to the place that it shows, each below one: with all shifts, a place
-            lies nearer to the middle of a pixel.
+          shift: (down, right), from a pixel of the picture to the place that it shows, in pixels, each below one.
         """
         height, width = self.photograph.shape[:2]
         places = _pixels(height, width)
@@ -273,8 +272,7 @@ def _smooth(values: np.ndarray, deviation: float) -> np.ndarray:
 
 def _enlarged(field: np.ndarray, factor: int, extent: tuple[int, int]) -> np.ndarray:
     """The field in pixels of a picture that was reduced by `factor`, by linear interpolation."""
-    at = np.stack(np.meshgrid(*((np.arange(pixels) + 0.5) / factor - 0.5 for pixels in extent), indexing="ij"), axis=-1)
-    return factor * _interpolated(field, at)
+    return factor * _interpolated(field, (_pixels(*extent) + 0.5) / factor - 0.5)
 
 
 def _interpolated(values: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -182,8 +182,10 @@ class DetailStage(tf.Module):
         if self._lattice is not None and phases is not None:
             copies, _ = self._lattice.nearest(tf.stack((rows, cols), axis=-1), phases, level.grid // 2)
             rows, cols = tf.unstack(copies, axis=-1)
-        ranks = self._ranks(features, rows, cols, crop(keys, REACH))
-        return crop(rows, FIT_BLOCKS), crop(cols, FIT_BLOCKS), ranks
+        kept = crop(rows, FIT_BLOCKS), crop(cols, FIT_BLOCKS)
+        if self._lattice is not None:  # chance decides there (`patches`)
+            return *kept, tf.zeros(tf.shape(kept[0]), tf.int64)
+        return *kept, self._ranks(features, rows, cols, crop(keys, REACH))
 
     def _nearest(self, query: tf.Tensor) -> tf.Tensor:
         """The positions [rows, cols] of the guide's level with the least distances to queries [rows, cols, columns]."""

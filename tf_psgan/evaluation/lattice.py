@@ -16,7 +16,7 @@ from tf_psgan.evaluation.extrema import half_plane, local_maxima, vertex_offset
 
 _TWICE = 0.6
 """Least autocorrelation at twice a period, as a share of that at the period. Photographs and made textures that repeat
-have .67 or more, beside each other ribs .48, grains of about one size .38 and less."""
+have .67 or more, ribs that stand in groups .48, grains of about one size .38 and less."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,9 +87,9 @@ def lattice(sources: Sequence[np.ndarray]) -> np.ndarray:
 
     The nearest strong autocorrelation peak and the nearest one in another direction, fitted by least squares to all
     peaks that are sums of them, then reduced. Unlike the highest peaks of a spectrum they determine the shift between
-    the courses of a running bond. Peaks below three quarters of the highest count only where no others are in another
-    direction than the nearest one. A vector of which twice is no period does not count either: ribs that are beside
-    each other in groups look alike, and no lattice of the groups. Half of the autocorrelation is that of the edges'
+    the courses of a running bond. Peaks below three quarters of the highest count only where no higher one lies in
+    another direction than the nearest. A vector does not count if twice of it is no period: ribs that stand beside each
+    other in groups are alike, but the groups repeat elsewhere. Half of the autocorrelation is that of the edges'
     directions (structure tensor, Bigun and Granlund 1987), unless all edges are parallel: from luminance alone the
     lattice of a weave is that of its crossings or, if strands differ in brightness, has twice its periods.
 
