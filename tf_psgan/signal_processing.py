@@ -52,6 +52,12 @@ def gaussian_weights(extent: int, deviation: float) -> np.ndarray:
     return weights / weights.sum(axis=1, keepdims=True)
 
 
+def smoothed(values: np.ndarray, deviation: float) -> np.ndarray:
+    """Gaussian-weighted means around each pixel, of the pixels inside: float64 [h, w, channels]."""
+    rows, cols = (gaussian_weights(extent, deviation) for extent in values.shape[:2])
+    return np.moveaxis(rows @ np.moveaxis(values, -1, 0) @ cols.T, 0, -1)
+
+
 def central_crop(picture: np.ndarray, height: int, width: int | None = None) -> np.ndarray:
     """The centre of [h, w, ...], at most height x width (default: height) pixels, contiguous in memory."""
     width = height if width is None else width

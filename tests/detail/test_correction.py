@@ -7,8 +7,7 @@ import tensorflow as tf
 from tests.support import synthetic_textures
 from tf_psgan.detail.correction import LevelTables, correction
 from tf_psgan.detail.exemplar import Exemplar
-from tf_psgan.detail.features import TAPS
-from tf_psgan.detail.phases import PEAK
+from tf_psgan.detail.features import PEAK, TAPS
 
 ORDER = [(0, 0), (0, -1), (0, 1), (-1, 0), (-1, -1), (-1, 1), (1, 0), (1, -1), (1, 1)]
 

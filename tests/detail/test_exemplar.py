@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from tests.support import synthetic_textures
-from tf_psgan.detail import correction, exemplar, rectification
+from tf_psgan.detail import exemplar, mean_cell
 from tf_psgan.detail.exemplar import OUTSIDE, Exemplar, FormatError
-from tf_psgan.detail.features import COMPONENTS, box_means, local_means
-from tf_psgan.detail.phases import PEAK
+from tf_psgan.detail.features import COMPONENTS, PEAK, box_means, local_means
 from tf_psgan.errors import PictureError
 
 
@@ -120,7 +119,7 @@ def test_similar_positions_are_apart_and_nearer_than_most():
 
 
 def test_weighted_distances_are_exact_in_float32():
-    largest = COMPONENTS + 4 * correction.PHASE_WEIGHT
+    largest = COMPONENTS
     assert largest * (2 * PEAK) ** 2 < 2**24
     assert 25 * 3 * 255 * 127 < 2**24  # a filter's response
 
@@ -151,9 +150,10 @@ def test_photographs_that_nearly_repeat_are_rectified_and_shifted():
     assert len(found.places) == len(found.ahead) == 8
     responses = []
     for picture, ahead in zip(found.pictures, found.ahead, strict=True):
-        turns = rectification.turns(picture.shape[:2], found.waves) + ahead
+        turns = mean_cell.turns(picture.shape[:2], found.waves) + ahead
         light = picture[..., :1] - picture.mean()
         responses.append((light * np.exp(-2j * np.pi * turns)).mean(axis=(0, 1)))
+    assert not found.unusual.any()
     assert np.abs(responses).min() > 22  # of 30 and 25: rows and columns are straight
     assert np.abs(np.angle(responses / responses[0])).max() < 0.1
 
@@ -183,7 +183,7 @@ def test_an_exemplar_survives_its_bytes(built):
     lattice = dataclasses.replace(built, waves=np.array([[0.1, 0.0], [0.0, 0.1]]))
     with_waves = lattice.with_wave_offsets(np.array([1 << 62, 5]))
     again = Exemplar.from_bytes(with_waves.to_bytes())
-    for name in ("places", "local_means", "waves", "ahead", "guide_table", "colour_shift", "wave_offsets"):
+    for name in ("places", "local_means", "waves", "ahead", "unusual", "guide_table", "colour_shift", "wave_offsets"):
         np.testing.assert_array_equal(getattr(again, name), getattr(with_waves, name))
     for level, other in zip(again.levels, with_waves.levels, strict=True):
         for field in dataclasses.fields(level):
@@ -206,7 +206,6 @@ def test_the_exemplar_of_another_version_is_told_from_damage(built, monkeypatch)
         (1, "similar", lambda array: array + len(array)),
         (2, "starts", lambda array: -1 - array),
         (2, "features", lambda array: array[:-1]),
-        (0, "phases", lambda array: np.zeros((len(array), 4), np.int16)),
         (0, "width", lambda width: width + 1),
         (0, "grid", lambda grid: grid - 1),
         (None, "places", lambda array: array + np.array([[0, 9, 0]])),
@@ -218,7 +217,9 @@ def test_the_exemplar_of_another_version_is_told_from_damage(built, monkeypatch)
         (None, "colour_shift", lambda array: array + 0.5),
         (None, "waves", lambda array: np.full((2, 2), np.nan)),
         (None, "waves", lambda array: np.zeros((1, 3))),
+        (None, "waves", lambda array: np.full((2, 2), 0.1)),
         (None, "ahead", lambda array: array[1:]),
+        (None, "unusual", lambda array: array[1:]),
         (None, "wave_offsets", lambda array: np.zeros(2, np.int64)),
     ],
 )

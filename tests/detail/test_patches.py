@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from tests.support import synthetic_textures
-from tf_psgan.detail import patches
+from tf_psgan.detail import block_maps, discs, patches
 from tf_psgan.detail.correction import LevelTables
 from tf_psgan.detail.exemplar import Exemplar
-from tf_psgan.detail.patches import Patches
-from tf_psgan.detail.phases import Lattice, phase_features
+from tf_psgan.detail.patches import LatticePatches, Patches
+from tf_psgan.detail.phases import BITS, Lattice
 from tf_psgan.plane import chunks
 
 SIDE = 4
@@ -62,7 +62,7 @@ def test_chance_gives_discs_different_places(large, monkeypatch):
     found = [made(rows, cols, ranks, key, *squares(made, 80, 80))[0].numpy() for key in (keys[0], *keys)]
     np.testing.assert_array_equal(found[0], found[1])
     assert (found[0] != found[2]).mean() > 0.3
-    monkeypatch.setattr(patches, "_CHANCE", 0)
+    monkeypatch.setattr(discs, "_CHANCE", 0)
     found = [made(rows, cols, ranks, key, *squares(made, 80, 80))[0].numpy() for key in keys]
     np.testing.assert_array_equal(*found)
 
@@ -117,62 +117,84 @@ def test_discs_have_the_light_of_what_lies_around_them():
 WAVES = np.array([[1 / 12, 0.0], [0.0, 1 / 16]])
 
 
-def on_a_lattice(height, width):
-    """Patches of a photograph with cells of 12 x 16 pixels, all different; and its exemplar."""
+def on_a_lattice(height, width, unusual=None):
+    """Patches of a photograph with cells of 12 x 16 pixels, all different; its lattice and its exemplar."""
     rows, cols = np.mgrid[:height, :width]
     light = 40 * np.cos(2 * np.pi * rows / 12) + 40 * np.cos(2 * np.pi * cols / 16)
     light = light[..., np.newaxis] + np.random.default_rng(0).normal(128, 20, (height, width, 3))
     picture = np.clip(light, 0, 255).astype(np.uint8)
-    built = dataclasses.replace(Exemplar.build([picture], 3), waves=WAVES).with_wave_offsets(np.zeros(2, np.int64))
-    finest = built.levels[0]
-    lattice = Lattice(WAVES, finest.phases, finest.width, SIDE)
+    built = dataclasses.replace(Exemplar.build([picture], 3), waves=WAVES)
+    lattice = Lattice(WAVES, built.ahead, built.places, SIDE)
     tables = [LevelTables(level) for level in built.levels[:-1]]
-    return Patches(tables, tf.Variable(built.local_means), built.places, SIDE, lattice), lattice, built
+    flags = np.zeros((len(built.unusual) // built.levels[0].width, built.levels[0].width), bool)
+    if unusual:
+        flags[unusual] = True
+    return LatticePatches(tables, tf.Variable(built.local_means), built.places, SIDE, lattice, flags), lattice, built
 
 
-def wanted_phases(height, width):
+def lattice_phases(height, width, stretch=1.0):
     """Of blocks on a plane whose lattice begins at pixel (5, 3)."""
     rows, cols = np.mgrid[:height, :width] * SIDE
-    turns = np.stack([(rows + 5) / 12, (cols + 3) / 16], axis=-1) % 1
-    return tf.constant(phase_features(turns), tf.float32)
+    turns = np.stack([(rows + 5) / 12, (cols + 3) / 16], axis=-1) * stretch % 1
+    return tf.constant(np.round(turns * 2.0**BITS), tf.int64)
 
 
+def copies_on_a_lattice(made, count=70, seed=2, stretch=1.0):
+    """The copies of blocks, int32 [rows, cols, 2], and the phases that they should have."""
+    keys = np.random.default_rng(seed).integers(-(1 << 63), 1 << 63, (count, count))
+    phases = lattice_phases(count, count, stretch)
+    found = tf.stack(made(keys, *squares(made, count, count), phases), axis=-1)
+    return found, phases[made.reach : -made.reach, made.reach : -made.reach]
+
+
+@pytest.mark.parametrize("stretch", [1.0, 1.06], ids=["plane", "tile"])
 @pytest.mark.parametrize("extent", [(192, 160), (60, 72)], ids=["large", "small"])
-def test_copies_keep_the_phase_of_a_lattice(extent):
-    """In squares, whose places are chosen by chance, and in discs; and no block copies from outside."""
+def test_copies_keep_the_phase_of_a_lattice(extent, stretch):
+    """In squares, in discs, and where the photograph has ended; no block copies from outside, no place is left out."""
     made, lattice, exemplar = on_a_lattice(*extent)
-    random, count = np.random.default_rng(2), 70
-    phases = wanted_phases(count, count)
-    own = tf.constant(random.integers(24, 32, (count, count, 2)), tf.int32)
-    rows, cols = tf.unstack(lattice.nearest(own, phases, 8)[0], axis=-1)
-    keys = random.integers(-(1 << 63), 1 << 63, (count, count))
-    ranks = np.zeros((count, count), np.int64)
-    found = tf.stack(made(rows, cols, ranks, keys, *squares(made, count, count), phases), axis=-1)
-    reach = made.reach
-    off = lattice.distances(found, phases[reach:-reach, reach:-reach]).numpy()
-    assert off.max() <= lattice.squared_distance(1.0)
-    assert found.numpy().min() >= 0
-    assert (found.numpy() + SIDE <= exemplar.places[0, 1:]).all()
+    found, phases = copies_on_a_lattice(made, stretch=stretch)
+    assert np.abs(lattice.aligned(found, phases) - found).max() <= 1
+    assert found.numpy().min() >= 4
+    assert (found.numpy() + SIDE + 4 <= exemplar.places[0, 1:]).all()
     cells = {tuple(cell) for cell in (found.numpy() // (12, 16)).reshape(-1, 2)}
-    assert len(cells) > 0.7 * (extent[0] // 12 - 4) * (extent[1] // 16 - 3)
+    assert len(cells) > 0.8 * (extent[0] // 12) * (extent[1] // 16)
+
+
+def test_the_middle_of_a_photograph_is_copied_as_often_as_its_parts_near_the_edge():
+    made, _, _ = on_a_lattice(192, 160)
+    found, _ = copies_on_a_lattice(made, 150)
+    down, right = (found.numpy() // (48, 40)).reshape(-1, 2).T
+    counts = np.zeros((4, 4), int)
+    np.add.at(counts, (down, right), 1)
+    assert counts.max() < 3 * counts.min()
+
+
+def test_chance_decides_what_squares_of_a_lattice_copy():
+    made, _, _ = on_a_lattice(192, 160)
+    first, again, other = (copies_on_a_lattice(made, 40, seed)[0].numpy() for seed in (2, 2, 3))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any(axis=-1).mean() > 0.9
+
+
+def test_unusual_pieces_are_copied_rarely():
+    at = np.s_[80:120, 60:100]
+    shares = []
+    for unusual in (None, at):
+        found = copies_on_a_lattice(on_a_lattice(192, 160, unusual)[0], 100)[0].numpy()
+        shares.append(((found >= (80, 60)) & (found < (117, 97))).all(axis=-1).mean())
+    assert shares[1] < 0.1 * shares[0]
 
 
 def test_a_disc_that_finds_no_place_with_its_phase_is_left_out(monkeypatch):
-    made, lattice, _ = on_a_lattice(192, 160)
-    random, count = np.random.default_rng(2), 40
-    phases = wanted_phases(count, count)
-    own = tf.constant(random.integers(24, 32, (count, count, 2)), tf.int32)
-    rows, cols = tf.unstack(lattice.nearest(own, phases, 8)[0], axis=-1)
-    keys = random.integers(-(1 << 63), 1 << 63, (count, count))
-    given = rows, cols, np.zeros((count, count), np.int64), keys, *squares(made, count, count), phases
-    with_discs = made(*given)[0].numpy()
-    monkeypatch.setattr(Lattice, "squared_distance", lambda *_: -1)  # no phase is near enough
-    left_out = [part.numpy() for part in made(*given)]
-    assert (with_discs != left_out[0]).mean() > 0.3
+    made, _, _ = on_a_lattice(192, 160)
+    with_discs = copies_on_a_lattice(made, 40)[0].numpy()
+    monkeypatch.setattr(made._discs, "_step", -2)  # no place is near enough
+    left_out = copies_on_a_lattice(made, 40)[0].numpy()
+    assert (with_discs != left_out).any(axis=-1).mean() > 0.3
     # Squares only: blocks in one square continue one copy.
-    at = np.arange(made.reach, count - made.reach) // made.square
+    at = np.arange(made.reach, 40 - made.reach) // made.square
     beside = np.flatnonzero(np.diff(at) == 0)
-    assert (np.diff(left_out[0], axis=0)[beside] == SIDE).mean() > 0.95
+    assert (np.diff(left_out[..., 0], axis=0)[beside] == SIDE).mean() > 0.7
 
 
 def test_no_block_copies_from_outside():
@@ -191,6 +213,15 @@ def test_no_block_copies_from_outside():
     assert inside.all()
 
 
+def test_a_piece_is_unusual_where_a_tenth_of_it_is():
+    unusual = np.zeros((100, 60), bool)
+    unusual[40:44, 20:24] = True
+    places = np.array([[0, 48, 60], [48, 50, 50]], np.int32)
+    found = block_maps.unusual_pieces(unusual, places, 4, 1)  # pieces of 12 x 12 pixels, of which 16 are unusual
+    assert found[40, 20] and found[36, 18] and found[44, 24]
+    assert not found[35, 20] and not found[40, 12] and not found[48:].any()
+
+
 def test_the_largest_photograph_decides_on_the_radius():
     assert patches.radius(np.array([[0, 640, 480]]), 16) == patches.RADIUS
     assert patches.radius(np.array([[0, 192, 400]]), 16) == 2
@@ -206,7 +237,7 @@ def test_a_photograph_without_room_for_discs_is_copied_in_squares():
 
 def test_sums_of_products_stay_exact_in_float32():
     """The largest features there are, all of one sign."""
-    features = tf.fill((1, 2 * patches._GROUP, 15), 255.0)
-    grouped = patches._grouped(features)
+    features = tf.fill((1, 2 * discs._GROUP, 15), 255.0)
+    grouped = discs._grouped(features)
     products = tf.matmul(grouped, grouped, transpose_b=True)
-    assert tf.reduce_sum(tf.cast(products, tf.int32)) == 2 * patches._GROUP * 15 * 255**2
+    assert tf.reduce_sum(tf.cast(products, tf.int32)) == 2 * discs._GROUP * 15 * 255**2

@@ -2,47 +2,63 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_psgan.detail.phases import Lattice, phase_features
+from tf_psgan.detail.phases import BITS, Lattice, wanted_phases
 
 WAVES = np.array([[1 / 12, 0.0], [0.0, 1 / 20]])
+PLACES = np.array([[0, 120, 160], [120, 100, 140]], np.int32)
+AHEAD = np.array([[0.0, 0.0], [0.25, -0.5]])
 SIDE = 4
 
 
-def features(rows, cols):
-    return phase_features(np.stack(np.broadcast_arrays(rows / 12.0, cols / 20.0), axis=-1) % 1)
+def phases(*turns):
+    return tf.constant(np.round(np.array(turns) % 1 * 2**BITS), tf.int64)
 
 
 @pytest.fixture(scope="module")
 def lattice():
-    rows, cols = np.mgrid[:120, :160]
-    return Lattice(WAVES, features(rows, cols).reshape(-1, 4), 160, SIDE)
+    return Lattice(WAVES, AHEAD, PLACES, SIDE)
 
 
-def test_phase_features_are_triangles_a_quarter_turn_apart():
-    found = phase_features(np.array([[0.0], [0.25], [0.5], [0.75], [0.125]]))
-    # 1024 steps a turn, 255 - |step - 512|, held within +-255
-    np.testing.assert_array_equal(found, [[-1, -255], [255, -1], [-1, 255], [-255, -1], [127, -129]])
+def test_the_vectors_are_those_of_the_waves(lattice):
+    np.testing.assert_allclose(lattice.vectors, [[12, 0], [0, 20]])
+    skew = Lattice(np.linalg.inv([[10.0, 3.0], [-2.0, 15.0]]).T, AHEAD, PLACES, SIDE)
+    np.testing.assert_allclose(skew.vectors, [[10.0, 3.0], [-2.0, 15.0]])
 
 
-def test_blocks_are_moved_to_the_wanted_phase(lattice):
-    wanted = tf.constant(features(np.array([7.0, 7.0]), np.array([3.0, 3.0])), tf.float32)
+def test_periods_are_all_vectors_within_reach(lattice):
+    found = lattice.periods(25, 20)
+    expected = {(12 * i, 20 * j) for i in range(-2, 3) for j in range(-1, 2)}
+    assert len(found) == len(expected) and {tuple(step) for step in found.tolist()} == expected
+    assert (found[0] == 0).all() and (np.diff((found**2).sum(axis=1)) >= 0).all()
+
+
+def test_blocks_are_moved_to_the_nearest_place_with_the_wanted_phase(lattice):
     # The pixel in the middle of a block is its second one: of row 6 and column 2, and cells of 12 x 20 pixels on.
-    found, off = lattice.nearest(tf.constant([[40, 61], [57, 79]]), wanted, 3)
+    found = lattice.aligned(tf.constant([[40, 61], [57, 79]]), phases([7 / 12, 3 / 20]))
     np.testing.assert_array_equal(found, [[42, 62], [54, 82]])
-    np.testing.assert_array_equal(off, [0, 0])
 
 
-def test_blocks_are_moved_by_no_more_than_asked(lattice):
-    wanted = tf.constant(features(np.array([7.0]), np.array([3.0])), tf.float32)
-    found, off = lattice.nearest(tf.constant([[38, 62]]), wanted, 3)
-    np.testing.assert_array_equal(found, [[41, 62]])
-    assert 0 < off <= lattice.squared_distance(1.0)
-    np.testing.assert_array_equal(off, lattice.distances(found, wanted))
+def test_further_photographs_have_phases_of_their_own(lattice):
+    """A quarter turn is 3 rows, half a turn 10 columns; and the second photograph begins in row 120."""
+    found = lattice.aligned(tf.constant([[160, 61]]), phases([7 / 12, 3 / 20]))
+    np.testing.assert_array_equal(found, [[120 + 36 + 3, 62 + 10 - 20]])
+    outside = lattice.aligned(tf.constant([[119, 61]]), phases([0.25, 0.5]), tf.constant([1]))
+    np.testing.assert_array_equal(outside, [[119, 59]])
 
 
-def test_a_distance_of_phases_grows_to_that_of_a_quarter_turn(lattice):
-    found = [lattice.squared_distance(pixels) for pixels in (0, 1, 2, 5, 100)]
-    assert found[0] == 0 and found[-1] == 2 * 2 * 256**2
-    assert found == sorted(found)
-    # Two features of each wave, which change by 4 times 255 in a turn.
-    assert found[1] == pytest.approx(2 * 1024**2 * (1 / 12**2 + 1 / 20**2), abs=1)
+def test_phases_between_pixels_are_met_within_half_a_pixel(lattice):
+    found = lattice.aligned(tf.constant([[40, 60]]), phases([7.4 / 12, 3.6 / 20]))
+    np.testing.assert_array_equal(found, [[42, 63]])
+
+
+def test_what_is_off_by_more_than_a_pixel_follows_the_lattice(lattice):
+    copies = tf.constant([[42, 62], [43, 61], [44, 62]])
+    np.testing.assert_array_equal(lattice.followed(copies, phases([7 / 12, 3 / 20])), [[42, 62], [43, 61], [42, 62]])
+
+
+def test_the_wanted_phase_of_a_block_is_that_of_the_pixel_in_its_middle():
+    step = np.array([1 << 60, -(1 << 58)])
+    rows, cols = np.arange(8)[:, np.newaxis] * step, np.arange(12)[:, np.newaxis] * step
+    found = wanted_phases(tf.constant(rows), tf.constant(cols), SIDE)
+    assert found.shape == (2, 3, 2)
+    np.testing.assert_array_equal(found[1, 2], [(5 + 9) % 16 << 28, -(5 + 9) % 64 << 26])

@@ -2,26 +2,8 @@ import numpy as np
 import pytest
 
 from tests.support import synthetic_textures
+from tests.support.repeating import LATTICE, pattern
 from tf_psgan.detail import rectification
-
-LATTICE = np.array([[24.0, 6.0], [0.0, 30.0]])
-
-
-def cell_colours(turns):
-    """A cell of several smooth waves, [..., 3] from phases [..., 2]."""
-    first, second = 2 * np.pi * np.moveaxis(turns, -1, 0)
-    parts = np.cos(first), np.sin(2 * second), np.cos(first + second), np.sin(first - 2 * second)
-    shades = [np.tensordot(weights, parts, 1) for weights in ((40, 30, 20, 10), (10, -30, 40, 20), (-20, 20, 30, 30))]
-    return 128 + np.stack(shades, axis=-1)
-
-
-def pattern(height, width, lattice=LATTICE, bend=0.0, first=(0.0, 0.0)):
-    """The cell on a lattice, bent by waves of the picture's own size with so many pixels of amplitude."""
-    rows, cols = np.mgrid[:height, :width].astype(float)
-    down = bend * np.sin(2 * np.pi * cols / width) * np.cos(2 * np.pi * rows / height)
-    right = bend * np.cos(2 * np.pi * (rows / height + cols / width))
-    at = np.stack([rows + down + first[0], cols + right + first[1]], axis=-1)
-    return np.round(np.clip(cell_colours(at @ np.linalg.inv(lattice)), 0, 255)).astype(np.uint8)
 
 
 def off(picture, lattice):
@@ -80,18 +62,3 @@ def test_a_shifted_picture_shows_the_places_between_pixels():
     middle = (whole[:, :-1] + whole[:, 1:]) / 2
     assert np.abs(between[8:-8, 8:-9] - middle[8:-8, 8:-8]).max() < 6  # the cell is curved between two pixels
     assert np.abs(between - whole)[8:-8, 8:-8].max() > 10
-
-
-def test_the_mean_cell_is_the_cell():
-    turns = rectification.turns((240, 270), np.linalg.inv(LATTICE).T)
-    found = rectification.mean_cell(pattern(240, 270), turns, (24, 30))
-    places = np.stack(np.meshgrid(np.arange(24) / 24, np.arange(30) / 30, indexing="ij"), axis=-1)
-    assert np.abs(found - cell_colours(places)).max() < 8  # shares of neighbours, and 0 .. 255
-
-
-@pytest.mark.parametrize("first", [(0.0, 0.0), (7.0, 11.0), (-3.5, 20.25)])
-def test_the_phase_of_another_pictures_first_pixel_is_measured(first):
-    waves = np.linalg.inv(LATTICE).T
-    found = rectification.turns_ahead(pattern(150, 160), pattern(130, 140, first=first), waves)
-    apart = (found - waves @ first + 0.5) % 1 - 0.5
-    assert np.abs(apart).max() <= 1 / 64

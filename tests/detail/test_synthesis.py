@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from tests.support import synthetic_textures
-from tf_psgan.detail import seams, synthesis
+from tf_psgan.detail import guide, seams, synthesis
+from tf_psgan.detail.correction import REACH
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.detail.synthesis import DetailStage
 from tf_psgan.plane import chunks
@@ -132,7 +133,7 @@ def test_blocks_copy_a_piece_of_the_photograph_together(source, monkeypatch):
     guide = blocks_of(source, 16 + stage.margin // 2, 16 + stage.margin // 2)
     found = stage(*inputs(guide, stage)).numpy().astype(int)
     assert (found[4::4, ::4] - found[:-4:4, ::4] == (4, 0, 0)).all(axis=-1).mean() > 0.6
-    by_themselves, _, _ = stage._copies(*inputs(guide, stage)[:2], None)
+    by_themselves, _, _ = stage._guided(*inputs(guide, stage)[:2])
     assert (np.diff(by_themselves, axis=0) == 4).mean() < 0.2
 
 
@@ -144,11 +145,12 @@ def test_patches_start_where_the_photograph_is_like_the_guide_around_them(monkey
     source = (40 + 90 * light + 90 * spots + random.integers(0, 9, (192, 192, 3))).astype(np.uint8)
     errors = []
     for fit in (0, 3):
-        monkeypatch.setattr(synthesis, "FIT_BLOCKS", fit)
+        monkeypatch.setattr(guide, "FIT_BLOCKS", fit)
+        monkeypatch.setattr(guide.GuidedCopies, "reach", REACH + fit)
         stage = DetailStage(Exemplar.build([source], LEVELS))
-        guide = np.tile(source[::-1, ::-1], (2, 2, 1))[: 96 + 2 * stage.margin, : 96 + 2 * stage.margin]
-        inner = guide[stage.margin : -stage.margin, stage.margin : -stage.margin].astype(float)
-        difference = stage(*inputs(guide, stage)).numpy() - inner
+        picture = np.tile(source[::-1, ::-1], (2, 2, 1))[: 96 + 2 * stage.margin, : 96 + 2 * stage.margin]
+        inner = picture[stage.margin : -stage.margin, stage.margin : -stage.margin].astype(float)
+        difference = stage(*inputs(picture, stage)).numpy() - inner
         errors.append(np.abs(difference.reshape(2, 48, 2, 48, 3).mean(axis=(1, 3))).mean())
     assert errors[1] < 0.8 * errors[0]
 
@@ -167,10 +169,10 @@ def test_waves_give_the_copies_their_position_in_the_lattice():
     exemplar = dataclasses.replace(Exemplar.build([source], LEVELS), waves=waves)
     stage = DetailStage(exemplar.with_wave_offsets(np.zeros(2, np.int64)))
     side = 64 + 2 * stage.margin
-    guide = np.full((side, side, 3), 128, np.uint8)
+    empty = np.full((side, side, 3), 128, np.uint8)
     steps = np.arange(-stage.margin + 5, side - stage.margin + 5)[:, np.newaxis]  # crests at -5, 11, 27 ...
     turns = steps * np.array([[1 << 60, 0]])
-    found = stage(*inputs(guide, stage)[:4], turns, turns[:, ::-1]).numpy().mean(axis=-1)
+    found = stage(*inputs(empty, stage)[:4], turns, turns[:, ::-1]).numpy().mean(axis=-1)
     at = np.arange(64) + 5
     expected = np.cos(2 * np.pi * at / 16)[:, np.newaxis] + np.cos(2 * np.pi * at / 16)
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.9
@@ -181,7 +183,7 @@ def test_copies_of_a_photograph_of_the_least_size_are_compared_with_the_guide():
     stage = DetailStage(Exemplar.build([synthetic_textures.blobs(3, 32)], LEVELS))
     middle = tf.fill((7, 7), 16)
     near, far = (
-        stage._ranks(tf.fill((7, 7, 12), feature), middle, middle, np.zeros((7, 7), int)).numpy().item()
+        stage._guided._ranks(tf.fill((7, 7, 12), feature), middle, middle, np.zeros((7, 7), int)).numpy().item()
         for feature in (0.0, 1000.0)  # features of the photograph are at most 255
     )
     assert far < 4 * near  # both are negative

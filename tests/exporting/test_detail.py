@@ -29,18 +29,21 @@ def generator():
     return tiny.generator(seed=1, downsampling=2)
 
 
-def exemplar():
-    offsets = np.array([1 << 61, -(1 << 59)])
+@pytest.fixture(scope="module", params=["guide", "lattice"])
+def exemplar(request):
     built = Exemplar.build([synthetic_textures.blobs(3, 96)], 3)
-    return dataclasses.replace(built, waves=np.full((2, 2), 0.05)).with_wave_offsets(offsets)
+    if request.param == "guide":
+        return built
+    waves = np.array([[0.05, 0.01], [-0.02, 0.06]])
+    return dataclasses.replace(built, waves=waves).with_wave_offsets(np.array([1 << 61, -(1 << 59)]))
 
 
 @pytest.fixture(scope="module")
-def folder():
+def folder(exemplar):
     def make(path):
-        saved_model.write(fold(generator()), path / "tiny", {}, {"step": 7}, exemplar=exemplar())
+        saved_model.write(fold(generator()), path / "tiny", {}, {"step": 7}, exemplar=exemplar)
 
-    return shared.made("tiny_detail", make) / "tiny" / "1"
+    return shared.made(f"tiny_detail_{len(exemplar.waves)}", make) / "tiny" / "1"
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +53,8 @@ def model(folder):
 
 
 @pytest.fixture(scope="module")
-def plane():
-    return TexturePlane(fold(generator()), exemplar=exemplar())
+def plane(exemplar):
+    return TexturePlane(fold(generator()), exemplar=exemplar)
 
 
 def request(model, name, height, width, **values):

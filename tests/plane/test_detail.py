@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support import synthetic_textures, tiny
-from tf_psgan.detail import rectification
+from tf_psgan.detail import mean_cell
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.detail.synthesis import DetailStage
 from tf_psgan.errors import SettingError
@@ -17,11 +17,13 @@ from tf_psgan.plane.plane import DETAIL_PIXELS, TexturePlane
 SEED = 11
 
 
-@pytest.fixture(scope="module")
-def exemplar():
-    offsets = np.array([1 << 61, -(1 << 59)])
+@pytest.fixture(scope="module", params=["guide", "lattice"])
+def exemplar(request):
     built = Exemplar.build([synthetic_textures.blobs(3, 96)], 3)
-    return dataclasses.replace(built, waves=np.full((2, 2), 0.05)).with_wave_offsets(offsets)
+    if request.param == "guide":
+        return built
+    waves = np.array([[0.05, 0.01], [-0.02, 0.06]])
+    return dataclasses.replace(built, waves=waves).with_wave_offsets(np.array([1 << 61, -(1 << 59)]))
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +119,7 @@ def test_the_photographs_lattice_is_laid_where_the_generator_draws_it(phase):
         )
         return np.repeat((128 + 40 * light).astype(np.uint8)[..., np.newaxis], 3, axis=-1)
 
-    picture = drawn(rectification.turns((96, 112), waves))
+    picture = drawn(mean_cell.turns((96, 112), waves))
     exemplar = dataclasses.replace(Exemplar.build([picture], 3), waves=waves)
 
     class Known(TexturePlane):
@@ -125,7 +127,7 @@ def test_the_photographs_lattice_is_laid_where_the_generator_draws_it(phase):
             return 2 * np.pi * self.pixels_per_cell * waves
 
         def window(self, height, width):
-            turns = rectification.turns((height, width), waves)
+            turns = mean_cell.turns((height, width), waves)
             return drawn(turns + np.array([0.2, 0.4]) + phase)
 
         def pixel_turns(self, scene, rows, cols, count):

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+UNUSUAL = 0.1
+"""Share of the pixels of an unusual piece that are unusual."""
+
 
 def continued(
     rows: tf.Tensor, cols: tf.Tensor, near: tf.Tensor, reach: int, places: np.ndarray, side: int
@@ -34,8 +37,13 @@ def continued(
 
 def photographs_of(rows: tf.Tensor, places: np.ndarray) -> list[tf.Tensor]:
     """First rows, heights and widths of the photographs in which rows lie, int32 of the shape of `rows` each."""
+    return tf.unstack(tf.gather(tf.constant(places), numbers_of(rows, places)), axis=-1)
+
+
+def numbers_of(rows: tf.Tensor, places: np.ndarray) -> tf.Tensor:
+    """The numbers of the photographs in which rows lie, int32 of the shape of `rows`; 0 for rows above all of them."""
     found = tf.searchsorted(places[:, 0], tf.reshape(rows, (-1,)), side="right") - 1
-    return tf.unstack(tf.gather(tf.constant(places), tf.reshape(found, tf.shape(rows))), axis=-1)
+    return tf.reshape(tf.maximum(found, 0), tf.shape(rows))
 
 
 def are_inside(copies: Sequence[tf.Tensor], photographs: Sequence[tf.Tensor], side: int, beyond: int) -> tf.Tensor:
@@ -51,3 +59,26 @@ def are_inside(copies: Sequence[tf.Tensor], photographs: Sequence[tf.Tensor], si
     last = side + beyond
     is_inside = (down >= tops + beyond) & (down <= tops + heights - last)
     return is_inside & (right >= beyond) & (right <= widths - last)
+
+
+def unusual_pieces(unusual: np.ndarray, places: np.ndarray, side: int, radius: int) -> np.ndarray:
+    """Whether the blocks around a block show something unusual, by the block's first pixel: bool [rows, width].
+
+    Args:
+      unusual: bool [rows, width], of each pixel of the photographs (`mean_cell.unusual`).
+      places: int32 [photographs, 3], `Exemplar.places`.
+      side: of a block in pixels.
+      radius: of the piece in blocks.
+    """
+    found = np.zeros_like(unusual)
+    for top, height, width in places:
+        sums = np.pad(unusual[top : top + height, :width].cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+        first, last = (
+            [np.clip(np.arange(extent) + step, 0, extent) for extent in (height, width)]
+            for step in (-radius * side, (radius + 1) * side)
+        )
+        many = sums[np.ix_(*last)] - sums[np.ix_(first[0], last[1])] - sums[np.ix_(last[0], first[1])]
+        many += sums[np.ix_(*first)]
+        pixels = np.outer(*(end - begin for begin, end in zip(first, last, strict=True)))
+        found[top : top + height, :width] = many > UNUSUAL * pixels
+    return found

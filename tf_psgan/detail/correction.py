@@ -16,11 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan.detail.exemplar import OUTSIDE, Level
-from tf_psgan.detail.features import COMPONENTS, TAPS
-from tf_psgan.detail.phases import PEAK
-
-PHASE_WEIGHT = 4
-"""Weight of the distance between the phases of the waves where patches start; that between features has weight 1."""
+from tf_psgan.detail.features import COMPONENTS, PEAK, TAPS
 
 REACH = TAPS // 2
 """Pixels around a pixel that its correction depends on."""
@@ -35,12 +31,12 @@ _BASE = 1024
 class LevelTables(tf.Module):
     """A level's arrays as the synthesis gathers from them.
 
-    Distances are products of a row of `keys` and a query: features (and phases), with the squared norm in two columns.
+    Distances are products of a row of `keys` and a query: features, with the squared norm in two columns.
     The squared norm of the query, which is the same for all rows, is left out.
 
     Args:
       level: of the exemplar.
-      guides: whether it is the guide's, of which distances include those between the phases of the waves.
+      guides: whether it is the guide's, all of whose positions are compared at once.
     """
 
     def __init__(self, level: Level, guides: bool = False) -> None:
@@ -48,10 +44,9 @@ class LevelTables(tf.Module):
         self.level = level
         self.colours = tf.Variable(level.colours, trainable=False)
         self.has_similar = level.similar.shape[1] > 0
-        self._norms = COMPONENTS + (level.phases.shape[1] if guides else 0)  # column of the multiples of _BASE
-        self._guides = guides
-        if self.has_similar or guides:
-            self.keys = tf.Variable(_keys(level, guides), trainable=False)
+        self._has_keys = self.has_similar or guides
+        if self._has_keys:
+            self.keys = tf.Variable(_keys(level), trainable=False)
         else:
             self.features = tf.Variable(level.features, trainable=False)
         if self.has_similar:
@@ -59,19 +54,18 @@ class LevelTables(tf.Module):
 
     def features_at(self, positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Features of positions, float32 [..., components], and whether these lie inside."""
-        if not (self.has_similar or self._guides):
+        if not self._has_keys:
             found = tf.gather(self.features, positions)
             return tf.cast(found, tf.float32), found[..., 0] != OUTSIDE
         found = tf.gather(self.keys, positions)
-        return tf.cast(found[..., :COMPONENTS], tf.float32), found[..., self._norms] != np.iinfo(np.int16).max
+        return tf.cast(found[..., :COMPONENTS], tf.float32), found[..., COMPONENTS] != np.iinfo(np.int16).max
 
-    def query(self, features: tf.Tensor, phases: tf.Tensor | None = None) -> tf.Tensor:
-        """The vectors whose products with `keys` are distances: from features [..., n] and phases [..., 2 waves]."""
-        parts = [-2.0 * features] if phases is None else [-2.0 * features, -2.0 * PHASE_WEIGHT * phases]
-        rest = self.keys.shape[1] - sum(part.shape[-1] for part in parts)
+    def query(self, features: tf.Tensor) -> tf.Tensor:
+        """The vectors whose products with `keys` are distances: from features [..., n]."""
+        rest = self.keys.shape[1] - COMPONENTS
         norms = tf.constant([_BASE, 1] + [0] * (rest - 2), tf.float32)
-        parts.append(tf.broadcast_to(norms, tf.concat((tf.shape(features)[:-1], [rest]), 0)))
-        return tf.concat(parts, axis=-1)
+        norms = tf.broadcast_to(norms, tf.concat((tf.shape(features)[:-1], [rest]), 0))
+        return tf.concat([-2.0 * features, norms], axis=-1)
 
 
 def responses(level: Level, colours: tf.Tensor) -> tf.Tensor:
@@ -158,14 +152,11 @@ def _correct_seams(tables: LevelTables, index: tf.Tensor) -> tf.Tensor:
     return tf.reshape(flat, tf.shape(own))
 
 
-def _keys(level: Level, phases: bool) -> np.ndarray:
+def _keys(level: Level) -> np.ndarray:
     """The rows of `LevelTables.keys`: int16 [positions, columns], a multiple of 8 columns for aligned rows."""
-    features, turns = level.features.astype(np.int64), level.phases.astype(np.int64)
+    features = level.features.astype(np.int64)
     norms = (features**2).sum(axis=1)
-    if phases:
-        norms += PHASE_WEIGHT * (turns**2).sum(axis=1)
-    parts = [features, turns] if phases else [features]
-    keys = np.concatenate([*parts, *np.divmod(norms[:, np.newaxis], _BASE)], axis=1)
+    keys = np.concatenate([features, *np.divmod(norms[:, np.newaxis], _BASE)], axis=1)
     outside = np.zeros(keys.shape[1], np.int64)
     outside[-2] = np.iinfo(np.int16).max
     keys[level.features[:, 0] == OUTSIDE] = outside

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_psgan.detail import rectification
+from tf_psgan.detail import mean_cell, rectification
 from tf_psgan.detail.features import (
     COMPONENTS,
     MEAN_STEPS,
@@ -28,7 +28,6 @@ from tf_psgan.detail.features import (
     principal_components,
     similar_positions,
 )
-from tf_psgan.detail.phases import phase_features
 from tf_psgan.errors import PictureError
 
 OUTSIDE = 8191
@@ -64,7 +63,7 @@ _LEAST_SIDE = 8
 LOCAL_BLOCKS = 2
 """Standard deviation of the weights of local means, in pixels of the guide's resolution."""
 
-FORMAT = 8
+FORMAT = 9
 """Counts up when exemplars get other contents; photographs are measured again where a file has another number."""
 
 _DAMAGED = (
@@ -73,13 +72,14 @@ _DAMAGED = (
 )  # fmt: skip
 """What NumPy and zipfile raise for damaged files besides ValueError."""
 
-_OWN = ("places", "local_means", "waves", "ahead", "guide_table", "colour_shift", "wave_offsets")
+_OWN = ("places", "local_means", "waves", "ahead", "unusual", "guide_table", "colour_shift", "wave_offsets")
 """Fields of an exemplar besides its levels."""
 
 _TYPES = {
-    "colours": np.int16, "features": np.int16, "filters": np.int16, "centre": np.int32, "phases": np.int16,
+    "colours": np.int16, "features": np.int16, "filters": np.int16, "centre": np.int32,
     "similar": np.int32, "starts": np.int32, "places": np.int32, "local_means": np.int16, "waves": np.float64,
-    "ahead": np.float64, "guide_table": np.uint8, "colour_shift": np.int32, "wave_offsets": np.int64,
+    "ahead": np.float64, "unusual": np.bool_, "guide_table": np.uint8, "colour_shift": np.int32,
+    "wave_offsets": np.int64,
 }  # fmt: skip
 """Types of the arrays of a level and of an exemplar."""
 
@@ -102,8 +102,6 @@ class Level:
       filters: int16 [TAPS * TAPS * 3, COMPONENTS], from colours (rows, columns, channels) to components.
       centre: int32 [COMPONENTS], subtracted from the filters' response.
       scale: divides the centred response; a power of two, so that the division is exact.
-      phases: int16 [positions, 2 waves]: the phase of each wave, as `phases.phase_features`; of the finest and the
-        coarsest level only, where copies follow the lattice.
       similar: int32 [positions, n]: other positions with a similar feature.
       starts: int32 [m]: positions that a patch may start with.
     """
@@ -116,7 +114,6 @@ class Level:
     filters: np.ndarray
     centre: np.ndarray
     scale: int
-    phases: np.ndarray
     similar: np.ndarray
     starts: np.ndarray
 
@@ -139,6 +136,8 @@ class Exemplar:
       waves: float64 [2, 2], wave numbers of the lattice on which the photographs were rectified, in cycles per pixel,
         (row, col) last; [0, 2] where they do not nearly repeat.
       ahead: float64 [photographs, 2]: the phase of each photograph's first pixel in the first one's lattice, in turns.
+      unusual: bool [positions of the finest level]: where a photograph shows something else than its lattice does
+        (`mean_cell.unusual`); nowhere without a lattice.
       guide_table: uint8 [3, 256]: the 8-bit value to use for each 8-bit value of a guide's means of blocks of the
         coarsest level, by channel.
       colour_shift: int32 [3]: added to the copied pixels' 8-bit values, by channel.
@@ -151,6 +150,7 @@ class Exemplar:
     local_means: np.ndarray
     waves: np.ndarray
     ahead: np.ndarray
+    unusual: np.ndarray
     guide_table: np.ndarray
     colour_shift: np.ndarray
     wave_offsets: np.ndarray
@@ -197,14 +197,18 @@ class Exemplar:
         measured = [_level(pictures, base, 2**level, similar[level], side) for level in range(count)]
         measured.append(_level(pictures, [np.zeros_like(mean) for mean in means], side, 0, side))
         finest = np.zeros((len(measured[0].colours) // measured[0].width, measured[0].width, 3), np.int16)
-        for (top, height, width), mean in zip(places, means, strict=True):
+        unusual = np.zeros(finest.shape[:2], bool)
+        for (top, height, width), picture, mean in zip(places, pictures, means, strict=True):
             finest[top : top + height, :width] = mean
+            if len(waves):
+                unusual[top : top + height, :width] = mean_cell.unusual(picture, waves, side)
         return cls(
             levels=tuple(measured),
             places=np.array(places, np.int32),
             local_means=finest.reshape(-1, 3),
             waves=waves,
             ahead=ahead,
+            unusual=unusual.ravel(),
             guide_table=np.repeat(np.arange(256, dtype=np.uint8)[np.newaxis], 3, axis=0),
             colour_shift=np.zeros(3, np.int32),
             wave_offsets=np.zeros(0, np.int64),
@@ -244,25 +248,7 @@ class Exemplar:
         Args:
           offsets: int64 [waves], for `wave_offsets`.
         """
-        turns = [
-            rectification.turns((height, width), self.waves) + ahead
-            for (_, height, width), ahead in zip(self.places, self.ahead, strict=True)
-        ]
-        ends = (
-            dataclasses.replace(level, phases=self._phases(level, turns))
-            for level in self.levels[:: len(self.levels) - 1]
-        )
-        finest, guide = ends
-        return dataclasses.replace(self, levels=(finest, *self.levels[1:-1], guide), wave_offsets=offsets)
-
-    def _phases(self, level: Level, turns: Sequence[np.ndarray]) -> np.ndarray:
-        """The phase features at the positions of a level; 0 where there is no photograph."""
-        table = np.zeros((len(level.colours) // level.width, level.width, 2 * turns[0].shape[-1]), np.int16)
-        first = (level.pixels - 1) // 2  # the middle of the level's pixel, rounded down
-        for (top, _, _), turn in zip(self.places, turns, strict=True):
-            middle = phase_features(turn[first :: level.grid, first :: level.grid])
-            table[top // level.grid :][: middle.shape[0], : middle.shape[1]] = middle
-        return table.reshape(len(level.colours), -1)
+        return dataclasses.replace(self, wave_offsets=offsets)
 
     def to_bytes(self) -> bytes:
         """The exemplar as the bytes of an .npz file."""
@@ -311,17 +297,18 @@ class Exemplar:
         for name, array in self._arrays().items():
             if (kind := _TYPES.get(name.rpartition("/")[2])) and array.dtype != kind:
                 raise ValueError(f"{name} of an exemplar is not {np.dtype(kind)}")
-        waves = len(self.wave_offsets)
-        if self.waves.shape[1:] != (2,) or waves not in (0, len(self.waves)) or not np.isfinite(self.waves).all():
+        are_waves = self.waves.shape in ((0, 2), (2, 2)) and np.isfinite(self.waves).all()
+        if not are_waves or len(self.wave_offsets) not in (0, len(self.waves)):
             raise ValueError("the waves of an exemplar do not fit together")
+        if len(self.waves) and abs(np.linalg.det(self.waves)) < 1e-9:
+            raise ValueError("the waves of an exemplar are those of no lattice")
         for i, level in enumerate(self.levels):
-            count, ends = len(level.colours), i in (0, len(self.levels) - 1)
+            count = len(level.colours)
             shapes = {
                 "colours": (count, 3),
                 "features": (count, COMPONENTS),
                 "filters": (TAPS * TAPS * 3, COMPONENTS),
                 "centre": (COMPONENTS,),
-                "phases": (count, 2 * waves if ends else 0),
                 "similar": (count, level.similar.shape[-1]),
                 "starts": (len(level.starts),),
             }
@@ -337,7 +324,7 @@ class Exemplar:
             raise ValueError("a photograph of an exemplar lies outside of its table")
         tables = {
             "local_means": (len(self.levels[0].colours), 3), "guide_table": (3, 256), "colour_shift": (3,),
-            "ahead": (len(self.places), 2),
+            "ahead": (len(self.places), 2), "unusual": (len(self.levels[0].colours),),
         }  # fmt: skip
         if any(getattr(self, name).shape != shape for name, shape in tables.items()):
             raise ValueError("tables of an exemplar do not fit together")
@@ -385,7 +372,7 @@ def _on_lattice(
         return None
     pixels = len(SHIFTS) * sum(picture.shape[0] * picture.shape[1] for picture in whole)
     shifts = SHIFTS if pixels <= SHIFTED_PIXELS else SHIFTS[:1]
-    turns = [rectification.turns_ahead(whole[0], picture, waves) for picture in whole]
+    turns = [mean_cell.turns_ahead(whole[0], picture, waves) for picture in whole]
     ahead = np.array([turn + waves @ shift for turn in turns for shift in shifts])
     shifted = [
         picture
@@ -433,8 +420,7 @@ def _level(
     starts = positions[:: -(-len(positions) // _CANDIDATES)]
     apart = max(2 * stride, round(_APART * min(min(table.shape[:2]) for table in tables)))
     found = similar_positions(flat, positions, starts, width, similar, apart)
-    phases = np.zeros((len(flat), 0), np.int16)
-    return Level(pixels, grid, width, colours.reshape(-1, 3), flat, filters, centre, scale, phases, found, starts)
+    return Level(pixels, grid, width, colours.reshape(-1, 3), flat, filters, centre, scale, found, starts)
 
 
 def _aligned(pixels: int, alignment: int) -> int:

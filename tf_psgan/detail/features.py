@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf_psgan.detail.phases import PEAK
 from tf_psgan.signal_processing import gaussian_weights
 
 TAPS = 5
@@ -12,6 +11,9 @@ TAPS = 5
 
 COMPONENTS = 12
 """Principal components of a neighbourhood."""
+
+PEAK = 255
+"""Largest magnitude of a feature, so that sums of squared distances stay below 2**24, exact in float32."""
 
 _SAMPLES = 20000
 """Most neighbourhoods from which principal components are computed."""

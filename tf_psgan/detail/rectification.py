@@ -15,7 +15,8 @@ import dataclasses
 
 import numpy as np
 
-from tf_psgan.signal_processing import downsampled, gaussian_weights
+from tf_psgan.detail.mean_cell import cell_extent, drawn, even_light, places_of_pixels, turns
+from tf_psgan.signal_processing import downsampled, smoothed
 
 SMALLEST_WINDOW = 0.2
 """Standard deviation of the last windows, as a share of the cell's side."""
@@ -76,7 +77,7 @@ class Rectified:
           shift: (down, right), from a pixel of the picture to the place that it shows, in pixels, each below one.
         """
         height, width = self.photograph.shape[:2]
-        places = _pixels(height, width)
+        places = places_of_pixels(height, width)
         sources = self._sources(places)
         kept = _largest_inside(np.all((sources >= 0) & (sources <= (height - 1, width - 1)), axis=-1))
         found = _lanczos(self.photograph.astype(float), self._sources(places[kept] + shift))
@@ -107,118 +108,28 @@ def rectified(picture: np.ndarray, lattice: np.ndarray) -> Rectified | None:
     return Rectified(picture, _enlarged(field, factor, picture.shape[:2]), explained, strain)
 
 
-def turns(extent: tuple[int, int], waves: np.ndarray) -> np.ndarray:
-    """The phases of plane waves at the pixels of a picture, 0 at the first one: float64 [h, w, waves], turns.
-
-    Args:
-      extent: height and width.
-      waves: float [waves, 2], cycles per pixel.
-    """
-    return _pixels(*extent) @ waves.T
-
-
-def turns_ahead(one: np.ndarray, other: np.ndarray, waves: np.ndarray) -> np.ndarray:
-    """The phase of the first pixel of a picture in the lattice of another one, where their mean cells are most alike.
-
-    Args:
-      one, other: uint8 [h, w, 3], exact repetitions of the same cell; the lattice's origin is the first pixel of `one`.
-      waves: float [2, 2], of the lattice.
-
-    Returns:
-      float64 [2], turns.
-    """
-    return turns_between(one, turns(one.shape[:2], waves), other, turns(other.shape[:2], waves), waves)
-
-
-def turns_between(
-    one: np.ndarray, one_turns: np.ndarray, other: np.ndarray, other_turns: np.ndarray, waves: np.ndarray
-) -> np.ndarray:
-    """What has to be added to the phases of `other` so that it looks most like `one` at the same phases.
-
-    Args:
-      one, other: uint8 [h, w, 3].
-      one_turns, other_turns: float [h, w, 2], their phases in turns.
-      waves: float [2, 2], of the lattice, in cycles per pixel.
-
-    Returns:
-      float64 [2], turns.
-    """
-    spectra, extent = [], _cell_extent(np.linalg.inv(waves).T)
-    for picture, phases in ((one, one_turns), (other, other_turns)):
-        light = picture.astype(float)
-        cell = mean_cell(light - light.mean(axis=(0, 1)), phases, extent)
-        spectra.append(np.fft.fft2(cell, axes=(0, 1)))
-    alike = np.fft.ifft2((spectra[0] * np.conj(spectra[1])).sum(axis=-1)).real
-    place = np.array(np.unravel_index(np.argmax(alike), extent))
-    alike = np.roll(alike, 1 - place, axis=(0, 1))
-    place = place + np.array([_vertex(alike[:3, 1]), _vertex(alike[1, :3])])
-    return place / extent % 1.0
-
-
-def mean_cell(picture: np.ndarray, turns: np.ndarray, extent: tuple[int, int]) -> np.ndarray:
-    """The mean of all pixels with one phase.
-
-    Args:
-      picture: [h, w, channels].
-      turns: float [h, w, 2], phases of two waves in turns.
-      extent: places of the result along the two phases; pixels between them count for both in linear shares.
-
-    Returns:
-      float64 [*extent, channels]; 0 where there are no pixels.
-    """
-    first, share = _places(turns, extent)
-    count, total = np.zeros(extent[0] * extent[1]), np.zeros((picture.shape[-1], extent[0] * extent[1]))
-    for down in (0, 1):
-        for right in (0, 1):
-            weights = np.abs(1 - down - share[..., 0]) * np.abs(1 - right - share[..., 1])
-            place = (first[..., 0] + down) % extent[0] * extent[1] + (first[..., 1] + right) % extent[1]
-            place, weights = place.ravel(), weights.ravel()
-            count += np.bincount(place, weights, count.size)
-            for channel, values in enumerate(np.moveaxis(picture, -1, 0)):
-                total[channel] += np.bincount(place, weights * values.ravel(), count.size)
-    return (total / np.maximum(count, 1e-9)).T.reshape(*extent, -1)
-
-
 def _registered(picture: np.ndarray, lattice: np.ndarray) -> tuple[np.ndarray, float]:
     """The field that moves each pixel to its place in the lattice, float64 [h, w, 2], and what the cell explains."""
     height, width = picture.shape[:2]
     waves = np.linalg.inv(lattice).T
     cell = np.sqrt(abs(np.linalg.det(lattice)))
-    extent = _cell_extent(lattice)
+    extent = cell_extent(lattice)
     base = turns((height, width), waves)
-    light = picture - _smooth(picture.astype(float), cell)
-    light /= np.sqrt(_smooth((light**2).sum(axis=-1, keepdims=True), cell) + 25)
+    light = even_light(picture, cell)
     field = np.zeros((height, width, 2))
     for number, window in enumerate(_windows(max(height, width) / 2, SMALLEST_WINDOW * cell)):
-        seen = _smooth(light, max(0.7, cell / 8 * min(1.0, window / (2 * cell))))
+        seen = smoothed(light, max(0.7, cell / 8 * min(1.0, window / (2 * cell))))
         for _ in range(_ROUNDS if number else 2 * _ROUNDS):
-            drawn = _drawn(seen, base + field @ waves.T, extent)
-            step, weight = _moves(seen, drawn, window)
+            wanted = drawn(seen, base + field @ waves.T, extent)
+            step, weight = _moves(seen, wanted, window)
             length = np.linalg.norm(step, axis=-1, keepdims=True)
             step *= np.minimum(1, _STEP * cell / np.maximum(length, 1e-9))
-            field = _smooth((field + step) * weight, _ELASTIC * window)
-            field /= np.maximum(_smooth(weight, _ELASTIC * window), 1e-9)
+            field = smoothed((field + step) * weight, _ELASTIC * window)
+            field /= np.maximum(smoothed(weight, _ELASTIC * window), 1e-9)
             field -= field.mean(axis=(0, 1))
-    seen = _smooth(light, 0.7)
-    drawn = _drawn(seen, base + field @ waves.T, extent)
-    return field, float(1 - ((seen - drawn) ** 2).sum() / ((seen - seen.mean(axis=(0, 1))) ** 2).sum())
-
-
-def _cell_extent(lattice: np.ndarray) -> tuple[int, int]:
-    """Places of a mean cell along the vectors of a lattice, about one for each pixel."""
-    first, second = (int(max(8, round(length))) for length in np.linalg.norm(lattice, axis=1))
-    return first, second
-
-
-def _vertex(values: np.ndarray) -> float:
-    """The vertex of the parabola through three values, from the middle one, which is the highest."""
-    curvature = values[0] - 2 * values[1] + values[2]
-    return float(0.5 * (values[0] - values[2]) / curvature) if curvature < -1e-9 else 0.0
-
-
-def _pixels(height: int, width: int) -> np.ndarray:
-    """Rows and columns of pixels: float64 [height, width, 2]."""
-    return np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"), axis=-1).astype(float)
+    seen = smoothed(light, 0.7)
+    wanted = drawn(seen, base + field @ waves.T, extent)
+    return field, float(1 - ((seen - wanted) ** 2).sum() / ((seen - seen.mean(axis=(0, 1))) ** 2).sum())
 
 
 def _windows(first: float, last: float) -> list[float]:
@@ -238,7 +149,7 @@ def _moves(seen: np.ndarray, drawn: np.ndarray, window: float) -> tuple[np.ndarr
     down, right = np.gradient(drawn, axis=(0, 1))
     error = seen - drawn
     products = [(down, down), (down, right), (right, right), (down, error), (right, error)]
-    sums = _smooth(np.stack([(one * other).sum(axis=-1) for one, other in products], axis=-1), window)
+    sums = smoothed(np.stack([(one * other).sum(axis=-1) for one, other in products], axis=-1), window)
     both = sums[..., 0] + sums[..., 2]
     damping = _DAMPING * both.mean() + 1e-9
     first, mixed, second = sums[..., 0] + damping, sums[..., 1], sums[..., 2] + damping
@@ -246,33 +157,9 @@ def _moves(seen: np.ndarray, drawn: np.ndarray, window: float) -> tuple[np.ndarr
     return np.stack(step, axis=-1) / (first * second - mixed**2)[..., np.newaxis], both[..., np.newaxis]
 
 
-def _drawn(picture: np.ndarray, turns: np.ndarray, extent: tuple[int, int]) -> np.ndarray:
-    """The picture's mean cell at each pixel's phase, float64 [h, w, channels]."""
-    cell = mean_cell(picture, turns, extent)
-    first, share = _places(turns, extent)
-    next_row, next_col = (first[..., 0] + 1) % extent[0], (first[..., 1] + 1) % extent[1]
-    down, right = share[..., :1], share[..., 1:]
-    upper = cell[first[..., 0], first[..., 1]] * (1 - right) + cell[first[..., 0], next_col] * right
-    lower = cell[next_row, first[..., 1]] * (1 - right) + cell[next_row, next_col] * right
-    return upper * (1 - down) + lower * down
-
-
-def _places(turns: np.ndarray, extent: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The place of a mean cell before each phase, int64 [h, w, 2], and how far the phase is beyond it, 0 to 1."""
-    at = (turns % 1.0) * extent
-    first = np.floor(at).astype(np.int64)
-    return first % extent, at - first
-
-
-def _smooth(values: np.ndarray, deviation: float) -> np.ndarray:
-    """Gaussian-weighted means around each pixel, of the pixels inside: float64 [h, w, channels]."""
-    rows, cols = (gaussian_weights(extent, deviation) for extent in values.shape[:2])
-    return np.moveaxis(rows @ np.moveaxis(values, -1, 0) @ cols.T, 0, -1)
-
-
 def _enlarged(field: np.ndarray, factor: int, extent: tuple[int, int]) -> np.ndarray:
     """The field in pixels of a picture that was reduced by `factor`, by linear interpolation."""
-    return factor * _interpolated(field, (_pixels(*extent) + 0.5) / factor - 0.5)
+    return factor * _interpolated(field, (places_of_pixels(*extent) + 0.5) / factor - 0.5)
 
 
 def _interpolated(values: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -11,8 +11,7 @@ import tensorflow as tf
 
 from tf_psgan.detail import block_maps
 from tf_psgan.detail.correction import LevelTables
-from tf_psgan.detail.features import TAPS
-from tf_psgan.detail.phases import PEAK
+from tf_psgan.detail.features import PEAK, TAPS
 
 PASSES = 3
 """Times that all seams are moved, by at most a block each. Measured: docs/research/photographs.md."""

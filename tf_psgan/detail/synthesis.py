@@ -1,14 +1,15 @@
 """Parallel texture synthesis guided by a picture (Lefebvre and Hoppe 2005, "Parallel controllable texture synthesis").
 
 The result is a map of positions: which pixel of the photographs each pixel copies. It starts with patches. Each block
-of the guide's resolution finds the position whose neighbourhood looks most like the guide's, and whose place in the
-lattice is right (`phases`). Blocks then copy whole pieces of a photograph together: half of these are like the guide,
-and half fit the pieces beside them (`patches`). Seams between pieces move to where both look alike (`seams`). At
-several resolutions, the coarsest first, they are corrected: a pixel may copy what continues the copy of one of its nine
-neighbours, or a position similar to that, whichever has the neighbourhood most like the one made so far (k-coherent
-search, Tong et al. 2002, "Synthesis of bidirectional texture functions on arbitrary surfaces"). What is copied are
-colours relative to the photograph's local mean. The local mean that is added again is blended across seams, so that
-light changes gradually.
+of the guide's resolution finds the position whose neighbourhood looks most like the guide's (`guide`). Blocks then copy
+whole pieces of a photograph together: half of these are like the guide, and half fit the pieces beside them
+(`patches`). Where the photographs are rectified on a lattice, no guide is needed: pieces have the place in the lattice
+that the generator's waves say (`phases`), and chance chooses among them. Seams between pieces move to where both look
+alike (`seams`). At several resolutions, the coarsest first, they are corrected: a pixel may copy what continues the
+copy of one of its nine neighbours, or a position similar to that, whichever has the neighbourhood most like the one
+made so far (k-coherent search, Tong et al. 2002, "Synthesis of bidirectional texture functions on arbitrary surfaces").
+What is copied are colours relative to the photograph's local mean. The local mean that is added again is blended across
+seams, so that light changes gradually.
 
 All pixels of a map change at once, so a pixel depends on the guide and the keys within `margin` pixels and on nothing
 else: the picture has the same pixels in every window, and repeats exactly where the guide and the keys do.
@@ -20,29 +21,21 @@ import numpy as np
 import tensorflow as tf
 
 from tf_psgan.detail import block_maps, seams
-from tf_psgan.detail.correction import REACH, LevelTables, correction, crop, offset, responses
-from tf_psgan.detail.exemplar import OUTSIDE, Exemplar, Level, synthesis_levels
+from tf_psgan.detail.correction import REACH, LevelTables, correction, crop, offset
+from tf_psgan.detail.exemplar import Exemplar, Level, synthesis_levels
 from tf_psgan.detail.features import MEAN_STEPS
-from tf_psgan.detail.patches import Patches
-from tf_psgan.detail.phases import PEAK, STEPS, Lattice
+from tf_psgan.detail.guide import GuidedCopies
+from tf_psgan.detail.patches import LatticePatches, Patches
+from tf_psgan.detail.phases import Lattice, wanted_phases
 
 PASSES = 2
 """Corrections of each map."""
 
-FIT_BLOCKS = 3
-"""Farthest block that counts when a block's copy is compared with the guide: 7 x 7 blocks."""
-
 BLEND_BLOCKS = 4
 """Farthest block whose copy counts in the local mean of the picture: seams between light and dark are blended."""
 
-_CHANCE = 1 << 16
-"""Steps of the random factor of a copy's distance from the guide, which is between 2 and 5."""
-
 _BLEND = 4096
 """Sum of the weights of the blocks in a blended local mean."""
-
-_BLOCK = 128
-"""Positions of the guide's level whose least distance is searched at a time."""
 
 
 def _blocks(levels: int) -> int:
@@ -61,17 +54,23 @@ def _edges(count: int) -> list[int]:
 
 
 class DetailStage(tf.Module):
-    """Arranges the pixels of photographs after a guide.
+    """Arranges the pixels of photographs after a guide, or after the waves of a lattice.
 
     Args:
       exemplar: the photographs.
+
+    Attributes:
+      alignment: side of a block in pixels.
+      margin: pixels around a picture that it depends on.
+      square: side of a square of blocks, for `chunks.squares`.
+      uses_guide: False where copies follow a lattice; then the guide may be empty.
     """
 
     def __init__(self, exemplar: Exemplar) -> None:
         super().__init__()
-        self.levels, self.guide_level = exemplar.levels[:-1], exemplar.levels[-1]
-        self.alignment = self.guide_level.pixels
+        self.levels, self.alignment = exemplar.levels[:-1], exemplar.levels[-1].pixels
         self.wave_offsets = exemplar.wave_offsets
+        self.uses_guide = not len(exemplar.wave_offsets)
         self._places = exemplar.places
         waves = len(exemplar.wave_offsets)
         self.input_signature = [
@@ -84,23 +83,22 @@ class DetailStage(tf.Module):
         ]
         self._local_means = tf.Variable(exemplar.local_means, trainable=False)
         self.colour_shift = tf.Variable(exemplar.colour_shift, trainable=False)
-        self._guide_table = tf.Variable(exemplar.guide_table, trainable=False)
         self._tables = [LevelTables(level) for level in self.levels]
         corrections = [correction(tables) for tables in self._tables]
         # Behind a function: a SavedModel would store functions that are attributes beside those that call them.
         self._correct = lambda number, index: corrections[number](index)
-        finest, self._lattice = self.levels[0], None
-        if waves:
-            self._lattice = Lattice(exemplar.waves, finest.phases, finest.width, self.alignment)
-        self._patches = Patches(self._tables, self._local_means, self._places, self.alignment, self._lattice)
+        given = self._tables, self._local_means, self._places, self.alignment
+        self._patches: Patches | LatticePatches
+        if self.uses_guide:
+            self._guided, self._patches = GuidedCopies(exemplar), Patches(*given)
+        else:
+            lattice = Lattice(exemplar.waves, exemplar.ahead, self._places, self.alignment)
+            unusual = exemplar.unusual.reshape(-1, self.levels[0].width)
+            self._patches = LatticePatches(*given, lattice, unusual)
         self.square = self._patches.square
         self._seams = seams.Seams(self._tables[-1], self._places, self.alignment)
-        self._before_blend = seams.PASSES + self._patches.reach + FIT_BLOCKS + REACH
+        self._before_blend = seams.PASSES + self._patches.reach + (GuidedCopies.reach if self.uses_guide else 0)
         self.margin = (_blocks(exemplar.resolutions) + BLEND_BLOCKS + self._before_blend) * self.alignment
-        self._guide_tables = LevelTables(self.guide_level, guides=True)
-        self._guide_features = tf.Variable(self.guide_level.features, trainable=False)
-        self._comparable = _comparable_blocks(exemplar)
-        self._starts = tf.Variable(_whole_blocks(self.guide_level.starts), trainable=False)
 
     def __call__(
         self, guide: Any, keys: Any, row_squares: Any, col_squares: Any, row_turns: Any, col_turns: Any
@@ -109,12 +107,12 @@ class DetailStage(tf.Module):
 
         Args:
           guide: uint8 [height + 2 margin, width + 2 margin, 3]; its extent, and its first row and column on the plane,
-            are multiples of `alignment`.
+            are multiples of `alignment`. Where `uses_guide` is false, uint8 [0, 0, 3].
           keys: int64, one for each block of `alignment` x `alignment` pixels of the guide; random, they decide which
             copies patches continue.
           row_squares, col_squares: int32, one pair for each row and each column of blocks (`chunks.squares`).
-          row_turns, col_turns: int64 [rows of the guide, waves] and [columns, waves]: their sum is the phase of the
-            exemplar's waves at a pixel, turns in units of 2**-64, modulo a turn.
+          row_turns, col_turns: int64 [height + 2 margin, waves] and [width + 2 margin, waves]: their sum is the phase
+            of the exemplar's waves at a pixel, turns in units of 2**-64, modulo a turn.
 
         Returns:
           uint8 [height, width, 3].
@@ -152,12 +150,13 @@ class DetailStage(tf.Module):
         self, guide: Any, keys: Any, row_squares: Any, col_squares: Any, row_turns: Any, col_turns: Any
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The map of blocks, whose seams have been moved: row and column of the first pixel that each copies, int32."""
-        phases = _phases((row_turns, col_turns), self.alignment) if len(self.wave_offsets) else None
-        rows, cols, ranks = self._copies(guide, keys, phases)
-        around = REACH + FIT_BLOCKS
-        phases = None if phases is None else crop(phases, around)
-        row_squares, col_squares = row_squares[around:-around], col_squares[around:-around]
-        rows, cols = self._patches(rows, cols, ranks, crop(keys, around), row_squares, col_squares, phases)
+        if isinstance(self._patches, LatticePatches):
+            phases = wanted_phases(row_turns, col_turns, self.alignment)
+            rows, cols = self._patches(keys, row_squares, col_squares, phases)
+        else:
+            edge = self._guided.reach
+            given = crop(keys, edge), row_squares[edge:-edge], col_squares[edge:-edge]
+            rows, cols = self._patches(*self._guided(guide, keys), *given)
         for _ in range(seams.PASSES):
             rows, cols = self._seams.move(rows, cols)
         return rows, cols
@@ -169,64 +168,6 @@ class DetailStage(tf.Module):
         level = self.levels[-1]
         first = rows // level.grid * level.width + cols // level.grid
         return _subdivided(first, self.alignment // level.pixels, level), means
-
-    def _copies(self, guide: Any, keys: Any, phases: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """The copies that blocks find by themselves: rows and columns of first pixels, int32, and ranks, int64."""
-        level = self.guide_level
-        means = tf.cast(_means(guide, level.pixels), tf.int32)
-        channels = [tf.gather(table, means[..., i]) for i, table in enumerate(tf.unstack(self._guide_table))]
-        features = responses(level, tf.cast(tf.stack(channels, axis=-1), tf.float32))
-        phases = None if phases is None else crop(phases, REACH)
-        position = self._nearest(self._guide_tables.query(features, phases))
-        rows, cols = position // level.width * level.grid, position % level.width * level.grid
-        if self._lattice is not None and phases is not None:
-            copies, _ = self._lattice.nearest(tf.stack((rows, cols), axis=-1), phases, level.grid // 2)
-            rows, cols = tf.unstack(copies, axis=-1)
-        kept = crop(rows, FIT_BLOCKS), crop(cols, FIT_BLOCKS)
-        if self._lattice is not None:  # chance decides there (`patches`)
-            return *kept, tf.zeros(tf.shape(kept[0]), tf.int64)
-        return *kept, self._ranks(features, rows, cols, crop(keys, REACH))
-
-    def _nearest(self, query: tf.Tensor) -> tf.Tensor:
-        """The positions [rows, cols] of the guide's level with the least distances to queries [rows, cols, columns]."""
-        keys = tf.cast(tf.gather(self._guide_tables.keys, self._starts), tf.float32)
-
-        def row(wanted: Any) -> Any:
-            # The first of the least distances, in two steps: minima are computed faster than their places.
-            distance = tf.matmul(wanted, keys, transpose_b=True)
-            blocks = tf.reshape(distance, (-1, self._starts.shape[0] // _BLOCK, _BLOCK))
-            block = tf.argmin(tf.reduce_min(blocks, axis=2), axis=1, output_type=tf.int32)
-            nearest = tf.argmin(tf.gather(blocks, block, batch_dims=1), axis=1, output_type=tf.int32)
-            return tf.gather(self._starts, block * _BLOCK + nearest)
-
-        return tf.map_fn(row, query, parallel_iterations=2, fn_output_signature=tf.TensorSpec((None,), tf.int32))
-
-    def _ranks(self, features: tf.Tensor, rows: tf.Tensor, cols: tf.Tensor, keys: Any) -> tf.Tensor:
-        """Ranks copies, int64: high where the piece of a photograph around the copy is like the guide.
-
-        Pieces with other colours than the guide around them would change the picture's mean. A random factor keeps the
-        same few pieces from being copied everywhere.
-        """
-        level, fit = self.guide_level, FIT_BLOCKS
-        step = self.alignment // level.grid
-        height = len(level.features) // level.width
-        tall, wide = (extent - 2 * fit for extent in tf.unstack(tf.shape(rows)))
-        beside = tf.range(-fit, fit + 1)
-        row, col = (crop(part, fit)[..., tf.newaxis] // level.grid for part in (rows, cols))
-        across = tf.range(wide)[:, tf.newaxis] + tf.range(2 * fit + 1)
-        cost, count = tf.zeros((tall, wide), tf.int32), tf.zeros((tall, wide), tf.int32)
-        for down in range(-fit, fit + 1):
-            there = (row + down * step, col + beside * step)  # [tall, wide, 2 fit + 1]
-            inside = (there[0] >= 0) & (there[0] < height) & (there[1] >= 0) & (there[1] < level.width)
-            found = tf.gather(self._guide_features, tf.where(inside, there[0] * level.width + there[1], 0))
-            known = tf.cast(inside & (found[..., 0] != OUTSIDE), tf.int32)
-            wanted = tf.gather(features[fit + down : fit + down + tall], across, axis=1)
-            distance = tf.math.squared_difference(tf.cast(found, tf.int32), tf.cast(wanted, tf.int32))
-            cost += tf.reduce_sum(tf.reduce_sum(distance, axis=-1) * known, axis=-1)
-            count += tf.reduce_sum(known, axis=-1)
-        mean = tf.where(2 * count > self._comparable, cost // tf.maximum(count, 1), tf.int32.max // 2)
-        chance = tf.bitwise.bitwise_and(tf.bitwise.right_shift(crop(keys, fit), 40), _CHANCE - 1)
-        return -(tf.cast(mean, tf.int64) + 1) * (2 * _CHANCE + 3 * chance)
 
     def _blended_means(self, rows: tf.Tensor, cols: tf.Tensor) -> tf.Tensor:
         """Local means of the picture at the first pixels of blocks: int32 [rows, cols, 3], in units of 1 / MEAN_STEPS.
@@ -271,34 +212,6 @@ def _interpolated(means: tf.Tensor, side: int) -> tf.Tensor:
     steps = MEAN_STEPS * side * side
     rounded = tf.bitwise.right_shift(wide + steps // 2, steps.bit_length() - 1)
     return tf.reshape(rounded, (tf.shape(wide)[0], -1, 3))
-
-
-def _comparable_blocks(exemplar: Exemplar) -> int:
-    """The most blocks around a copy in the smallest photograph that can be compared with the guide."""
-    side, most = exemplar.levels[-1].pixels, 2 * FIT_BLOCKS + 1
-    inner = exemplar.places[:, 1:] // side - 2 * REACH  # blocks whose neighbourhood lies inside
-    return int(np.clip(inner, 1, most).prod(axis=1).min())
-
-
-def _whole_blocks(starts: np.ndarray) -> np.ndarray:
-    """Positions, the last of them repeated up to a multiple of a block."""
-    return np.pad(starts, (0, -len(starts) % _BLOCK), mode="edge")
-
-
-def _phases(turns: tuple[Any, Any], side: int) -> tf.Tensor:
-    """The phase features (`phases.phase_features`) in the middle of blocks of side x side pixels."""
-    rows, cols = (part[(side - 1) // 2 :: side] for part in turns)
-    steps = tf.bitwise.right_shift(rows[:, tf.newaxis] + cols, 54)
-    both = tf.stack((steps + STEPS // 4, steps), axis=-1) % STEPS  # [h, w, waves, 2]
-    features = tf.clip_by_value(PEAK - tf.abs(both - STEPS // 2), -PEAK, PEAK)
-    return tf.cast(tf.reshape(features, tf.concat((tf.shape(features)[:2], [2 * features.shape[2]]), 0)), tf.float32)
-
-
-def _means(guide: Any, side: int) -> tf.Tensor:
-    """Rounded means of blocks of side x side pixels: from uint8 [h, w, 3] to float32 [h / side, w / side, 3]."""
-    rows, cols = (extent // side for extent in tf.unstack(tf.shape(guide)[:2]))
-    blocks = tf.reshape(tf.cast(guide, tf.float32), (rows, side, cols, side, 3))
-    return tf.floor((2 * tf.reduce_sum(blocks, axis=(1, 3)) + side * side) * (0.5 / (side * side)))
 
 
 def _refine(index: tf.Tensor, coarse: Level, fine: Level) -> tf.Tensor:

@@ -128,7 +128,9 @@ class GraphPlane:
         first = [at - skip - detail.margin for at, skip in zip(corner, offset, strict=True)]
         guided = [many * long + 2 * detail.margin for many, long in zip(number, side, strict=True)]
         rows, cols = (at + tf.range(long) for at, long in zip(first, guided, strict=True))
-        if period is None:
+        if not detail.uses_guide:
+            guide = tf.zeros((0, 0, 3), tf.uint8)
+        elif period is None:
             guide = self._generate(source, (first[0], first[1]), (guided[0], guided[1]), None)
         else:
             # The torus is generated once and continued at its edges: there the very same pixels guide.

@@ -5,14 +5,14 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tf_psgan.detail import rectification
+from tf_psgan.detail import mean_cell
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.detail.synthesis import DetailStage
 from tf_psgan.latents.scene import Scene
 from tf_psgan.plane.folded_generator import FoldedGenerator
 from tf_psgan.plane.plane import TexturePlane
 
-FORMAT = 3
+FORMAT = 4
 """Counts up when an adaptation is measured otherwise; then those that runs have stored are measured again."""
 
 _WAVES = 2
@@ -109,6 +109,6 @@ def _wave_offsets(plane: TexturePlane, exemplar: Exemplar) -> np.ndarray:
     picture, side = exemplar.pictures[0], _WINDOW * plane.config.downsampling
     rows, cols = plane.pixel_turns(Scene(), np.arange(side), np.arange(side), _WAVES)
     drawn = (rows[:, tf.newaxis] + cols).numpy() / 2.0**64
-    own = rectification.turns(picture.shape[:2], exemplar.waves)
-    ahead = rectification.turns_between(picture, own, plane.window(side, side), drawn, exemplar.waves)
+    own = mean_cell.turns(picture.shape[:2], exemplar.waves)
+    ahead = mean_cell.turns_between(picture, own, plane.window(side, side), drawn, exemplar.waves)
     return np.round((ahead - (ahead >= 0.5)) * 2**32).astype(np.int64) << 32

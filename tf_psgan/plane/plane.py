@@ -249,7 +249,9 @@ class TexturePlane:
         """
         margin = detail.margin
         top, left, height, width = top - margin, left - margin, height + 2 * margin, width + 2 * margin
-        guide = self._generator.window(scene, height, width, top, left)
+        guide = np.zeros((0, 0, 3), np.uint8)
+        if detail.uses_guide:
+            guide = self._generator.window(scene, height, width, top, left)
         rows, cols = top + np.arange(height), left + np.arange(width)
         torus_cells = (scene.rows, scene.cols)
         blocks = rows, cols, detail.alignment, self.pixels_per_cell, torus_cells
