@@ -124,7 +124,7 @@ def on_a_lattice(height, width, unusual=None):
     light = light[..., np.newaxis] + np.random.default_rng(0).normal(128, 20, (height, width, 3))
     picture = np.clip(light, 0, 255).astype(np.uint8)
     built = dataclasses.replace(Exemplar.build([picture], 3), waves=WAVES)
-    lattice = Lattice(WAVES, built.ahead, built.places, SIDE)
+    lattice = Lattice(WAVES, built.ahead, built.places, SIDE, 4)
     tables = [LevelTables(level) for level in built.levels[:-1]]
     flags = np.zeros((len(built.unusual) // built.levels[0].width, built.levels[0].width), bool)
     if unusual:

@@ -16,12 +16,12 @@ def phases(*turns):
 
 @pytest.fixture(scope="module")
 def lattice():
-    return Lattice(WAVES, AHEAD, PLACES, SIDE)
+    return Lattice(WAVES, AHEAD, PLACES, SIDE, 2)
 
 
 def test_the_vectors_are_those_of_the_waves(lattice):
     np.testing.assert_allclose(lattice.vectors, [[12, 0], [0, 20]])
-    skew = Lattice(np.linalg.inv([[10.0, 3.0], [-2.0, 15.0]]).T, AHEAD, PLACES, SIDE)
+    skew = Lattice(np.linalg.inv([[10.0, 3.0], [-2.0, 15.0]]).T, AHEAD, PLACES, SIDE, 2)
     np.testing.assert_allclose(skew.vectors, [[10.0, 3.0], [-2.0, 15.0]])
 
 
@@ -51,9 +51,17 @@ def test_phases_between_pixels_are_met_within_half_a_pixel(lattice):
     np.testing.assert_array_equal(found, [[42, 63]])
 
 
-def test_what_is_off_by_more_than_a_pixel_follows_the_lattice(lattice):
-    copies = tf.constant([[42, 62], [43, 61], [44, 62]])
-    np.testing.assert_array_equal(lattice.followed(copies, phases([7 / 12, 3 / 20])), [[42, 62], [43, 61], [42, 62]])
+def test_what_is_off_by_more_than_its_slack_follows_the_lattice(lattice):
+    copies = tf.constant([[42, 62], [43, 62], [42, 60]])
+    found = lattice.followed(copies, phases([7 / 12, 3 / 20]))
+    np.testing.assert_array_equal(found, [[42, 62], [42, 62], [42, 62]])
+    found = lattice.followed(copies[:1], phases([7.7 / 12, 2.3 / 20]))
+    np.testing.assert_array_equal(found, copies[:1])
+
+
+def test_no_block_follows_the_lattice_out_of_its_photograph(lattice):
+    copies = tf.constant([[2, 62], [118, 62]])
+    np.testing.assert_array_equal(lattice.followed(copies, phases([11 / 12, 3 / 20]), tf.constant([0, 0])), copies)
 
 
 def test_the_wanted_phase_of_a_block_is_that_of_the_pixel_in_its_middle():

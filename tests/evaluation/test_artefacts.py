@@ -32,6 +32,19 @@ def test_a_pattern_at_the_cell_shows_and_other_periods_give_its_chance_level():
     assert found < 2 * chance
 
 
+@pytest.mark.parametrize("vectors, grid", [([[64.0, 0.0], [0.0, 32.0]], 0), ([[60.0, 0.0], [0.0, 40.0]], 20)])
+def test_a_lattice_of_whole_cells_is_no_grid_and_a_grid_on_a_lattice_is_one(vectors, grid):
+    vectors = np.array(vectors)
+    rows, cols = np.mgrid[:192, :192]
+    light = 40 * np.cos(2 * np.pi * rows / vectors[0, 0]) + 40 * np.cos(4 * np.pi * cols / vectors[1, 1])
+    made = np.stack([noise(192, seed, deviation=20) for seed in range(4)]) + light[..., np.newaxis]
+    made[:, :, ::16] += grid
+    made = np.clip(made, 0, 255).astype(np.uint8)
+    assert np.greater(*artefacts.cell_pattern(made, 16))
+    found, chance = artefacts.cell_pattern(made, 16, vectors)
+    assert found > 3 * chance if grid else found < 2 * chance
+
+
 def test_gradients_that_swing_with_the_position_in_the_cell_show():
     rough = np.stack([noise(192, seed) for seed in range(2)])
     rough[:, np.arange(192) % 16 < 8] = 128

@@ -6,6 +6,7 @@ import pytest
 from tests.support.small_vgg import write_h5
 from tests.support.synthetic_textures import lattice, noise
 from tf_psgan.evaluation import artefacts, comparison, vgg_features
+from tf_psgan.evaluation.lattice import lattice as measured_lattice
 from tf_psgan.signal_processing import central_crop
 
 SOURCE = lattice(1, side=192, period=24)[:, :160]
@@ -35,7 +36,9 @@ def test_every_row_is_measured_in_windows_of_one_size():
 def test_the_source_has_no_colour_error_and_its_own_cell_pattern():
     _, source = comparison.without_weights([noise(96, 1)], [SOURCE], cell=16)
     assert source["mean_colour_error"] == source["colour_error"] == 0
-    assert source["cell_pattern"] == artefacts.cell_pattern(SOURCE[np.newaxis], 16)[0]
+    own = measured_lattice([SOURCE])
+    assert len(own) == 2
+    assert source["cell_pattern"] == artefacts.cell_pattern(SOURCE[np.newaxis], 16, own)[0]
 
 
 def test_every_source_that_is_large_enough_is_halved():

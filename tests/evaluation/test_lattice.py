@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tf_psgan.evaluation.lattice import lattice, period
+from tf_psgan.evaluation.lattice import lattice, like, period
 from tf_psgan.procedural import catalogue
 from tf_psgan.signal_processing import central_crop
 
@@ -112,3 +112,15 @@ def test_a_lattice_is_given_by_its_two_shortest_vectors(name):
     assert longest <= min(np.linalg.norm(one + other), np.linalg.norm(one - other)) + 0.1
     if name == "honeycomb":  # of the three of equal length, the one along the rows is left out
         assert np.abs(found).min() > 15
+
+
+def test_the_same_lattice_is_found_in_the_vectors_that_are_asked_for():
+    picture, wanted = hexagons(across=24.0), lattice([hexagons(across=24.5)])
+    for vectors in (wanted, -wanted[::-1], np.array([[1, 0], [1, 1]]) @ wanted):
+        np.testing.assert_allclose(like([picture], vectors), vectors * 24 / 24.5, atol=0.2)
+
+
+@pytest.mark.parametrize("sample", [hexagons(across=30.0), blobs(1)], ids=["another lattice", "none"])
+def test_another_lattice_is_not_taken_for_it(sample):
+    assert like([sample], lattice([hexagons(across=24.0)])).shape == (0, 2)
+    assert like([sample], np.zeros((0, 2))).shape == (0, 2)

@@ -257,9 +257,8 @@ class Discs(tf.Module):
         starts = np.concatenate([part.reshape(-1, 2) for part in found]).astype(np.int32)
         around = starts[:, np.newaxis] + self._ring * self._side
         photographs = np.repeat(self._places, [part[..., 0].size for part in found], axis=0)[:, np.newaxis]
-        known = np.asarray(
-            block_maps.are_inside(np.moveaxis(around, -1, 0), np.moveaxis(photographs, -1, 0), self._side, self._beyond)
-        )
+        parts = [list(np.moveaxis(part, -1, 0)) for part in (around, photographs)]
+        known = np.asarray(block_maps.are_inside(parts[0], parts[1], self._side, self._beyond))
         most = known.mean(axis=1) >= _KNOWN
         if not most.any():
             return starts[:0], known[:0], step

@@ -8,8 +8,14 @@ from tf_psgan.detail import block_maps
 BITS = 32
 """Phases are integers, in turns of 2**-BITS."""
 
+SLACK = 0.75
+"""Pixels by which the phase of a copy that continues another one may be off."""
+
 _PARTS = 1 << 8
 """Steps of a pixel in which vectors of the lattice are known."""
+
+_UNIT = _PARTS << BITS
+"""Steps of a pixel in which distances are computed."""
 
 
 class Lattice(tf.Module):
@@ -20,14 +26,15 @@ class Lattice(tf.Module):
       ahead: float [photographs, 2], `Exemplar.ahead`.
       places: `Exemplar.places`.
       side: of a block in pixels; the phase of a block is that of the pixel in its middle.
+      beyond: pixels around a copied block that have to lie inside of the photograph.
 
     Attributes:
       vectors: float64 [2, 2], (row, col) pixels from a place to two places like it.
     """
 
-    def __init__(self, waves: np.ndarray, ahead: np.ndarray, places: np.ndarray, side: int) -> None:
+    def __init__(self, waves: np.ndarray, ahead: np.ndarray, places: np.ndarray, side: int, beyond: int) -> None:
         super().__init__()
-        self._places, self._middle = places, (side - 1) // 2
+        self._places, self._side, self._beyond, self._middle = places, side, beyond, (side - 1) // 2
         self._steps = np.round(waves * 2**BITS).astype(np.int64)
         self._ahead = np.round(ahead % 1.0 * 2**BITS).astype(np.int64)
         (a, b), (c, d) = waves
@@ -54,6 +61,24 @@ class Lattice(tf.Module):
           wanted: int64 [..., 2], phases, `wanted_phases`.
           numbers: int32 [...], of the photographs, where blocks may lie outside of them.
         """
+        return copies + _whole_pixels(self._off(copies, wanted, numbers))
+
+    def followed(self, copies: tf.Tensor, wanted: tf.Tensor, numbers: tf.Tensor | None = None) -> tf.Tensor:
+        """`aligned` where blocks are off by more than `SLACK`: on seamless tiles, to which the lattice is stretched.
+
+        Elsewhere what continues a copy continues it exactly. No block leaves its photograph.
+        """
+        if numbers is None:
+            numbers = block_maps.numbers_of(copies[..., 0], self._places)
+        off = self._off(copies, wanted, numbers)
+        aligned = copies + _whole_pixels(off)
+        photographs = tf.unstack(tf.gather(tf.constant(self._places), numbers), axis=-1)
+        allowed = block_maps.are_inside(tf.unstack(aligned, axis=-1), photographs, self._side, self._beyond)
+        allowed &= tf.reduce_max(tf.abs(off), axis=-1) > int(SLACK * _UNIT)
+        return tf.where(allowed[..., tf.newaxis], aligned, copies)
+
+    def _off(self, copies: tf.Tensor, wanted: tf.Tensor, numbers: tf.Tensor | None) -> tf.Tensor:
+        """How far blocks lie before the nearest place with the wanted phases: int64 [..., 2], pixels / _UNIT."""
         if numbers is None:
             numbers = block_maps.numbers_of(copies[..., 0], self._places)
         rows = copies[..., 0] - tf.gather(tf.constant(self._places[:, 0]), numbers)
@@ -61,18 +86,12 @@ class Lattice(tf.Module):
         found = row * self._steps[:, 0] + col * self._steps[:, 1] + tf.gather(tf.constant(self._ahead), numbers)
         half = 1 << (BITS - 1)
         apart = tf.bitwise.bitwise_and(wanted - found + half, (1 << BITS) - 1) - half  # less than half a turn
-        moves = apart[..., :1] * self._moves[0] + apart[..., 1:] * self._moves[1]
-        unit = _PARTS << BITS
-        return copies + tf.cast((moves + unit // 2) // unit, tf.int32)
+        return apart[..., :1] * self._moves[0] + apart[..., 1:] * self._moves[1]
 
-    def followed(self, copies: tf.Tensor, wanted: tf.Tensor, numbers: tf.Tensor | None = None) -> tf.Tensor:
-        """`aligned` where blocks are off by more than a pixel: on seamless tiles, to which the lattice is stretched.
 
-        Elsewhere what continues a copy continues it exactly.
-        """
-        aligned = self.aligned(copies, wanted, numbers)
-        is_off = tf.reduce_max(tf.abs(aligned - copies), axis=-1, keepdims=True) > 1
-        return tf.where(is_off, aligned, copies)
+def _whole_pixels(off: tf.Tensor) -> tf.Tensor:
+    """The nearest whole pixels, int32, of pixels / _UNIT, int64."""
+    return tf.cast((off + _UNIT // 2) // _UNIT, tf.int32)
 
 
 def wanted_phases(rows: tf.Tensor, cols: tf.Tensor, side: int) -> tf.Tensor:

@@ -92,9 +92,10 @@ class DetailStage(tf.Module):
         if self.uses_guide:
             self._guided, self._patches = GuidedCopies(exemplar), Patches(*given)
         else:
-            lattice = Lattice(exemplar.waves, exemplar.ahead, self._places, self.alignment)
+            beyond = REACH * self.levels[-1].pixels
+            self._lattice = Lattice(exemplar.waves, exemplar.ahead, self._places, self.alignment, beyond)
             unusual = exemplar.unusual.reshape(-1, self.levels[0].width)
-            self._patches = LatticePatches(*given, lattice, unusual)
+            self._patches = LatticePatches(*given, self._lattice, unusual)
         self.square = self._patches.square
         self._seams = seams.Seams(self._tables[-1], self._places, self.alignment)
         self._before_blend = seams.PASSES + self._patches.reach + (GuidedCopies.reach if self.uses_guide else 0)
@@ -152,11 +153,14 @@ class DetailStage(tf.Module):
         """The map of blocks, whose seams have been moved: row and column of the first pixel that each copies, int32."""
         if isinstance(self._patches, LatticePatches):
             phases = wanted_phases(row_turns, col_turns, self.alignment)
-            rows, cols = self._patches(keys, row_squares, col_squares, phases)
-        else:
-            edge = self._guided.reach
-            given = crop(keys, edge), row_squares[edge:-edge], col_squares[edge:-edge]
-            rows, cols = self._patches(*self._guided(guide, keys), *given)
+            moved = tf.stack(self._moved(*self._patches(keys, row_squares, col_squares, phases)), axis=-1)
+            return tuple(tf.unstack(self._lattice.followed(moved, crop(phases, self._before_blend)), axis=-1))
+        edge = self._guided.reach
+        given = crop(keys, edge), row_squares[edge:-edge], col_squares[edge:-edge]
+        return self._moved(*self._patches(*self._guided(guide, keys), *given))
+
+    def _moved(self, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """A map of blocks whose seams have been moved."""
         for _ in range(seams.PASSES):
             rows, cols = self._seams.move(rows, cols)
         return rows, cols

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tf_psgan.detail import mean_cell
 from tf_psgan.signal_processing import luminance
 
 EDGE_DEVIATION = 1.5  # standard deviation of the Gaussian, in pixels
@@ -50,18 +51,23 @@ def band_moments(picture: np.ndarray) -> tuple[float, float]:
     return float(np.mean(band**3)) / deviation**3, float(np.mean(band**4)) / deviation**4 - 3
 
 
-def cell_pattern(pictures: np.ndarray, cell: int) -> tuple[float, float]:
+def cell_pattern(pictures: np.ndarray, cell: int, lattice: np.ndarray | None = None) -> tuple[float, float]:
     """(pattern, chance): strength of a fixed pattern with the period of the generator's cell, in 8-bit values.
 
     The strength is the standard deviation over positions of the mean luminance of all blocks of `cell` pixels a side;
     `chance` is its mean over the four nearest other periods. The two values of a generator without a grid pattern are
-    equal.
+    equal. What repeats on a lattice is left out first: a few of its periods may be a whole number of cells, which is no
+    grid.
 
     Args:
       pictures: uint8 [n, h, w, 3], the first pixel of each at the corner of a cell.
       cell: pixels per cell.
+      lattice: float [2, 2], (row, col) pixels of two vectors on which the pictures repeat; None or [0, 2] without one.
     """
     light = luminance(pictures).astype(np.float64)
+    if lattice is not None and len(lattice):
+        phases, extent = mean_cell.turns(light.shape[1:], np.linalg.inv(lattice).T), mean_cell.cell_extent(lattice)
+        light = np.stack([part - mean_cell.drawn(part[..., np.newaxis], phases, extent)[..., 0] for part in light])
     found, *others = (float(_mean_block(light, period).std()) for period in (cell, *_neighbours(cell)))
     return found, float(np.mean(others))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from tf_psgan.evaluation import artefacts, neighbours, references
+from tf_psgan.evaluation import artefacts, lattice, neighbours, references
 from tf_psgan.evaluation.evaluator import windows
 from tf_psgan.evaluation.results import aligned
 from tf_psgan.evaluation.texture_features import MIN_PIXELS
@@ -135,7 +135,8 @@ def _artefacts(pictures: Pictures, sources: Pictures, side: int, cell: int) -> R
     row["mean_colour_error"] = artefacts.mean_colour_error(pictures, sources)
     row["colour_error"] = artefacts.colour_error(pictures, sources)
     if cell:
-        of_sets = [_cell_metrics(batch, cell) for batch in _batches(pictures)]
+        own = lattice.like(pictures, lattice.lattice(sources))
+        of_sets = [_cell_metrics(batch, cell, own) for batch in _batches(pictures)]
         row |= {name: float(np.mean([metrics[name] for metrics in of_sets])) for name in of_sets[0]}
     return row
 
@@ -147,8 +148,8 @@ def _batches(pictures: Pictures) -> list[np.ndarray]:
     return [picture[np.newaxis] for picture in pictures]
 
 
-def _cell_metrics(pictures: np.ndarray, cell: int) -> Row:
-    pattern, chance = artefacts.cell_pattern(pictures, cell)
+def _cell_metrics(pictures: np.ndarray, cell: int, own: np.ndarray) -> Row:
+    pattern, chance = artefacts.cell_pattern(pictures, cell, own)
     swing, usual = artefacts.gradient_swing(pictures, cell)
     return {"cell_pattern": pattern, "chance_pattern": chance, "gradient_swing": swing, "chance_swing": usual}
 

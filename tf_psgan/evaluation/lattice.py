@@ -18,6 +18,9 @@ _TWICE = 0.6
 """Least autocorrelation at twice a period, as a share of that at the period. Photographs and made textures that repeat
 have .67 or more, ribs that stand in groups .48, grains of about one size .38 and less."""
 
+LIKE = 0.05
+"""Largest distance of a vector from that of the lattice that is asked for, as a share of its length."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Period:
@@ -97,6 +100,25 @@ def lattice(sources: Sequence[np.ndarray]) -> np.ndarray:
       float64 [2, 2], (row, col) pixels of each vector; [0, 2] for a source that is not periodic in two directions.
     """
     return repetition(sources).lattice
+
+
+def like(pictures: Sequence[np.ndarray], wanted: np.ndarray) -> np.ndarray:
+    """The lattice of pictures in the vectors that are nearest to those of another one.
+
+    Args:
+      pictures: uint8 [h, w, 3] each.
+      wanted: float [n, 2], as `lattice` returns it.
+
+    Returns:
+      float64 [2, 2]; [0, 2] where there is none with vectors within `LIKE` of the wanted ones.
+    """
+    found = lattice(pictures) if len(wanted) else np.zeros((0, 2))
+    if not len(found):
+        return found
+    vectors = np.rint(wanted @ np.linalg.inv(found)) @ found
+    apart = np.linalg.norm(vectors - wanted, axis=1)
+    is_like = (apart <= LIKE * np.linalg.norm(wanted, axis=1)).all() and abs(np.linalg.det(vectors)) > 0
+    return vectors if is_like else np.zeros((0, 2))
 
 
 def repeats(sources: Sequence[np.ndarray]) -> bool:

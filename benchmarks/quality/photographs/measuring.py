@@ -32,7 +32,7 @@ COLOUR_WINDOWS = 16
 """Windows on which the mean colour of a run is measured, the two included: where the light changes over a photograph,
 the mean of one window is as much as 9 of 255 from that of another."""
 
-FORMAT = 2
+FORMAT = 3
 """Counts up when a record gets other metrics or the same ones are measured otherwise."""
 
 REPETITION = "window_repetition"
