@@ -118,9 +118,8 @@ def test_similar_positions_are_apart_and_nearer_than_most():
     assert np.median(found) < 0.6 * np.median(random)
 
 
-def test_weighted_distances_are_exact_in_float32():
-    largest = COMPONENTS
-    assert largest * (2 * PEAK) ** 2 < 2**24
+def test_distances_are_exact_in_float32():
+    assert COMPONENTS * (2 * PEAK) ** 2 < 2**24
     assert 25 * 3 * 255 * 127 < 2**24  # a filter's response
 
 
@@ -156,6 +155,25 @@ def test_photographs_that_nearly_repeat_are_rectified_and_shifted():
     assert not found.unusual.any()
     assert np.abs(responses).min() > 22  # of 30 and 25: rows and columns are straight
     assert np.abs(np.angle(responses / responses[0])).max() < 0.1
+
+
+def test_what_is_unusual_is_marked_in_the_photograph_that_has_it():
+    random = np.random.default_rng(0)
+    clean, flawed = (
+        np.clip(striped(120, 160) + random.normal(0, 8, (120, 160, 3)), 0, 255).astype(np.uint8) for _ in "ab"
+    )
+    flawed[50:62, 70:86] = 128
+    found = Exemplar.build([clean, flawed], 3, np.array([[12.0, 0.0], [0.0, 16.0]]))
+    marked = found.unusual.reshape(-1, found.levels[0].width)
+    shares = [marked[top : top + height, :width].mean() for top, height, width in found.places]
+    assert len(shares) == 8 and max(shares[:4]) < 0.02 < min(shares[4:])
+    top = found.places[4, 0]
+    assert marked[top + 50 : top + 60, 72:84].mean() > 0.8
+
+
+def test_a_photograph_without_room_for_a_cell_and_two_blocks_stays_as_it_is():
+    given = striped(96, 120, 2.0)
+    assert not len(Exemplar.build([given], 3, np.array([[96.0, 0.0], [0.0, 16.0]])).waves)
 
 
 def test_large_photographs_are_rectified_and_not_shifted(monkeypatch):
@@ -218,7 +236,10 @@ def test_the_exemplar_of_another_version_is_told_from_damage(built, monkeypatch)
         (None, "waves", lambda array: np.full((2, 2), np.nan)),
         (None, "waves", lambda array: np.zeros((1, 3))),
         (None, "waves", lambda array: np.full((2, 2), 0.1)),
+        (None, "waves", lambda array: np.diag([1e5, 1e5])),
+        (None, "waves", lambda array: np.diag([0.5, 1e-8])),
         (None, "ahead", lambda array: array[1:]),
+        (None, "ahead", lambda array: array + np.nan),
         (None, "unusual", lambda array: array[1:]),
         (None, "wave_offsets", lambda array: np.zeros(2, np.int64)),
     ],

@@ -152,8 +152,9 @@ def copies_on_a_lattice(made, count=70, seed=2, stretch=1.0):
 def test_copies_keep_the_phase_of_a_lattice(extent, stretch):
     """In squares, in discs, and where the photograph has ended; no block copies from outside, no place is left out."""
     made, lattice, exemplar = on_a_lattice(*extent)
-    found, phases = copies_on_a_lattice(made, stretch=stretch)
-    assert np.abs(lattice.aligned(found, phases) - found).max() <= 1
+    found, phases = copies_on_a_lattice(made, 120, stretch=stretch)
+    off = np.abs(lattice.aligned(found, phases) - found).max(axis=-1)
+    assert off.max() <= (1 if stretch == 1 else 3) and (off > 1).mean() < 0.01  # at the photograph's edges
     assert found.numpy().min() >= 4
     assert (found.numpy() + SIDE + 4 <= exemplar.places[0, 1:]).all()
     cells = {tuple(cell) for cell in (found.numpy() // (12, 16)).reshape(-1, 2)}
@@ -166,7 +167,45 @@ def test_the_middle_of_a_photograph_is_copied_as_often_as_its_parts_near_the_edg
     down, right = (found.numpy() // (48, 40)).reshape(-1, 2).T
     counts = np.zeros((4, 4), int)
     np.add.at(counts, (down, right), 1)
-    assert counts.max() < 3 * counts.min()
+    assert counts.max() < 4 * counts.min()  # most pieces that begin in a corner leave it
+
+
+def test_chance_takes_each_place_with_a_phase_as_often():
+    """Of two photographs of different sizes; the phase is half a turn from that of their middles, or nearly so."""
+    built = Exemplar.build([synthetic_textures.blobs(1, 120)[:100, :90], synthetic_textures.blobs(2, 120)[:60]], 3)
+    places = built.places
+    waves = np.linalg.inv([[13.0, 2.0], [-3.0, 17.0]]).T
+    lattice = Lattice(waves, np.array([[0.0, 0.0], [0.3, -0.2]]), places, SIDE, 4)
+    tables = [LevelTables(level) for level in built.levels[:-1]]
+    none = np.zeros((len(built.unusual) // built.levels[0].width, built.levels[0].width), bool)
+    made = LatticePatches(tables, tf.Variable(built.local_means), places, SIDE, lattice, none)
+    keys = tf.constant(np.random.default_rng(0).integers(-(1 << 63), 1 << 63, (60, 100)))
+    middle = (np.array([50, 45]) + 1) @ waves.T
+    for phase in (middle + 0.5, middle + np.array([0.49, -0.505]), middle + 0.1):
+        wanted = tf.constant(np.round(np.broadcast_to(phase % 1, (60, 100, 2)) * 2.0**BITS), tf.int64)
+        found = made._by_chance(keys, wanted)
+        assert np.abs(lattice.aligned(found, wanted) - found).max() == 0
+        counts = np.unique(found.numpy().reshape(-1, 2), axis=0, return_counts=True)[1]
+        # Blocks and 5 pixels around them have 86 x 76 and 46 x 106 places, of which one in 227 has the phase.
+        assert len(counts) == pytest.approx((87 * 77 + 47 * 107) / np.linalg.det(lattice.vectors), abs=7)
+        assert np.abs(counts / counts.mean() - 1).max() < 5 / np.sqrt(counts.mean())
+
+
+def test_photographs_of_different_sizes_keep_one_lattice():
+    places = np.array([[0, 150, 140], [152, 90, 120]], np.int32)
+    pictures = [synthetic_textures.blobs(seed, 160)[:height, :width] for seed, (_, height, width) in enumerate(places)]
+    built = Exemplar.build(pictures, 3)
+    lattice = Lattice(WAVES, np.array([[0.0, 0.0], [0.3, -0.2]]), places, SIDE, 4)
+    tables = [LevelTables(level) for level in built.levels[:-1]]
+    none = np.zeros((len(built.unusual) // built.levels[0].width, built.levels[0].width), bool)
+    made = LatticePatches(tables, tf.Variable(built.local_means), places, SIDE, lattice, none)
+    found, phases = copies_on_a_lattice(made, 100)
+    assert np.abs(lattice.aligned(found, phases) - found).max() <= 1
+    first, second = (found.numpy()[..., 0] < 150), (found.numpy()[..., 0] >= 152)
+    assert (first | second).all() and first.mean() > 0.3 and second.mean() > 0.1
+    height, width = np.where(second, 152 + 90, 150), np.where(second, 120, 140)
+    assert (found.numpy() >= np.stack([np.where(second, 156, 4), np.full(height.shape, 4)], axis=-1)).all()
+    assert (found.numpy() + SIDE + 4 <= np.stack([height, width], axis=-1)).all()
 
 
 def test_chance_decides_what_squares_of_a_lattice_copy():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_psgan.detail.phases import BITS, Lattice, wanted_phases
+from tf_psgan.detail.phases import BITS, PARTS, Lattice, wanted_phases
 
 WAVES = np.array([[1 / 12, 0.0], [0.0, 1 / 20]])
 PLACES = np.array([[0, 120, 160], [120, 100, 140]], np.int32)
@@ -26,7 +26,7 @@ def test_the_vectors_are_those_of_the_waves(lattice):
 
 
 def test_periods_are_all_vectors_within_reach(lattice):
-    found = lattice.periods(25, 20)
+    found = lattice.periods(25, 20) / PARTS
     expected = {(12 * i, 20 * j) for i in range(-2, 3) for j in range(-1, 2)}
     assert len(found) == len(expected) and {tuple(step) for step in found.tolist()} == expected
     assert (found[0] == 0).all() and (np.diff((found**2).sum(axis=1)) >= 0).all()
@@ -44,6 +44,15 @@ def test_further_photographs_have_phases_of_their_own(lattice):
     np.testing.assert_array_equal(found, [[120 + 36 + 3, 62 + 10 - 20]])
     outside = lattice.aligned(tf.constant([[119, 61]]), phases([0.25, 0.5]), tf.constant([1]))
     np.testing.assert_array_equal(outside, [[119, 59]])
+
+
+def test_all_blocks_with_a_phase_are_found_from_one_of_them():
+    """Periods between pixels are rounded where they lead, once."""
+    skew = Lattice(np.linalg.inv([[10.4, 3.3], [-2.0, 15.0]]).T, AHEAD, PLACES, SIDE, 2)
+    wanted = phases([0.2, 0.7])
+    found = skew.alike(tf.constant([[60, 80]]), wanted, tf.constant([0]), skew.periods(50, 60))
+    np.testing.assert_array_equal(skew.aligned(found, wanted[:, tf.newaxis]), found)
+    assert len({tuple(place) for place in found[0].numpy().tolist()}) == len(skew.periods(50, 60))
 
 
 def test_phases_between_pixels_are_met_within_half_a_pixel(lattice):

@@ -169,10 +169,11 @@ def test_waves_give_the_copies_their_position_in_the_lattice():
     exemplar = dataclasses.replace(Exemplar.build([source], LEVELS), waves=waves)
     stage = DetailStage(exemplar.with_wave_offsets(np.zeros(2, np.int64)))
     side = 64 + 2 * stage.margin
-    empty = np.full((side, side, 3), 128, np.uint8)
+    extent = np.empty((side, side, 3), np.uint8)
+    no_guide = np.zeros((0, 0, 3), np.uint8)
     steps = np.arange(-stage.margin + 5, side - stage.margin + 5)[:, np.newaxis]  # crests at -5, 11, 27 ...
     turns = steps * np.array([[1 << 60, 0]])
-    found = stage(*inputs(empty, stage)[:4], turns, turns[:, ::-1]).numpy().mean(axis=-1)
+    found = stage(no_guide, *inputs(extent, stage)[1:4], turns, turns[:, ::-1]).numpy().mean(axis=-1)
     at = np.arange(64) + 5
     expected = np.cos(2 * np.pi * at / 16)[:, np.newaxis] + np.cos(2 * np.pi * at / 16)
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.9

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 UNUSUAL = 0.1
-"""Share of the pixels of an unusual piece that are unusual."""
+"""Share of its pixels above which a piece is unusual."""
 
 
 def continued(

@@ -30,7 +30,7 @@ _CHANCE = 64
 """Random addition to distances from a region of the photographs, in 256ths, at most: no region is always the best."""
 
 _UNUSUAL = 96
-"""Addition to distances from unusual pieces, in 256ths."""
+"""Addition to distances from unusual pieces (`block_maps.unusual_pieces`), in 256ths."""
 
 _KNOWN = 0.5
 """Least share of the blocks around a place that has to lie inside of the photograph on a lattice."""
@@ -244,12 +244,14 @@ class Discs(tf.Module):
         grid, blocks = self._coarse.level.grid, self._radius + 1 if self._lattice is None else 0
         edge = blocks * self._side + self._beyond + _STEPS * grid
         edge += -edge % grid
+        pixels = (np.maximum(0, self._places[:, 1:] - 2 * edge - self._side)).prod(axis=1).sum()
+        step = grid * max(2, int(np.ceil(np.sqrt(pixels / _POSITIONS) / grid)))
+        if self._lattice is not None:  # room for the move to the wanted phase
+            edge = max(edge, self._beyond + step // 2)
         extents = [
             (top + edge, top + height - edge - self._side, width - edge - self._side)
             for top, height, width in self._places
         ]
-        pixels = sum(max(0, last - first) * max(0, right - edge) for first, last, right in extents)
-        step = grid * max(2, int(np.ceil(np.sqrt(pixels / _POSITIONS) / grid)))
         found = [
             np.stack(np.meshgrid(np.arange(first, last + 1, step), np.arange(edge, right + 1, step), indexing="ij"), -1)
             for first, last, right in extents

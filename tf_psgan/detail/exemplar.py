@@ -28,6 +28,7 @@ from tf_psgan.detail.features import (
     principal_components,
     similar_positions,
 )
+from tf_psgan.detail.phases import MOST
 from tf_psgan.errors import PictureError
 
 OUTSIDE = 8191
@@ -300,8 +301,12 @@ class Exemplar:
         are_waves = self.waves.shape in ((0, 2), (2, 2)) and np.isfinite(self.waves).all()
         if not are_waves or len(self.wave_offsets) not in (0, len(self.waves)):
             raise ValueError("the waves of an exemplar do not fit together")
-        if len(self.waves) and abs(np.linalg.det(self.waves)) < 1e-9:
-            raise ValueError("the waves of an exemplar are those of no lattice")
+        if len(self.waves):
+            span = abs(np.linalg.det(self.waves))
+            if not (np.abs(self.waves).max() <= 0.5 and np.abs(self.waves).max() < MOST * span):
+                raise ValueError("the waves of an exemplar are those of no lattice")
+        if not np.isfinite(self.ahead).all():
+            raise ValueError("the phases of an exemplar are not finite")
         for i, level in enumerate(self.levels):
             count = len(level.colours)
             shapes = {
@@ -360,7 +365,8 @@ def _on_lattice(
 ) -> tuple[list[np.ndarray], np.ndarray] | None:
     """The photographs, rectified and shifted, and `Exemplar.ahead`.
 
-    None where one of them does not nearly repeat on the lattice, or has fewer than `least` pixels a side afterwards.
+    None where one of them does not nearly repeat on the lattice, or has fewer than `least` pixels a side afterwards or
+    no room for a cell and two blocks.
     """
     found = []
     for picture in pictures:
@@ -368,7 +374,8 @@ def _on_lattice(
             return None
         found.append(bent)
     whole, waves = [bent.picture() for bent in found], np.linalg.inv(lattice).T
-    if min(min(picture.shape[:2]) for picture in whole) < least:
+    room = np.maximum(least, np.abs(lattice).sum(axis=0) + 2 * least // _LEAST_SIDE)
+    if any((picture.shape[:2] < room).any() for picture in whole):
         return None
     pixels = len(SHIFTS) * sum(picture.shape[0] * picture.shape[1] for picture in whole)
     shifts = SHIFTS if pixels <= SHIFTED_PIXELS else SHIFTS[:1]

@@ -9,8 +9,8 @@ import numpy as np
 from tf_psgan.signal_processing import smoothed
 
 UNUSUAL = 2.0
-"""What does not repeat is unusual where it is so many times as strong as its median over the picture, which is about 1:
-0.5 at least is counted."""
+"""What does not repeat is unusual where it is so many times as strong as its median over the picture, which is about 1;
+medians below 0.5 count as 0.5."""
 
 _FLOOR, _LEAST = 0.1, 0.01
 """Added to the usual strength at each phase, as a share of its mean and of the picture's local variance: where hardly
@@ -119,7 +119,7 @@ def unusual(picture: np.ndarray, waves: np.ndarray, window: float) -> np.ndarray
     Args:
       picture: uint8 [h, w, 3], an exact repetition.
       waves: float [2, 2], of its lattice, in cycles per pixel.
-      window: their standard deviation in pixels.
+      window: standard deviation of the windows in pixels.
     """
     vectors = np.linalg.inv(waves).T
     seen = smoothed(even_light(picture, float(np.sqrt(abs(np.linalg.det(vectors))))), 1.0)

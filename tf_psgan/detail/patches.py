@@ -20,31 +20,28 @@ import tensorflow as tf
 from tf_psgan.detail import block_maps
 from tf_psgan.detail.correction import REACH, LevelTables
 from tf_psgan.detail.discs import Discs
-from tf_psgan.detail.phases import Lattice
+from tf_psgan.detail.phases import PARTS, Lattice
 
 RADIUS = 5
 """Largest radius of a disc in blocks. Squares have twice that side."""
-
-LATTICE_RADIUS = 2
-"""Largest radius where copies keep the phase of a lattice: they fit each other there, and smaller discs leave more
-places to choose from."""
 
 SEARCH = 2
 """Farthest block from the middle of a square whose copy the square may continue."""
 
 _LUCK = 20
-"""Bits of the random number of each place that a square may copy."""
+"""Bits of the random number that chooses among places."""
 
 
-def radius(places: np.ndarray, side: int) -> int:
-    """The radius of the discs in blocks: a third of what the photographs have room for, so that there is a choice.
+def radius(places: np.ndarray, side: int, edge: int = 4) -> int:
+    """The radius of discs in blocks: a third of what the photographs have room for, so that there is a choice.
 
     Args:
       places: `Exemplar.places`.
       side: of a block, in pixels of the photographs.
+      edge: blocks at the edges that nothing begins with; none where discs may reach beyond the photograph.
     """
     blocks = int(places[:, 1:].min(axis=1).max()) // side
-    return int(np.clip((blocks - 4) // 3, 1, RADIUS))
+    return int(np.clip((blocks - edge) // 3, 1, RADIUS))
 
 
 class Patches(tf.Module):
@@ -146,14 +143,15 @@ class LatticePatches(tf.Module):
         super().__init__()
         self._places, self._side, self._lattice = places, side, lattice
         self._beyond = REACH * tables[-1].level.pixels
-        size = min(radius(places, side), LATTICE_RADIUS)
+        size = radius(places, side, 0)
         pieces = block_maps.unusual_pieces(unusual, places, side, size)
         self._discs = Discs(tables, local_means, places, side, size, lattice, pieces)
         self.square, self._own_reach = 2 * size, size
         self.reach = self._own_reach + self._discs.reach
         cell = np.abs(lattice.vectors).sum(axis=0)
         self._everywhere = lattice.periods(*(places[:, 1:].max(axis=0) / 2 + cell))
-        self._nearby = lattice.periods(*(size * side + cell))  # as far as squares reach beyond what they copy
+        nearby = lattice.periods(*(size * side + cell))  # as far as squares reach beyond what they copy
+        self._nearby = ((nearby + PARTS // 2) // PARTS).astype(np.int32)
         self._unusual, self._width = tf.Variable(pieces.ravel(), trainable=False), pieces.shape[1]
 
     def __call__(
@@ -169,8 +167,8 @@ class LatticePatches(tf.Module):
           Rows and columns, int32 [h - 2 reach, w - 2 reach].
         """
         edge = self._own_reach
-        row_squares, col_squares = row_squares[edge:-edge], col_squares[edge:-edge]
         rows, cols = self._in_squares(keys, row_squares, col_squares, phases)
+        row_squares, col_squares = row_squares[edge:-edge], col_squares[edge:-edge]
         keys, phases = (part[edge:-edge, edge:-edge] for part in (keys, phases))
         return self._discs(rows, cols, keys, row_squares, col_squares, phases)
 
@@ -179,7 +177,7 @@ class LatticePatches(tf.Module):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Each block continues the copy that chance gives the middle of its square."""
         reach = self._own_reach
-        down, right = (_middles(squares, reach) for squares in (row_squares, col_squares))
+        down, right = (_middles(squares[reach:-reach], reach) for squares in (row_squares, col_squares))
         (tops, to_row), (lefts, to_col) = tf.unique(down), tf.unique(right)
         at = tf.stack(tf.meshgrid(tops, lefts, indexing="ij"), axis=-1)
         chosen = self._by_chance(tf.gather_nd(keys, at), tf.gather_nd(phases, at))
@@ -207,30 +205,29 @@ class LatticePatches(tf.Module):
     def _by_chance(self, keys: tf.Tensor, phases: tf.Tensor) -> tf.Tensor:
         """First pixels of blocks with the wanted phases, int32 [rows, cols, 2], of all those each as often.
 
-        Of unusual pieces only where there is no other.
+        Of unusual pieces only where there is no other. Where there is no place at all, one outside of a photograph.
 
         Args:
           keys: int64 [rows, cols], random.
           phases: int64 [rows, cols, 2], wanted.
         """
         count, most = len(self._places), len(self._everywhere)
-        factors = tf.reshape(tf.range(1, 2 * count * most, 2, tf.int64), (count, most))
         photographs = [tf.constant(part)[:, tf.newaxis] for part in self._places.T]
         tops, heights, widths = self._places.T
         middles = np.stack([tops + heights // 2, widths // 2], axis=-1).astype(np.int32)
-        options = tf.constant(middles[:, np.newaxis] + self._everywhere)  # [photographs, most, 2]
-        numbers = tf.range(count)[:, tf.newaxis]
 
         def chosen(values: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             key, phase = values  # of a row of squares: [cols], [cols, 2]
-            aligned = self._lattice.aligned(options, phase[:, tf.newaxis, tf.newaxis], numbers)
-            inside = block_maps.are_inside(tf.unstack(aligned, axis=-1), photographs, self._side, self._beyond + 1)
-            position = tf.where(inside, aligned[..., 0] * self._width + aligned[..., 1], 0)
-            unusual = tf.cast(tf.gather(self._unusual, position), tf.int32)
-            luck = tf.bitwise.right_shift(key[:, tf.newaxis, tf.newaxis] * factors, 64 - _LUCK)
-            luck = tf.cast(tf.bitwise.bitwise_and(luck, (1 << _LUCK) - 1), tf.int32) + (1 - unusual) * (1 << _LUCK)
-            best = tf.argmax(tf.reshape(tf.where(inside, luck, -1), (-1, count * most)), axis=-1)
-            return tf.gather(tf.reshape(aligned, (-1, count * most, 2)), best, batch_dims=1)
+            alike = self._lattice.alike(tf.constant(middles), phase[:, tf.newaxis], tf.range(count), self._everywhere)
+            inside = block_maps.are_inside(tf.unstack(alike, axis=-1), photographs, self._side, self._beyond + 1)
+            position = tf.where(inside, alike[..., 0] * self._width + alike[..., 1], 0)
+            usual = inside & ~tf.gather(self._unusual, position)
+            allowed = tf.where(tf.reduce_any(usual, axis=(1, 2), keepdims=True), usual, inside)
+            number = tf.cumsum(tf.cast(tf.reshape(allowed, (-1, count * most)), tf.int64), axis=1)
+            luck = tf.bitwise.bitwise_and(tf.bitwise.right_shift(key, 64 - _LUCK), (1 << _LUCK) - 1)
+            wanted = tf.bitwise.right_shift(luck[:, tf.newaxis] * number[:, -1:], _LUCK) + 1
+            best = tf.argmax(tf.cast(number >= wanted, tf.int8), axis=1)
+            return tf.gather(tf.reshape(alike, (-1, count * most, 2)), best, batch_dims=1)
 
         return tf.map_fn(
             chosen, (keys, phases), parallel_iterations=2, fn_output_signature=tf.TensorSpec((None, 2), tf.int32)

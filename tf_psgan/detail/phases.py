@@ -11,10 +11,13 @@ BITS = 32
 SLACK = 0.75
 """Pixels by which the phase of a copy that continues another one may be off."""
 
-_PARTS = 1 << 8
+PARTS = 1 << 12
 """Steps of a pixel in which vectors of the lattice are known."""
 
-_UNIT = _PARTS << BITS
+MOST = 1 << 14
+"""Most pixels of a vector of a lattice, so that products stay inside of int64."""
+
+_UNIT = PARTS << BITS
 """Steps of a pixel in which distances are computed."""
 
 
@@ -39,18 +42,21 @@ class Lattice(tf.Module):
         self._ahead = np.round(ahead % 1.0 * 2**BITS).astype(np.int64)
         (a, b), (c, d) = waves
         self.vectors = np.array([[d, -c], [-b, a]]) / (a * d - b * c)
-        self._moves = np.round(self.vectors * _PARTS).astype(np.int64)
+        self._moves = np.round(self.vectors * PARTS).astype(np.int64)
 
     def periods(self, down: float, right: float) -> np.ndarray:
-        """The vectors from a place to all places like it, so far down and right at most: int32 [n, 2], shortest first.
+        """The vectors from a place to all places like it, so far down and right at most; shortest first.
 
         Args:
           down, right: pixels.
+
+        Returns:
+          int64 [n, 2], in pixels / PARTS.
         """
         most = int(np.ceil(np.abs(np.linalg.inv(self.vectors)).sum() * max(down, right)))
         steps = np.arange(-most, most + 1)
-        found = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2) @ self.vectors
-        found = np.round(found[(np.abs(found) <= (down, right)).all(axis=1)]).astype(np.int32)
+        found = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2) @ self._moves
+        found = found[(np.abs(found) <= (int(down * PARTS), int(right * PARTS))).all(axis=1)]
         return found[np.argsort((found**2).sum(axis=1), kind="stable")]
 
     def aligned(self, copies: tf.Tensor, wanted: tf.Tensor, numbers: tf.Tensor | None = None) -> tf.Tensor:
@@ -61,26 +67,36 @@ class Lattice(tf.Module):
           wanted: int64 [..., 2], phases, `wanted_phases`.
           numbers: int32 [...], of the photographs, where blocks may lie outside of them.
         """
-        return copies + _whole_pixels(self._off(copies, wanted, numbers))
+        return copies + _whole_pixels(self._off(copies, wanted, self._numbers(copies, numbers)))
+
+    def alike(self, copies: tf.Tensor, wanted: tf.Tensor, numbers: tf.Tensor, periods: np.ndarray) -> tf.Tensor:
+        """The first pixels of all blocks with the wanted phases that are some periods away: int32 [..., n, 2].
+
+        Args:
+          copies, wanted, numbers: as of `aligned`.
+          periods: int64 [n, 2], from `periods`.
+        """
+        off = self._off(copies, wanted, numbers)[..., tf.newaxis, :] + periods * (_UNIT // PARTS)
+        return copies[..., tf.newaxis, :] + _whole_pixels(off)
 
     def followed(self, copies: tf.Tensor, wanted: tf.Tensor, numbers: tf.Tensor | None = None) -> tf.Tensor:
         """`aligned` where blocks are off by more than `SLACK`: on seamless tiles, to which the lattice is stretched.
 
-        Elsewhere what continues a copy continues it exactly. No block leaves its photograph.
+        Elsewhere what continues a copy continues it exactly. Blocks that would leave their photograph stay, too.
         """
-        if numbers is None:
-            numbers = block_maps.numbers_of(copies[..., 0], self._places)
+        numbers = self._numbers(copies, numbers)
         off = self._off(copies, wanted, numbers)
         aligned = copies + _whole_pixels(off)
         photographs = tf.unstack(tf.gather(tf.constant(self._places), numbers), axis=-1)
-        allowed = block_maps.are_inside(tf.unstack(aligned, axis=-1), photographs, self._side, self._beyond)
-        allowed &= tf.reduce_max(tf.abs(off), axis=-1) > int(SLACK * _UNIT)
-        return tf.where(allowed[..., tf.newaxis], aligned, copies)
+        moves = block_maps.are_inside(tf.unstack(aligned, axis=-1), photographs, self._side, self._beyond)
+        moves &= tf.reduce_max(tf.abs(off), axis=-1) > int(SLACK * _UNIT)
+        return tf.where(moves[..., tf.newaxis], aligned, copies)
 
-    def _off(self, copies: tf.Tensor, wanted: tf.Tensor, numbers: tf.Tensor | None) -> tf.Tensor:
+    def _numbers(self, copies: tf.Tensor, numbers: tf.Tensor | None) -> tf.Tensor:
+        return block_maps.numbers_of(copies[..., 0], self._places) if numbers is None else numbers
+
+    def _off(self, copies: tf.Tensor, wanted: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
         """How far blocks lie before the nearest place with the wanted phases: int64 [..., 2], pixels / _UNIT."""
-        if numbers is None:
-            numbers = block_maps.numbers_of(copies[..., 0], self._places)
         rows = copies[..., 0] - tf.gather(tf.constant(self._places[:, 0]), numbers)
         row, col = (tf.cast(part + self._middle, tf.int64)[..., tf.newaxis] for part in (rows, copies[..., 1]))
         found = row * self._steps[:, 0] + col * self._steps[:, 1] + tf.gather(tf.constant(self._ahead), numbers)

@@ -11,8 +11,9 @@ made so far (k-coherent search, Tong et al. 2002, "Synthesis of bidirectional te
 What is copied are colours relative to the photograph's local mean. The local mean that is added again is blended across
 seams, so that light changes gradually.
 
-All pixels of a map change at once, so a pixel depends on the guide and the keys within `margin` pixels and on nothing
-else: the picture has the same pixels in every window, and repeats exactly where the guide and the keys do.
+All pixels of a map change at once, so a pixel depends on what is given within `margin` pixels (the guide or the
+phases, the keys and the squares) and on nothing else: the picture has the same pixels in every window, and repeats
+exactly where these do.
 """
 
 from typing import Any
@@ -109,8 +110,8 @@ class DetailStage(tf.Module):
         Args:
           guide: uint8 [height + 2 margin, width + 2 margin, 3]; its extent, and its first row and column on the plane,
             are multiples of `alignment`. Where `uses_guide` is false, uint8 [0, 0, 3].
-          keys: int64, one for each block of `alignment` x `alignment` pixels of the guide; random, they decide which
-            copies patches continue.
+          keys: int64, one for each block of `alignment` x `alignment` pixels of the picture and its margin; random,
+            they decide which copies patches continue.
           row_squares, col_squares: int32, one pair for each row and each column of blocks (`chunks.squares`).
           row_turns, col_turns: int64 [height + 2 margin, waves] and [width + 2 margin, waves]: their sum is the phase
             of the exemplar's waves at a pixel, turns in units of 2**-64, modulo a turn.

@@ -57,7 +57,7 @@ def cell_pattern(pictures: np.ndarray, cell: int, lattice: np.ndarray | None = N
     The strength is the standard deviation over positions of the mean luminance of all blocks of `cell` pixels a side;
     `chance` is its mean over the four nearest other periods. The two values of a generator without a grid pattern are
     equal. What repeats on a lattice is left out first: a few of its periods may be a whole number of cells, which is no
-    grid.
+    grid. On a lattice whose own periods are whole cells nothing of a grid would remain.
 
     Args:
       pictures: uint8 [n, h, w, 3], the first pixel of each at the corner of a cell.

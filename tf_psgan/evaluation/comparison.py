@@ -45,7 +45,8 @@ def without_weights(made: Pictures, sources: Pictures, cell: int = 0) -> tuple[R
       cell: pixels per cell of the generator; 0 omits the metrics of the cell.
     """
     side = _common_side([*made, *sources])
-    return _artefacts(made, sources, side, cell), _artefacts(sources, sources, side, cell)
+    repeats = _lattice(sources, cell)
+    return _artefacts(made, sources, side, cell, repeats), _artefacts(sources, sources, side, cell, repeats)
 
 
 def table(
@@ -83,9 +84,10 @@ def table(
     sets["quilting"] = quilted, sources
     sets["noise"] = [references.random_phases(source) for source in few], sources
     side = _common_side([picture for pair in sets.values() for pictures in pair for picture in pictures])
-    rows = {"source": _artefacts(sources, sources, side, cell)}
+    repeats = _lattice(sources, cell)
+    rows = {"source": _artefacts(sources, sources, side, cell, repeats)}
     for name, (pictures, real) in sets.items():
-        rows[name] = _artefacts(pictures, real, side, cell)
+        rows[name] = _artefacts(pictures, real, side, cell, repeats)
         done()
     if features:
         of_sources, vectors = features(sources), {}
@@ -129,13 +131,18 @@ def _common_side(pictures: Pictures) -> int:
     return min(min(picture.shape[:2]) for picture in pictures)
 
 
-def _artefacts(pictures: Pictures, sources: Pictures, side: int, cell: int) -> Row:
+def _lattice(sources: Pictures, cell: int) -> np.ndarray:
+    """The lattice of the sources, where metrics of the cell are measured."""
+    return lattice.lattice(sources) if cell else np.zeros((0, 2))
+
+
+def _artefacts(pictures: Pictures, sources: Pictures, side: int, cell: int, repeats: np.ndarray) -> Row:
     each = [artefacts.all_of(window) for window in windows(pictures, side, MAX_PICTURES)]
     row = {name: float(np.mean([values[name] for values in each])) for name in each[0]}
     row["mean_colour_error"] = artefacts.mean_colour_error(pictures, sources)
     row["colour_error"] = artefacts.colour_error(pictures, sources)
     if cell:
-        own = lattice.like(pictures, lattice.lattice(sources))
+        own = lattice.like(pictures, repeats)
         of_sets = [_cell_metrics(batch, cell, own) for batch in _batches(pictures)]
         row |= {name: float(np.mean([metrics[name] for metrics in of_sets])) for name in of_sets[0]}
     return row
