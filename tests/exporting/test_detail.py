@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support import shared, synthetic_textures, tiny
+from tests.support import exemplars, shared, tiny
 from tf_psgan.config import Config
 from tf_psgan.data.manifest import Manifest
-from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.errors import ExportError
 from tf_psgan.exporting import saved_model
 from tf_psgan.exporting.model_card import Card
@@ -29,13 +28,9 @@ def generator():
     return tiny.generator(seed=1, downsampling=2)
 
 
-@pytest.fixture(scope="module", params=["guide", "lattice"])
+@pytest.fixture(scope="module", params=exemplars.KINDS)
 def exemplar(request):
-    built = Exemplar.build([synthetic_textures.blobs(3, 96)], 3)
-    if request.param == "guide":
-        return built
-    waves = np.array([[0.05, 0.01], [-0.02, 0.06]])
-    return dataclasses.replace(built, waves=waves).with_wave_offsets(np.array([1 << 61, -(1 << 59)]))
+    return exemplars.of_blobs(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support import synthetic_textures, tiny
+from tests.support import exemplars, synthetic_textures, tiny
 from tf_psgan.detail import mean_cell
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.detail.synthesis import DetailStage
@@ -17,13 +17,9 @@ from tf_psgan.plane.plane import DETAIL_PIXELS, TexturePlane
 SEED = 11
 
 
-@pytest.fixture(scope="module", params=["guide", "lattice"])
+@pytest.fixture(scope="module", params=exemplars.KINDS)
 def exemplar(request):
-    built = Exemplar.build([synthetic_textures.blobs(3, 96)], 3)
-    if request.param == "guide":
-        return built
-    waves = np.array([[0.05, 0.01], [-0.02, 0.06]])
-    return dataclasses.replace(built, waves=waves).with_wave_offsets(np.array([1 << 61, -(1 << 59)]))
+    return exemplars.of_blobs(request.param)
 
 
 @pytest.fixture(scope="module")
