@@ -12,7 +12,7 @@ from tf_psgan.latents.scene import Scene
 from tf_psgan.plane.folded_generator import FoldedGenerator
 from tf_psgan.plane.plane import TexturePlane
 
-FORMAT = 4
+FORMAT = 5
 """Counts up when an adaptation is measured otherwise; then those that runs have stored are measured again."""
 
 _WAVES = 2
@@ -32,6 +32,12 @@ _MOST = 2048
 
 _SAME = 0.05
 """Largest distance of a generator's wave from the photographs', as a share of its length. Training moves it little."""
+
+_DRAWN = 2
+"""Windows that are drawn to their end, so that what clipping at 0 and 255 and corrected seams change is known, too."""
+
+_DRAWN_BLOCKS = 32
+"""Side of these windows, in blocks of the guide."""
 
 _FAR = 1 << 14
 """Pixels from one of them to the next: far apart, as structures may be large."""
@@ -94,8 +100,16 @@ def measure(exemplar: Exemplar, folded: FoldedGenerator) -> Adaptation:
     side = min(_BLOCKS * stage.alignment, _MOST)
     corners = [(row * _FAR, (row + col) * _FAR) for col in range(_WINDOWS) for row in range(_WINDOWS)]
     colours = [mean_colour(*plane.stage_inputs(stage, Scene(), *corner, side, side)) for corner in corners]
-    shift = np.round(exemplar.mean_colour() - np.mean(colours, axis=0)).astype(np.int32)
-    return dataclasses.replace(found, colour_shift=shift)
+    wanted = exemplar.mean_colour() - np.mean(colours, axis=0)
+    stage.colour_shift.assign(np.round(wanted).astype(np.int32))
+    arrange = tf.function(stage, input_signature=stage.input_signature, autograph=False)
+    side, missing = min(_DRAWN_BLOCKS * stage.alignment, _MOST), []
+    for corner in corners[:_DRAWN]:
+        given = plane.stage_inputs(stage, Scene(), *corner, side, side)
+        drawn = arrange(*given).numpy().mean(axis=(0, 1))
+        missing.append(mean_colour(*given).numpy() + stage.colour_shift.numpy() - drawn)
+    shift = np.round(wanted + np.mean(missing, axis=0))
+    return dataclasses.replace(found, colour_shift=shift.astype(np.int32))
 
 
 def _wave_offsets(plane: TexturePlane, exemplar: Exemplar) -> np.ndarray:
