@@ -198,8 +198,8 @@ def test_photographs_stay_as_they_are_where_one_of_them_does_not_repeat(pictures
 
 
 def test_an_exemplar_survives_its_bytes(built):
-    lattice = dataclasses.replace(built, waves=np.array([[0.1, 0.0], [0.0, 0.1]]))
-    with_waves = lattice.with_wave_offsets(np.array([1 << 62, 5]))
+    waves = np.array([[0.1, 0.0], [0.0, 0.1]])
+    with_waves = dataclasses.replace(built, waves=waves, wave_offsets=np.array([1 << 62, 5]))
     again = Exemplar.from_bytes(with_waves.to_bytes())
     for name in ("places", "local_means", "waves", "ahead", "unusual", "guide_table", "colour_shift", "wave_offsets"):
         np.testing.assert_array_equal(getattr(again, name), getattr(with_waves, name))

@@ -166,8 +166,8 @@ def test_waves_give_the_copies_their_position_in_the_lattice():
     random = np.random.default_rng(0)
     source = np.clip(shades[..., np.newaxis] + random.normal(0, 4, (128, 128, 3)), 0, 255).astype(np.uint8)
     waves = np.array([[1 / 16, 0.0], [0.0, 1 / 16]])
-    exemplar = dataclasses.replace(Exemplar.build([source], LEVELS), waves=waves)
-    stage = DetailStage(exemplar.with_wave_offsets(np.zeros(2, np.int64)))
+    exemplar = dataclasses.replace(Exemplar.build([source], LEVELS), waves=waves, wave_offsets=np.zeros(2, np.int64))
+    stage = DetailStage(exemplar)
     side = 64 + 2 * stage.margin
     extent = np.empty((side, side, 3), np.uint8)
     no_guide = np.zeros((0, 0, 3), np.uint8)

@@ -16,4 +16,4 @@ def of_blobs(kind: str) -> Exemplar:
     if kind == "guide":
         return built
     waves = np.array([[0.05, 0.01], [-0.02, 0.06]])
-    return dataclasses.replace(built, waves=waves).with_wave_offsets(np.array([1 << 61, -(1 << 59)]))
+    return dataclasses.replace(built, waves=waves, wave_offsets=np.array([1 << 61, -(1 << 59)]))

@@ -55,10 +55,7 @@ class Discs(tf.Module):
     """The discs of a map of blocks.
 
     Args:
-      tables: of the levels that are synthesised, finest first.
-      local_means: `Exemplar.local_means`.
-      places: `Exemplar.places`.
-      side: of a block, in pixels of the photographs.
+      tables, local_means, places, side: as of `patches.Patches`.
       radius: of a disc in blocks.
       lattice: on which the photographs are rectified, where copies follow it.
       unusual: `block_maps.unusual_pieces`, where there is a lattice.

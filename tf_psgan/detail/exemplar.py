@@ -169,7 +169,7 @@ class Exemplar:
             rectified on it (`rectification`), unless one of them does not.
 
         Returns:
-          An exemplar whose copies follow no lattice yet (`with_wave_offsets`).
+          An exemplar whose copies follow no lattice until it has `wave_offsets`.
 
         Raises:
           PictureError: a photograph is too small for the coarsest level.
@@ -242,14 +242,6 @@ class Exemplar:
     def mean_colour(self) -> np.ndarray:
         """The mean of the photographs' pixels: float64 [3], in 8-bit values."""
         return np.concatenate([picture.reshape(-1, 3) for picture in self.pictures]).mean(axis=0)
-
-    def with_wave_offsets(self, offsets: np.ndarray) -> "Exemplar":
-        """The exemplar whose copies follow its lattice.
-
-        Args:
-          offsets: int64 [waves], for `wave_offsets`.
-        """
-        return dataclasses.replace(self, wave_offsets=offsets)
 
     def to_bytes(self) -> bytes:
         """The exemplar as the bytes of an .npz file."""

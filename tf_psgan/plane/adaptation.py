@@ -59,9 +59,7 @@ class Adaptation:
 
     def applied(self, exemplar: Exemplar) -> Exemplar:
         """The exemplar, adapted."""
-        if len(self.wave_offsets):
-            exemplar = exemplar.with_wave_offsets(self.wave_offsets)
-        return dataclasses.replace(exemplar, guide_table=self.guide_table, colour_shift=self.colour_shift)
+        return dataclasses.replace(exemplar, **vars(self))
 
     def to_dict(self) -> dict[str, list]:
         """Lists of numbers by name, exact in JSON."""
