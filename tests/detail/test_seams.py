@@ -3,35 +3,15 @@ import pytest
 import tensorflow as tf
 
 from tests.support import synthetic_textures
+from tests.support.block_maps import SIDE, mean_cost, one_copy, two_copies
 from tf_psgan.detail.correction import LevelTables
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.detail.seams import Seams
-
-SIDE = 4
-"""Of a block, in an exemplar of three resolutions."""
 
 
 def seams_of(*pictures):
     exemplar = Exemplar.build(pictures, 3)
     return Seams(LevelTables(exemplar.levels[-2]), exemplar.places, SIDE), exemplar
-
-
-def one_copy(height, width, top, left):
-    """The map of blocks that continue one copy."""
-    rows, cols = np.mgrid[:height, :width] * SIDE
-    return (rows + top).astype(np.int32), (cols + left).astype(np.int32)
-
-
-def two_copies(height, width, border, first, second):
-    """The map of blocks that continue one copy left of a column, and another one from there on."""
-    one, other = one_copy(height, width, *first), one_copy(height, width, *second)
-    return tuple(np.where(np.arange(width) < border, a, b) for a, b in zip(one, other, strict=True))
-
-
-def mean_cost(seams, rows, cols):
-    """The cost of the seams of a map per block."""
-    _, _, _, costs = seams._costs(rows, cols)
-    return costs.numpy()[:, 0].sum() / ((rows.shape[0] - 2) * (rows.shape[1] - 2))
 
 
 def test_a_map_without_seams_stays_as_it_is():

@@ -57,11 +57,11 @@ def _colours_at(level, picture):
 def test_the_margin_is_what_the_corrections_of_all_levels_reach():
     # Level 0 needs 2 * 2 pixels more; level 1 half of that, and 2 * 2; and so on. In blocks of the guide; then squares
     # and discs of radius 5 reach 5 + 2 and 5 + 6 blocks, their comparison with the guide 3, the guide's neighbourhoods
-    # 2, the blending of local means 4, and seams move by 3. A photograph of 16 x 16 blocks has discs of radius 4.
+    # 2, the blending of local means 4, seams 3 and 7. A photograph of 16 x 16 blocks has discs of radius 4.
     picture = synthetic_textures.blobs(3, 256)
     for resolutions, blocks, radius in ((2, 2, 5), (3, 3, 5), (5, 2, 4)):  # 6 pixels of 2 are 3 blocks of 4
         stage = DetailStage(Exemplar.build([picture], resolutions))
-        assert stage.margin == 2 ** (resolutions - 1) * (blocks + 4 + 3 + radius + 2 + 2 * radius + 1 + 3 + 2)
+        assert stage.margin == 2 ** (resolutions - 1) * (blocks + 4 + 3 + radius + 2 + 2 * radius + 1 + 3 + 7 + 2)
         assert stage.square == 2 * radius
 
 
@@ -148,7 +148,7 @@ def test_patches_start_where_the_photograph_is_like_the_guide_around_them(monkey
         monkeypatch.setattr(guide, "FIT_BLOCKS", fit)
         monkeypatch.setattr(guide.GuidedCopies, "reach", REACH + fit)
         stage = DetailStage(Exemplar.build([source], LEVELS))
-        picture = np.tile(source[::-1, ::-1], (2, 2, 1))[: 96 + 2 * stage.margin, : 96 + 2 * stage.margin]
+        picture = np.tile(source[::-1, ::-1], (3, 3, 1))[: 96 + 2 * stage.margin, : 96 + 2 * stage.margin]
         inner = picture[stage.margin : -stage.margin, stage.margin : -stage.margin].astype(float)
         difference = stage(*inputs(picture, stage)).numpy() - inner
         errors.append(np.abs(difference.reshape(2, 48, 2, 48, 3).mean(axis=(1, 3))).mean())

@@ -6,6 +6,8 @@ makes the seams around it cheaper, all blocks at once and a few times: iterated 
 graph cut's energy. A block's result depends on the blocks beside it and on nothing else.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -25,7 +27,7 @@ _CANDIDATES = 5
 _WEIGHTS = (0, 2, 2, 2, 2, 1, 1, 1, 1)
 """Of the seams to the blocks of `_NEAR`."""
 
-_UNKNOWN = 4 * PEAK**2
+UNKNOWN = 4 * PEAK**2
 """Squared distance between what a copy shows and what lies outside of a photograph."""
 
 
@@ -35,15 +37,15 @@ class Seams(tf.Module):
     Args:
       tables: of the coarsest level that is synthesised, in whose features copies are compared.
       places: `Exemplar.places`.
-      side: of a block, in pixels of the photographs.
+      side: of a block, in pixels of the photographs: four pixels of the level, or two.
     """
 
     def __init__(self, tables: LevelTables, places: np.ndarray, side: int) -> None:
         super().__init__()
         self._tables, self._places, self._side = tables, places, side
         level, parts = tables.level, side // tables.level.pixels
-        offsets = [parts // 4 * level.pixels, 3 * parts // 4 * level.pixels]
-        self._samples = np.array([(down, right) for down in offsets for right in offsets], np.int32)
+        samples = [(1, 1), (1, 3), (3, 1), (3, 3)] if parts == 4 else [(0, 0), (1, 1)]
+        self._samples = level.pixels * np.array(samples, np.int32)
         self._beyond = TAPS // 2 * level.pixels
         maps = [tf.TensorSpec((None, None), tf.int32)] * 2
         moved = tf.function(self._moved, input_signature=maps, autograph=False)
@@ -73,28 +75,31 @@ class Seams(tf.Module):
         at = tf.cast(tf.where(seams)[:, 0], tf.int32)
         copies, photographs = tf.gather(copies, at), tf.gather(photographs, at)
         steps = self._side * near
-        here = self._shown(copies, photographs)  # of each neighbour's copy, what it shows at the block itself
-        there = self._shown(copies + steps, photographs)  # and at the neighbour
+        here = self.shown(copies, photographs)  # of each neighbour's copy, what it shows at the block itself
+        there = self.shown(copies + steps, photographs)  # and at the neighbour
         offered, inside = copies[:, :_CANDIDATES], photographs[:, :_CANDIDATES]
         at_block = tuple(part[:, :_CANDIDATES, tf.newaxis] for part in here)
-        at_neighbours = self._shown(offered[:, :, tf.newaxis] + steps, inside[:, :, tf.newaxis])
+        at_neighbours = self.shown(offered[:, :, tf.newaxis] + steps, inside[:, :, tf.newaxis])
         distances = _distances(at_block, tuple(part[:, tf.newaxis] for part in here))
         distances += _distances(at_neighbours, tuple(part[:, tf.newaxis] for part in there))
         different = tf.reduce_any(offered[:, :, tf.newaxis] != copies[:, tf.newaxis], axis=-1)
         costs = tf.reduce_sum(tf.where(different, distances * tf.constant(_WEIGHTS), 0), axis=-1)
         parts = tf.unstack(offered, axis=-1), tf.unstack(inside, axis=-1)
-        allowed = block_maps.are_inside(*parts, self._side, self._beyond)
-        return at, offered, allowed | (tf.range(_CANDIDATES) == 0), costs
+        return at, offered, self.are_allowed(*parts) | (tf.range(_CANDIDATES) == 0), costs
 
-    def _shown(self, copies: tf.Tensor, photographs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """What blocks show that copy from these first pixels: features at four places, and whether they are known.
+    def are_allowed(self, copies: Sequence[tf.Tensor], photographs: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Whether blocks may copy from these first pixels; arguments as of `block_maps.are_inside`."""
+        return block_maps.are_inside(copies, photographs, self._side, self._beyond)
+
+    def shown(self, copies: tf.Tensor, photographs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """What blocks show that copy from these first pixels: features at some places, and whether they are known.
 
         Args:
           copies: int32 [..., 2].
           photographs: int32 [..., 3]: first row, height and width of the photographs.
 
         Returns:
-          float32 [..., 4, components] and bool [..., 4].
+          float32 [..., places, components] and bool [..., places].
         """
         down, right = tf.unstack(copies[..., tf.newaxis, :] + self._samples, axis=-1)
         tops, heights, widths = tf.unstack(photographs[..., tf.newaxis, :], axis=-1)
@@ -108,4 +113,4 @@ class Seams(tf.Module):
 def _distances(one: tuple[tf.Tensor, tf.Tensor], other: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
     """Sums over the places of a block of squared distances between what is shown there, int32."""
     squared = tf.reduce_sum(tf.math.squared_difference(one[0], other[0]), axis=-1)
-    return tf.reduce_sum(tf.where(one[1] & other[1], tf.cast(squared, tf.int32), _UNKNOWN), axis=-1)
+    return tf.reduce_sum(tf.where(one[1] & other[1], tf.cast(squared, tf.int32), UNKNOWN), axis=-1)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_psgan.detail import block_maps, seams
+from tf_psgan.detail import block_maps, fine_seams, seams
 from tf_psgan.detail.correction import REACH, LevelTables, correction, crop, offset
 from tf_psgan.detail.exemplar import Exemplar, Level, synthesis_levels
 from tf_psgan.detail.features import MEAN_STEPS
@@ -94,12 +94,16 @@ class DetailStage(tf.Module):
             self._guided, self._patches = GuidedCopies(exemplar), Patches(*given)
         else:
             beyond = REACH * self.levels[-1].pixels
-            self._lattice = Lattice(exemplar.waves, exemplar.ahead, self._places, self.alignment, beyond)
+            of_waves = exemplar.waves, exemplar.ahead, self._places
+            self._halves = Lattice(*of_waves, self.alignment // 2, beyond)
             unusual = exemplar.unusual.reshape(-1, self.levels[0].width)
-            self._patches = LatticePatches(*given, self._lattice, unusual)
+            self._patches = LatticePatches(*given, Lattice(*of_waves, self.alignment, beyond), unusual)
         self.square = self._patches.square
         self._seams = seams.Seams(self._tables[-1], self._places, self.alignment)
-        self._before_blend = seams.PASSES + self._patches.reach + (GuidedCopies.reach if self.uses_guide else 0)
+        self._fine_seams = fine_seams.FineSeams(self._tables[-1], self._places, self.alignment)
+        self._before_blend = (
+            fine_seams.REACH + seams.PASSES + self._patches.reach + (GuidedCopies.reach if self.uses_guide else 0)
+        )
         self.margin = (_blocks(exemplar.resolutions) + BLEND_BLOCKS + self._before_blend) * self.alignment
 
     def __call__(
@@ -151,28 +155,29 @@ class DetailStage(tf.Module):
     def _patched(
         self, guide: Any, keys: Any, row_squares: Any, col_squares: Any, row_turns: Any, col_turns: Any
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The map of blocks, whose seams have been moved: row and column of the first pixel that each copies, int32."""
+        """The map of half blocks, with moved seams: row and column of the first pixel that each copies, int32."""
         if isinstance(self._patches, LatticePatches):
             phases = wanted_phases(row_turns, col_turns, self.alignment)
             moved = tf.stack(self._moved(*self._patches(keys, row_squares, col_squares, phases)), axis=-1)
-            return tuple(tf.unstack(self._lattice.followed(moved, crop(phases, self._before_blend)), axis=-1))
+            phases = wanted_phases(row_turns, col_turns, self.alignment // 2)
+            return tuple(tf.unstack(self._halves.followed(moved, crop(phases, 2 * self._before_blend)), axis=-1))
         edge = self._guided.reach
         given = crop(keys, edge), row_squares[edge:-edge], col_squares[edge:-edge]
         return self._moved(*self._patches(*self._guided(guide, keys), *given))
 
     def _moved(self, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """A map of blocks whose seams have been moved."""
+        """The map of half blocks of a map of blocks, with moved seams."""
         for _ in range(seams.PASSES):
             rows, cols = self._seams.move(rows, cols)
-        return rows, cols
+        return self._fine_seams(rows, cols)
 
     def _first_map(self, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The map of the coarsest level that is synthesised, and the blended means of its blocks."""
-        means = self._blended_means(rows, cols)
-        rows, cols = (crop(part, BLEND_BLOCKS) for part in (rows, cols))
+        """The map of the coarsest level that is synthesised, and the blended means of the blocks, from half blocks."""
+        means = self._blended_means(rows[::2, ::2], cols[::2, ::2])
+        rows, cols = (crop(part, 2 * BLEND_BLOCKS) for part in (rows, cols))
         level = self.levels[-1]
         first = rows // level.grid * level.width + cols // level.grid
-        return _subdivided(first, self.alignment // level.pixels, level), means
+        return _subdivided(first, self.alignment // 2 // level.pixels, level), means
 
     def _blended_means(self, rows: tf.Tensor, cols: tf.Tensor) -> tf.Tensor:
         """Local means of the picture at the first pixels of blocks: int32 [rows, cols, 3], in units of 1 / MEAN_STEPS.

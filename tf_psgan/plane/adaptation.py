@@ -12,7 +12,7 @@ from tf_psgan.latents.scene import Scene
 from tf_psgan.plane.folded_generator import FoldedGenerator
 from tf_psgan.plane.plane import TexturePlane
 
-FORMAT = 5
+FORMAT = 6
 """Counts up when an adaptation is measured otherwise; then those that runs have stored are measured again."""
 
 _WAVES = 2
