@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tests.support import synthetic_textures
 from tests.support.block_maps import SIDE, mean_cost, one_copy, two_copies
+from tf_psgan.detail import block_maps
 from tf_psgan.detail.correction import LevelTables
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.detail.fine_seams import REACH, FineSeams
@@ -16,10 +17,15 @@ def seams_of(*pictures):
 
 def halved(rows, cols):
     """The map of half blocks that copies the same pixels."""
-    half = SIDE // 2
-    steps = [np.arange(2 * extent) % 2 * half for extent in rows.shape]
-    rows, cols = (part.repeat(2, axis=0).repeat(2, axis=1) for part in (rows, cols))
-    return (rows + steps[0][:, np.newaxis]).astype(np.int32), (cols + steps[1]).astype(np.int32)
+    return [part.numpy() for part in block_maps.halved(rows, cols, SIDE // 2)]
+
+
+def test_half_blocks_copy_the_pixels_of_their_block():
+    rows, cols = halved(*one_copy(3, 2, 20, 12))
+    assert rows[:, 0].tolist() == [20, 22, 24, 26, 28, 30]
+    assert cols[0].tolist() == [12, 14, 16, 18]
+    assert (rows == rows[:, :1]).all()
+    assert (cols == cols[:1]).all()
 
 
 def test_a_map_without_seams_stays_as_it_is():
@@ -42,7 +48,7 @@ def test_a_straight_seam_moves_at_once_to_where_the_copies_are_alike():
         first + 1 + (np.diff(part, axis=1) != SIDE // 2).argmax(axis=1)
         for first, part in (
             (2 * REACH, seams(rows, cols)[1].numpy()),
-            (1, seams._seams.move(*halved(rows, cols))[1].numpy()),
+            (1, seams.seams.move(*halved(rows, cols))[1].numpy()),
         )
     ]
     assert (borders[0] >= 34).all()
@@ -59,9 +65,9 @@ def test_seams_become_cheaper_and_no_half_block_copies_from_outside():
     inside = np.arange(40) % 4 * SIDE
     rows, cols = (rows + inside[:, np.newaxis]).astype(np.int32), (cols + inside).astype(np.int32)
     edge = 2 * REACH - 1
-    before = mean_cost(seams._seams, *(part[edge:-edge, edge:-edge] for part in halved(rows, cols)))
+    before = mean_cost(seams.seams, *(part[edge:-edge, edge:-edge] for part in halved(rows, cols)))
     rows, cols = (part.numpy() for part in seams(rows, cols))
-    assert mean_cost(seams._seams, rows, cols) < 0.7 * before
+    assert mean_cost(seams.seams, rows, cols) < 0.7 * before
     places = exemplar.places[np.searchsorted(exemplar.places[:, 0], rows, side="right") - 1]
     down, right = rows - places[..., 0], cols
     assert min(down.min(), right.min()) >= 0

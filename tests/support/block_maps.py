@@ -20,5 +20,5 @@ def two_copies(height, width, border, first, second):
 
 def mean_cost(seams, rows, cols):
     """The cost of the seams of a map per block."""
-    _, _, _, costs = seams._costs(rows, cols)
+    _, _, _, costs = seams.costs(rows, cols)
     return costs.numpy()[:, 0].sum() / ((rows.shape[0] - 2) * (rows.shape[1] - 2))

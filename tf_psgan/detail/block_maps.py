@@ -35,6 +35,18 @@ def continued(
     return copies, [tf.gather(tf.reshape(part, (-1,)), there) for part in photographs]
 
 
+def halved(rows: tf.Tensor, cols: tf.Tensor, half: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """The map of half blocks that copies the same pixels as a map of blocks: from int32 [h, w] to [2 h, 2 w].
+
+    Args:
+      rows, cols: first row and column that each block copies.
+      half: side of half a block, in pixels.
+    """
+    rows, cols = (tf.repeat(tf.repeat(part, 2, axis=0), 2, axis=1) for part in (rows, cols))
+    down, right = (tf.range(tf.shape(rows)[axis]) % 2 * half for axis in (0, 1))
+    return rows + down[:, tf.newaxis], cols + right
+
+
 def photographs_of(rows: tf.Tensor, places: np.ndarray) -> list[tf.Tensor]:
     """First rows, heights and widths of the photographs in which rows lie, int32 of the shape of `rows` each."""
     return tf.unstack(tf.gather(tf.constant(places), numbers_of(rows, places)), axis=-1)

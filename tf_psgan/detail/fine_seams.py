@@ -42,12 +42,15 @@ class FineSeams(tf.Module):
       tables: of the coarsest level that is synthesised, in whose features copies are compared.
       places: `Exemplar.places`.
       side: of a block, in pixels of the photographs.
+
+    Attributes:
+      seams: of half blocks that choose each by itself; they come last.
     """
 
     def __init__(self, tables: LevelTables, places: np.ndarray, side: int) -> None:
         super().__init__()
         self._places, self._half = places, side // 2
-        self._seams = Seams(tables, places, self._half)
+        self.seams = Seams(tables, places, self._half)
         counts = len(_NEIGHBOURS), len(_LABELS)
         pairs = tf.TensorSpec((*counts, counts[1], None, None), tf.int32)
         beliefs, messages = (tf.TensorSpec((*shape, None, None), tf.int32) for shape in (counts[1:], counts))
@@ -64,9 +67,7 @@ class FineSeams(tf.Module):
         Returns:
           Rows and columns of half blocks, int32 [2 (h - 2 REACH), 2 (w - 2 REACH)].
         """
-        rows, cols = (tf.repeat(tf.repeat(part, 2, axis=0), 2, axis=1) for part in (rows, cols))
-        second = [tf.range(tf.shape(rows)[axis]) % 2 * self._half for axis in (0, 1)]
-        copies, costs = self._costs(rows + second[0][:, tf.newaxis], cols + second[1])
+        copies, costs = self._costs(*block_maps.halved(rows, cols, self._half))
         forbidden, pairs = costs
         messages = tf.zeros_like(pairs[:, :, 0])
         for _ in range(ROUNDS):
@@ -75,7 +76,7 @@ class FineSeams(tf.Module):
         found = tf.gather(copies, best, batch_dims=2)
         edge = 2 * REACH - _BAND - 2
         rows, cols = tf.unstack(found[edge:-edge, edge:-edge], axis=-1)
-        return self._seams.move(rows, cols)
+        return self.seams.move(rows, cols)
 
     def _costs(self, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
         """The copies that half blocks may take, and what they cost.
@@ -89,7 +90,7 @@ class FineSeams(tf.Module):
         near = [(down + i, right + j) for i, j in ((0, 0), *_NEIGHBOURS) for down, right in _LABELS]
         found = block_maps.continued(rows, cols, tf.constant(near), _BAND + 1, self._places, self._half)
         copies, photographs = (tf.stack(part, axis=-1) for part in found)
-        features, known = self._seams.shown(copies, photographs)
+        features, known = self.seams.shown(copies, photographs)
         # The square of a difference from the product: sums of up to 24 products of 8 bits and a sign are exact.
         flat = tf.reshape(features, tf.concat((tf.shape(features)[:3], [features.shape[3] * features.shape[4]]), 0))
         norms = tf.reduce_sum(flat * flat, axis=-1)
@@ -106,7 +107,7 @@ class FineSeams(tf.Module):
             for step, other in zip(_NEIGHBOURS, _OPPOSITE, strict=True)
         ]
         offered, inside = (tf.unstack(part[:, :, :count], axis=-1) for part in (copies, photographs))
-        allowed = self._seams.are_allowed(offered, inside) | (tf.range(count) == 0)
+        allowed = self.seams.are_allowed(offered, inside) | (tf.range(count) == 0)
         forbidden = tf.where(tf.transpose(allowed, (2, 0, 1)), 0, _FORBIDDEN)
         return copies[:, :, :count], (forbidden, here + tf.stack(there))
 

@@ -54,14 +54,14 @@ class Seams(tf.Module):
 
     def _moved(self, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """A map after one pass: int32 rows and columns of first pixels copied, from [h, w] to [h - 2, w - 2]."""
-        at, copies, allowed, costs = self._costs(rows, cols)
+        at, copies, allowed, costs = self.costs(rows, cols)
         best = tf.argmin(tf.where(allowed, costs, tf.int32.max), axis=-1, output_type=tf.int32)
         taken = tf.gather(copies, best, batch_dims=1)  # [seams, 2]
         kept = tf.stack([rows[1:-1, 1:-1], cols[1:-1, 1:-1]], axis=-1)
         found = tf.tensor_scatter_nd_update(tf.reshape(kept, (-1, 2)), at[:, tf.newaxis], taken)
         return tuple(tf.unstack(tf.reshape(found, tf.shape(kept)), axis=-1))
 
-    def _costs(self, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    def costs(self, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         """What the seams around a block would cost with each of the copies that it may take.
 
         Returns:

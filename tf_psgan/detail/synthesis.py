@@ -5,7 +5,7 @@ of the guide's resolution finds the position whose neighbourhood looks most like
 whole pieces of a photograph together: half of these are like the guide, and half fit the pieces beside them
 (`patches`). Where the photographs are rectified on a lattice, no guide is needed: pieces have the place in the lattice
 that the generator's waves say (`phases`), and chance chooses among them. Seams between pieces move to where both look
-alike (`seams`). At several resolutions, the coarsest first, they are corrected: a pixel may copy what continues the
+alike, by blocks (`seams`) and by half blocks (`fine_seams`). At several resolutions, the coarsest first, they are corrected: a pixel may copy what continues the
 copy of one of its nine neighbours, or a position similar to that, whichever has the neighbourhood most like the one
 made so far (k-coherent search, Tong et al. 2002, "Synthesis of bidirectional texture functions on arbitrary surfaces").
 What is copied are colours relative to the photograph's local mean. The local mean that is added again is blended across
@@ -64,6 +64,7 @@ class DetailStage(tf.Module):
       alignment: side of a block in pixels.
       margin: pixels around a picture that it depends on.
       square: side of a square of blocks, for `chunks.squares`.
+      seams, fine_seams: that move the seams between pieces, by blocks and by half blocks.
       uses_guide: False where copies follow a lattice; then the guide may be empty.
     """
 
@@ -99,8 +100,8 @@ class DetailStage(tf.Module):
             unusual = exemplar.unusual.reshape(-1, self.levels[0].width)
             self._patches = LatticePatches(*given, Lattice(*of_waves, self.alignment, beyond), unusual)
         self.square = self._patches.square
-        self._seams = seams.Seams(self._tables[-1], self._places, self.alignment)
-        self._fine_seams = fine_seams.FineSeams(self._tables[-1], self._places, self.alignment)
+        self.seams = seams.Seams(self._tables[-1], self._places, self.alignment)
+        self.fine_seams = fine_seams.FineSeams(self._tables[-1], self._places, self.alignment)
         self._before_blend = (
             fine_seams.REACH + seams.PASSES + self._patches.reach + (GuidedCopies.reach if self.uses_guide else 0)
         )
@@ -156,20 +157,28 @@ class DetailStage(tf.Module):
         self, guide: Any, keys: Any, row_squares: Any, col_squares: Any, row_turns: Any, col_turns: Any
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The map of half blocks, with moved seams: row and column of the first pixel that each copies, int32."""
+        rows, cols = self.pieces(guide, keys, row_squares, col_squares, row_turns, col_turns)
+        for _ in range(seams.PASSES):
+            rows, cols = self.seams.move(rows, cols)
+        rows, cols = self.fine_seams(rows, cols)
+        if self.uses_guide:
+            return rows, cols
+        phases = crop(wanted_phases(row_turns, col_turns, self.alignment // 2), 2 * self._before_blend)
+        return tuple(tf.unstack(self._halves.followed(tf.stack([rows, cols], axis=-1), phases), axis=-1))
+
+    def pieces(
+        self, guide: Any, keys: Any, row_squares: Any, col_squares: Any, row_turns: Any, col_turns: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The map of blocks whose seams have not been moved: row and column of the first pixel copied, int32 each.
+
+        Arguments as of a call; the map reaches beyond the picture.
+        """
         if isinstance(self._patches, LatticePatches):
             phases = wanted_phases(row_turns, col_turns, self.alignment)
-            moved = tf.stack(self._moved(*self._patches(keys, row_squares, col_squares, phases)), axis=-1)
-            phases = wanted_phases(row_turns, col_turns, self.alignment // 2)
-            return tuple(tf.unstack(self._halves.followed(moved, crop(phases, 2 * self._before_blend)), axis=-1))
+            return self._patches(keys, row_squares, col_squares, phases)
         edge = self._guided.reach
         given = crop(keys, edge), row_squares[edge:-edge], col_squares[edge:-edge]
-        return self._moved(*self._patches(*self._guided(guide, keys), *given))
-
-    def _moved(self, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The map of half blocks of a map of blocks, with moved seams."""
-        for _ in range(seams.PASSES):
-            rows, cols = self._seams.move(rows, cols)
-        return self._fine_seams(rows, cols)
+        return self._patches(*self._guided(guide, keys), *given)
 
     def _first_map(self, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The map of the coarsest level that is synthesised, and the blended means of the blocks, from half blocks."""
