@@ -5,9 +5,10 @@ of the guide's resolution finds the position whose neighbourhood looks most like
 whole pieces of a photograph together: half of these are like the guide, and half fit the pieces beside them
 (`patches`). Where the photographs are rectified on a lattice, no guide is needed: pieces have the place in the lattice
 that the generator's waves say (`phases`), and chance chooses among them. Seams between pieces move to where both look
-alike, by blocks (`seams`) and by half blocks (`fine_seams`). At several resolutions, the coarsest first, they are corrected: a pixel may copy what continues the
-copy of one of its nine neighbours, or a position similar to that, whichever has the neighbourhood most like the one
-made so far (k-coherent search, Tong et al. 2002, "Synthesis of bidirectional texture functions on arbitrary surfaces").
+alike, by blocks (`seams`) and by half blocks (`fine_seams`). At several resolutions, the coarsest first, they are
+corrected: a pixel may copy what continues the copy of one of its nine neighbours, or a position similar to that,
+whichever has the neighbourhood most like the one made so far (k-coherent search, Tong et al. 2002, "Synthesis of
+bidirectional texture functions on arbitrary surfaces").
 What is copied are colours relative to the photograph's local mean. The local mean that is added again is blended across
 seams, so that light changes gradually.
 
