@@ -70,7 +70,7 @@ def measured(plane: Any, pixels: int, windows: int) -> tuple[list[float], float]
         for _ in range(seams.PASSES):
             rows, cols = stage.seams.move(rows, cols)
         found += [block_maps.halved(rows, cols, stage.alignment // 2), stage.fine_seams(rows, cols)]
-        costs.append([_mean_cost(stage.fine_seams.seams, *each) for each in found])
+        costs.append([mean_cost(stage.fine_seams.seams, *each) for each in found])
         arrange(*inputs)
         began = time.process_time()
         arrange(*inputs)
@@ -78,7 +78,8 @@ def measured(plane: Any, pixels: int, windows: int) -> tuple[list[float], float]
     return [float(cost) for cost in np.mean(costs, axis=0)], min(seconds)
 
 
-def _mean_cost(seams: Any, rows: Any, cols: Any) -> float:
+def mean_cost(seams: Any, rows: Any, cols: Any) -> float:
+    """The cost of the seams around a block of a map, which `detail.seams.Seams` measures, in the mean."""
     costs = seams.costs(rows, cols)[3][:, 0].numpy()
     return float(costs.astype(float).sum() / ((rows.shape[0] - 2) * (rows.shape[1] - 2)))
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks.quality.seams import mean_cost
 from tests.support import synthetic_textures
-from tests.support.block_maps import SIDE, mean_cost, one_copy, two_copies
+from tests.support.block_maps import SIDE, one_copy, two_copies
 from tf_psgan.detail.correction import LevelTables
 from tf_psgan.detail.exemplar import Exemplar
 from tf_psgan.detail.seams import Seams

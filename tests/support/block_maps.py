@@ -16,9 +16,3 @@ def two_copies(height, width, border, first, second):
     """The map of blocks that continue one copy left of a column, and another one from there on."""
     one, other = one_copy(height, width, *first), one_copy(height, width, *second)
     return tuple(np.where(np.arange(width) < border, a, b) for a, b in zip(one, other, strict=True))
-
-
-def mean_cost(seams, rows, cols):
-    """The cost of the seams of a map per block."""
-    _, _, _, costs = seams.costs(rows, cols)
-    return costs.numpy()[:, 0].sum() / ((rows.shape[0] - 2) * (rows.shape[1] - 2))

@@ -5,7 +5,7 @@ has more seams than before. Here each half of a block may take the copy of its o
 below, left or right, and all choose together: loopy belief propagation (min-sum) on the grid of half blocks
 (Felzenszwalb and Huttenlocher 2006, "Efficient belief propagation for early vision", section 2) with the cost of seams
 of graph-cut textures (Kwatra et al. 2003). Messages are integers, and a half block hears of nothing farther away than
-the messages have travelled, so a result depends on the blocks within `reach` and on nothing else.
+the messages have travelled, so a result depends on the blocks within `REACH` and on nothing else.
 """
 
 import numpy as np
@@ -67,8 +67,7 @@ class FineSeams(tf.Module):
         Returns:
           Rows and columns of half blocks, int32 [2 (h - 2 REACH), 2 (w - 2 REACH)].
         """
-        copies, costs = self._costs(*block_maps.halved(rows, cols, self._half))
-        forbidden, pairs = costs
+        copies, forbidden, pairs = self._costs(*block_maps.halved(rows, cols, self._half))
         messages = tf.zeros_like(pairs[:, :, 0])
         for _ in range(ROUNDS):
             messages = self._pass(pairs, forbidden + tf.reduce_sum(messages, axis=0), messages)
@@ -78,7 +77,7 @@ class FineSeams(tf.Module):
         rows, cols = tf.unstack(found[edge:-edge, edge:-edge], axis=-1)
         return self.seams.move(rows, cols)
 
-    def _costs(self, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
+    def _costs(self, rows: tf.Tensor, cols: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The copies that half blocks may take, and what they cost.
 
         Returns:
@@ -109,7 +108,7 @@ class FineSeams(tf.Module):
         offered, inside = (tf.unstack(part[:, :, :count], axis=-1) for part in (copies, photographs))
         allowed = self.seams.are_allowed(offered, inside) | (tf.range(count) == 0)
         forbidden = tf.where(tf.transpose(allowed, (2, 0, 1)), 0, _FORBIDDEN)
-        return copies[:, :, :count], (forbidden, here + tf.stack(there))
+        return copies[:, :, :count], forbidden, here + tf.stack(there)
 
 
 def _passed(pairs: tf.Tensor, beliefs: tf.Tensor, messages: tf.Tensor) -> tf.Tensor:
